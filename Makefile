@@ -1,0 +1,43 @@
+# `make` alone lists the targets. Each makes .venv and installs what it needs there, in
+# the versions of constraints.txt; PYTHON chooses the interpreter it is made from.
+PYTHON ?= python3
+WORKERS ?= 2
+
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	--constraint constraints.txt
+BENCHMARKS = $(sort $(wildcard benchmarks/[a-z]*.py))
+
+.PHONY: help demo test lint bench docs clean
+.NOTPARALLEL:
+
+help:
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /make \1\t/'
+
+demo: .venv/installed-plot ## fit on sample photos, write pictures to build/demo
+	mkdir -p build/demo
+	MPLBACKEND=Agg $(BIN)/python examples/quickstart.py
+
+test: .venv/installed-tests ## run the tests and doctests
+	OMP_NUM_THREADS=1 MPLBACKEND=Agg $(BIN)/python -m pytest -n $(WORKERS)
+
+lint: .venv/installed-dev ## check style, format and spelling
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+
+bench: .venv/installed-benchmarks ## print the benchmark tables
+	set -e; for script in $(BENCHMARKS); do $(BIN)/python $$script; done
+
+docs: .venv/installed-docs ## build the documentation in build/docs
+	MPLBACKEND=Agg $(BIN)/python -m sphinx -W --keep-going -b html docs build/docs
+
+clean: ## remove .venv and everything built
+	rm -rf .venv build docs/auto_examples docs/generated docs/sg_execution_times.rst
+
+# Building needs setuptools, which is pinned only without pip's isolated environment.
+.venv/installed-%: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP_INSTALL) setuptools
+	$(PIP_INSTALL) --no-build-isolation --editable '.[$*]'
+	touch $@

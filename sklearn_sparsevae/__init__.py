@@ -1,0 +1,32 @@
+"""Images to sparse codes and back: scikit-learn estimators over PyTorch."""
+
+import importlib
+
+__version__ = "0.1.0.dev0"
+
+# Public name -> module; imported when first used, so that importing the package (or
+# only its segmenters) does not import torch.
+_LOCATIONS = {
+    "KMeansSegmenter": "sklearn_sparsevae.segmentation",
+    "SparseCodes": "sklearn_sparsevae.codes",
+    "SparseCodingVAE": "sklearn_sparsevae.estimators",
+    "SpectralSegmenter": "sklearn_sparsevae.segmentation",
+}
+
+__all__ = [
+    "KMeansSegmenter",
+    "SparseCodes",
+    "SparseCodingVAE",
+    "SpectralSegmenter",
+    "__version__",
+]
+
+
+def __getattr__(name):
+    if name in _LOCATIONS:
+        return getattr(importlib.import_module(_LOCATIONS[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(__all__)

@@ -1,0 +1,68 @@
+"""Backbone for plain vectors, each a grid of one site."""
+
+import torch
+from torch import nn
+
+from sklearn_sparsevae.backbones.base import Backbone
+
+
+class DenseBackbone(Backbone):
+    """Standardised features, a linear path, and an MLP branch that starts at zero.
+
+    The data decide mean and scale (one scale for all features, so that distances keep
+    their meaning); a ``latent_dim`` below the number of features keeps that many
+    principal components.
+
+    Parameters
+    ----------
+    n_channels : int
+        Number of features.
+    n_downsamples : int
+        Not used: a vector is one site.
+    latent_dim : int, default=None
+        Up to the number of features, the default.
+    width : int
+        Hidden units of a branch.
+    """
+
+    def __init__(self, n_channels, n_downsamples=0, latent_dim=None, width=128):
+        super().__init__()
+        self.latent_dim = n_channels if latent_dim is None else latent_dim
+        if self.latent_dim > n_channels:
+            raise ValueError(
+                f"latent_dim={latent_dim} exceeds the {n_channels} features: the dense "
+                "backbone starts as a linear map. Use a smaller latent_dim or None."
+            )
+        self.register_buffer("mean", torch.zeros(n_channels))
+        self.register_buffer("scale", torch.ones(()))
+        self.register_buffer("basis", torch.eye(n_channels)[: self.latent_dim].clone())
+        self.encoder_branch = _mlp(n_channels, self.latent_dim, width)
+        self.decoder_branch = _mlp(self.latent_dim, n_channels, width)
+
+    def initialize(self, images):
+        """Take mean, scale and principal axes from the data."""
+        rows = images.flatten(1)
+        self.mean.copy_(rows.mean(0))
+        centred = rows - self.mean
+        self.scale.copy_(centred.pow(2).mean().sqrt().clamp(min=1e-12))
+        if self.latent_dim < rows.shape[1]:
+            _, _, axes = torch.linalg.svd(centred, full_matrices=True)
+            self.basis.copy_(axes[: self.latent_dim])
+
+    def encode(self, images):
+        """Latents ``(batch, latent_dim, 1, 1)`` of vectors ``(batch, features, 1, 1)``."""
+        rows = (images.flatten(1) - self.mean) / self.scale
+        return (rows @ self.basis.mT + self.encoder_branch(rows))[:, :, None, None]
+
+    def decode(self, latents):
+        """Vectors ``(batch, features, 1, 1)`` of latents."""
+        flat = latents.flatten(1)
+        rows = flat @ self.basis + self.decoder_branch(flat)
+        return (rows * self.scale + self.mean)[:, :, None, None]
+
+
+def _mlp(n_in, n_out, width):
+    last = nn.Linear(width, n_out)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(nn.Linear(n_in, width), nn.ReLU(), last)

@@ -1,0 +1,147 @@
+"""Our own image backbone: classical patch coding, and a network that learns the rest.
+
+The encoder cuts the image into patches (pixel-unshuffle) and maps each by an
+orthonormal matrix; the decoder is the transpose. Beside both runs a convolutional
+branch whose last layer starts at zero. Before the first step encoder and decoder are
+therefore an exact isometry, the bottleneck between them codes patches of pixels, and
+whatever training changes can be measured against that.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from sklearn_sparsevae.backbones.base import Backbone
+from sklearn_sparsevae.sparse import dct_dictionary, normalize_atoms
+
+
+class ResidualBackbone(Backbone):
+    """Linear patch path plus convolutional branches that start at zero.
+
+    Parameters
+    ----------
+    n_channels : int
+        Image channels C.
+    n_downsamples : int
+        A site is a patch of ``2 ** n_downsamples`` pixels a side.
+    latent_dim : int, default=None
+        At most ``C * 4 ** n_downsamples``, the default; a smaller one keeps the channel
+        means and the first principal components of what is left.
+    width : int
+        Channels of the branches.
+    n_blocks : int
+        Residual blocks of a branch.
+    """
+
+    def __init__(
+        self, n_channels, n_downsamples, latent_dim=None, width=128, n_blocks=2
+    ):
+        super().__init__()
+        self.side = 2**n_downsamples
+        self.n_channels = self.n_mean_dims = n_channels
+        patch_dim = n_channels * self.side**2
+        self.latent_dim = patch_dim if latent_dim is None else latent_dim
+        if not n_channels <= self.latent_dim <= patch_dim:
+            raise ValueError(
+                f"latent_dim={latent_dim} must lie between the number of channels "
+                f"({n_channels}) and the {patch_dim} numbers of a patch of "
+                f"{self.side}x{self.side} pixels: the residual backbone starts as a "
+                "linear map of patches. Raise n_downsamples for longer latents."
+            )
+        basis = _patch_dct(n_channels, self.side)
+        self.register_buffer("basis", basis[: self.latent_dim].clone())
+        self.encoder_branch = _Branch(patch_dim, self.latent_dim, width, n_blocks)
+        self.decoder_branch = _Branch(self.latent_dim, patch_dim, width, n_blocks)
+
+    @property
+    def _map(self):
+        return self.basis[:, :, None, None]
+
+    def initialize(self, images):
+        """Turn the latents to the principal axes when some have to go."""
+        n_means = self.n_mean_dims
+        if len(self.basis) == self.basis.shape[1]:
+            return
+        full = _patch_dct(self.n_channels, self.side).to(images)
+        patches = self._patches(images).permute(0, 2, 3, 1).flatten(0, 2)
+        detail = patches @ full[n_means:].mT
+        _, axes = torch.linalg.eigh(detail.mT @ detail)
+        kept = axes.flip(1)[:, : self.latent_dim - n_means]
+        self.basis[n_means:] = kept.mT @ full[n_means:]
+
+    def _patches(self, images):
+        return F.pixel_unshuffle(images - 0.5, self.side)
+
+    def encode(self, images):
+        """Orthonormal map of patches, plus the branch.
+
+        The branch may turn the detail of a site, not scale it: shrunken latents would
+        cost less under any penalty on the codes, and the decoder could undo it.
+        """
+        patches, n_means = self._patches(images), self.n_mean_dims
+        linear = F.conv2d(patches, self._map)
+        latents = linear + self.encoder_branch(patches)
+        means, detail = latents[:, :n_means], latents[:, n_means:]
+        norm = detail.norm(dim=1, keepdim=True).clamp(min=1e-8)
+        target = linear[:, n_means:].norm(dim=1, keepdim=True)
+        return torch.cat([means, detail * (target / norm)], 1)
+
+    def decode(self, latents):
+        """Transpose of the orthonormal map, plus the branch."""
+        patches = F.conv_transpose2d(latents, self._map) + self.decoder_branch(latents)
+        return F.pixel_shuffle(patches, self.side) + 0.5
+
+    def dct_dictionary(self, n_components):
+        """Overcomplete DCT of the pixels of a patch, without the channel means."""
+        shape = (self.n_channels, self.side, self.side)
+        n_wanted, surplus = n_components - self.n_mean_dims, 2 * n_components
+        atoms = dct_dictionary(self.basis.shape[1], surplus, shape)
+        detail = self.basis.clone()
+        detail[: self.n_mean_dims] = 0
+        latents = (atoms @ detail.cpu().mT)[:, self.n_mean_dims :]
+        told_apart = latents.norm(dim=1) > 0.3  # the rest is mean or cut away
+        latents = normalize_atoms(latents[told_apart])
+        if len(latents) < n_wanted:
+            raise ValueError(
+                f"The DCT has only {len(latents)} distinct atoms for patches of "
+                f"{self.side}x{self.side} pixels, {n_wanted} were asked for: lower "
+                "n_components or learn the dictionary."
+            )
+        return latents[:n_wanted]
+
+
+class _Branch(nn.Sequential):
+    """Convolutions on the site grid whose output starts at exactly zero."""
+
+    def __init__(self, in_dim, out_dim, width, n_blocks):
+        last = nn.Conv2d(width, out_dim, 1)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        super().__init__(
+            nn.Conv2d(in_dim, width, 3, padding=1),
+            *(_Block(width) for _ in range(n_blocks)),
+            nn.ReLU(),
+            last,
+        )
+
+
+class _Block(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=1),
+        )
+
+    def forward(self, x):
+        return x + self.body(x)
+
+
+def _patch_dct(n_channels, side):
+    """Orthonormal DCT of each channel of a patch; the channel means come first."""
+    plane = dct_dictionary(side * side, side * side, (side, side))
+    basis = torch.kron(torch.eye(n_channels), plane)
+    order = torch.arange(len(basis)).reshape(n_channels, -1).T.flatten()
+    return basis[order]

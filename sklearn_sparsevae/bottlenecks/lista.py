@@ -1,0 +1,263 @@
+"""Learned ISTA, the bottleneck of SC-VAE (Xiao et al., Section 3.2 and 4).
+
+What departs from the paper, and why (``docs/lista.rst`` has the measurements):
+
+* The first ``n_mean_dims`` latents (the channel means of a patch, in the residual
+  backbone) are coded by unit atoms of their own and carry no penalty: the mean is the
+  strongest direction of every patch, and a dictionary that also has to code it is
+  several times worse conditioned.
+* S is coupled to W_e by default (``S = I - W_e D^T``, true at the start and necessary
+  for convergence, Chen et al. 2018): two thin products a step instead of a K x K one.
+* Every step has a learned gain, extrapolation weight and threshold factor; they start
+  at the values of FISTA, so that the untrained rollout *is* ``ista(momentum=True)``.
+* Eq. 4 has no 1/2 where Eq. 1 has one, which halves the right threshold: the 1/2 of
+  Eq. 1 is used in both places. Training adds the same error once more in pixels, so
+  the penalty counts twice as well; otherwise the loss would ask for denser codes than
+  the thresholds, and training would work against its own start.
+* The penalty is by default the reweighted L1 norm (Candes et al. 2008). Under the plain
+  one a rollout that has not converged leaves dozens of tiny coefficients at every site,
+  which cost next to nothing in the loss.
+"""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from sklearn_sparsevae.bottlenecks.base import Bottleneck
+from sklearn_sparsevae.sparse import (
+    fista_momentum,
+    ista,
+    learn_dictionary,
+    lipschitz_constant,
+    normalize_atoms,
+    unrolled_ista,
+)
+
+
+class ScalarThreshold(nn.Module):
+    """One non-negative threshold for each atom, the same at every site.
+
+    Starts at ``alpha`` for all atoms and stays non-negative through a softplus. A
+    threshold policy maps latent rows ``(N, n)`` to ``(K,)`` or ``(N, K)`` thresholds in
+    units of ``alpha``; the rollout divides them by L.
+    """
+
+    def __init__(self, n_components: int, alpha: float, learn: bool):
+        super().__init__()
+        start = torch.full((n_components,), _inverse_softplus(alpha))
+        self.raw = nn.Parameter(start, requires_grad=learn)
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        return F.softplus(self.raw)
+
+
+# Names of ``threshold=`` in the estimator; the policies that follow register here.
+THRESHOLDS = {"scalar": ScalarThreshold}
+
+
+def _l1(codes, alpha):
+    return alpha * codes.abs()
+
+
+def _log(codes, alpha):
+    """``alpha eps log(1 + |z| / eps)``: slope alpha at zero, ever less beyond eps."""
+    eps = alpha / 5
+    return alpha * eps * torch.log1p(codes.abs() / eps)
+
+
+# Names of ``penalty=`` in the estimator.
+PENALTIES = {"l1": _l1, "log": _log}
+
+
+class LearnedISTA(Bottleneck):
+    """Sparse codes by a trained, unrolled shrinkage iteration.
+
+    Solves, better with training than its number of steps alone allows, SC-VAE's
+    Eq. 1: ``1/2 ||x - z D||^2 + alpha ||z||_1``.
+
+    Parameters
+    ----------
+    latent_dim, n_components : int
+        Length n of a latent and number K of atoms, the ``n_mean_dims`` included.
+    alpha : float
+        Weight of the L1 norm, positive.
+    n_rollout_steps : int
+        Steps s of the rollout, at least 1.
+    momentum : bool
+        Start as FISTA (and learn the extrapolation); otherwise as ISTA.
+    coupled : bool
+        Tie S to W_e and D; otherwise S is a free K x K matrix, shared over the steps.
+    learn_alpha : bool
+        Train the thresholds from ``alpha``; otherwise they stay at ``alpha / L``.
+    dictionary : (K, n) tensor or None
+        Fixed atoms; None learns them, starting from the data in `initialize`.
+    n_mean_dims : int
+        Leading latents that are coded apart, without a penalty.
+    penalty : str
+        A key of ``PENALTIES``.
+    threshold : str
+        A key of ``THRESHOLDS``.
+    """
+
+    sparsity = "exact zeros"
+
+    # Learning rates relative to the backbone's. Gains, thresholds and extrapolation
+    # weights have to move by factors, not by thousandths, to become sparse in minutes.
+    _MATRIX_LR = 3.0
+    _SCALAR_LR = 100.0
+
+    def __init__(
+        self,
+        latent_dim,
+        n_components,
+        alpha=0.1,
+        n_rollout_steps=16,
+        *,
+        momentum=True,
+        coupled=True,
+        learn_alpha=True,
+        dictionary=None,
+        n_mean_dims=0,
+        penalty="log",
+        threshold="scalar",
+    ):
+        super().__init__()
+        self.latent_dim, self.n_components = latent_dim, n_components
+        self.alpha, self.n_mean_dims = alpha, n_mean_dims
+        n_atoms, dim = n_components - n_mean_dims, latent_dim - n_mean_dims
+        if n_atoms < 1 or dim < 1:
+            raise ValueError(
+                f"n_components={n_components} and latent_dim={latent_dim} must both "
+                f"exceed the {n_mean_dims} latents that are coded apart (one for each "
+                "image channel)."
+            )
+        self.penalty = PENALTIES[penalty]
+        self.learn_dictionary = dictionary is None
+        if dictionary is None:
+            generator = torch.Generator().manual_seed(0)
+            dictionary = torch.randn(n_atoms, dim, generator=generator)
+        elif tuple(dictionary.shape) != (n_atoms, dim):
+            raise ValueError(
+                f"The dictionary has shape {tuple(dictionary.shape)}, expected "
+                f"(n_components, latent_dim) = ({n_atoms}, {dim}) without the "
+                f"{n_mean_dims} that are coded apart."
+            )
+        dictionary = normalize_atoms(dictionary.to(torch.float32))
+        self.atoms = nn.Parameter(dictionary, requires_grad=self.learn_dictionary)
+        self.filters = nn.Parameter(torch.empty(n_atoms, dim))
+        self.inhibition = None if coupled else nn.Parameter(torch.empty(n_atoms, n_atoms))
+        self.register_buffer("lipschitz", torch.ones(()))
+        self.thresholds = THRESHOLDS[threshold](n_atoms, alpha, learn_alpha)
+        self.momentum = nn.Parameter(
+            fista_momentum(n_rollout_steps, momentum), requires_grad=momentum
+        )
+        self.log_gains = nn.Parameter(torch.zeros(n_rollout_steps))
+        self.log_threshold_gains = nn.Parameter(
+            torch.zeros(n_rollout_steps), requires_grad=learn_alpha
+        )
+        self._start_as_ista()
+
+    @torch.no_grad()
+    def _start_as_ista(self):
+        """Set W_e and S to the values of Eq. 2 for the present dictionary."""
+        atoms = normalize_atoms(self.atoms)
+        self.lipschitz.copy_(lipschitz_constant(atoms))
+        self.filters.copy_(atoms)  # W_e = D^T / L; the division by L follows in _code
+        if self.inhibition is not None:
+            self.inhibition.copy_(atoms @ atoms.mT)  # S = I - D^T D / L, likewise
+
+    def initialize(self, latents, seed):
+        """Learn the dictionary on latents, unless it is fixed; start as ISTA on it."""
+        if self.learn_dictionary:
+            rows = latents[:, self.n_mean_dims :]
+            learned = learn_dictionary(rows, len(self.atoms), self.alpha, seed=seed)
+            self.atoms.data.copy_(learned)
+        self._start_as_ista()
+
+    @property
+    def components(self):
+        """Atoms ``(K, latent_dim)`` of unit norm; the mean atoms come first."""
+        mean = torch.eye(self.n_mean_dims).to(self.atoms)
+        return torch.block_diag(mean, normalize_atoms(self.atoms))
+
+    def encode(self, latents):
+        """Codes ``(batch, h, w, K)`` with exact zeros."""
+        rows, grid = _to_rows(latents)
+        codes, _ = self._code(rows[:, self.n_mean_dims :], normalize_atoms(self.atoms))
+        return self._with_means(rows, codes).unflatten(0, grid)
+
+    def decode(self, codes):
+        """Latents ``Z D`` (SC-VAE Section 4.1) of codes ``(batch, h, w, K)``."""
+        return (codes @ self.components.to(codes.dtype)).permute(0, 3, 1, 2)
+
+    def forward(self, latents):
+        """Code and decode, with the terms of SC-VAE's Eq. 4 averaged over the sites."""
+        rows, grid = _to_rows(latents)
+        means, x = rows[:, : self.n_mean_dims], rows[:, self.n_mean_dims :]
+        codes, decoded = self._code(x, normalize_atoms(self.atoms))
+        latent = 0.5 * (x - decoded).pow(2).sum(1).mean()  # Eq. 4, first term
+        penalty = self.penalty(codes, self.alpha).sum(1).mean()  # Eq. 4, second term
+        decoded = torch.cat([means, decoded], 1).unflatten(0, grid)
+        return {
+            "latents": decoded.permute(0, 3, 1, 2),
+            "codes": self._with_means(rows, codes).unflatten(0, grid),
+            "losses": {"latent": latent, "sparsity": 2 * penalty},
+        }
+
+    def _code(self, x, atoms):
+        """Codes of rows ``(N, n)`` and what they decode to.
+
+        A trained rollout takes steps that are too long for signals unlike any it was
+        trained on. Where its code explains less than no code would, plain ISTA's,
+        which cannot diverge, takes its place.
+        """
+        codes = unrolled_ista(
+            x,
+            self.filters / self.lipschitz,
+            atoms,
+            self.thresholds(x) / self.lipschitz,
+            momentum=self.momentum,
+            gains=self.log_gains.exp(),
+            threshold_gains=self.log_threshold_gains.exp(),
+            inhibition=None
+            if self.inhibition is None
+            else self.inhibition / self.lipschitz,
+        )
+        decoded = codes @ atoms
+        with torch.no_grad():
+            energy = x.pow(2).sum(1)
+            diverged = ~((x - decoded).pow(2).sum(1) <= energy * (1 + 1e-4))
+        if diverged.any():
+            with torch.no_grad():
+                safe = ista(x[diverged], atoms, self.alpha, len(self.momentum))
+            codes = codes.index_put((diverged,), safe)
+            decoded = codes @ atoms
+        return codes, decoded
+
+    def _with_means(self, rows, codes):
+        return torch.cat([rows[:, : self.n_mean_dims], codes], 1)
+
+    def parameter_groups(self, lr):
+        """Matrices at 3 times ``lr``, thresholds and step scalars at 100 times."""
+        matrices = [self.atoms, self.filters, self.inhibition]
+        scalars = [self.momentum, self.log_gains, self.log_threshold_gains]
+        scalars += self.thresholds.parameters()
+        return [
+            {"params": [p for p in params if p is not None], "lr": lr * factor}
+            for params, factor in (
+                (matrices, self._MATRIX_LR),
+                (scalars, self._SCALAR_LR),
+            )
+        ]
+
+
+def _to_rows(latents):
+    batch, dim, height, width = latents.shape
+    rows = latents.permute(0, 2, 3, 1).reshape(-1, dim)
+    return rows, (batch, height, width)
+
+
+def _inverse_softplus(value):
+    return math.log(math.expm1(value)) if value < 20 else value

@@ -1,0 +1,197 @@
+"""What comes in: images or vectors, checked, and brought to channels last."""
+
+import dataclasses
+
+import numpy as np
+from sklearn.utils.validation import check_array
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """How a user lays out data, so that what goes back looks as what came.
+
+    Attributes
+    ----------
+    image_shape : tuple of int
+        ``(H, W, C)`` of the input; ``(1, 1, n_features)`` for vectors.
+    kind : {"channels", "grey", "flat", "vector", "list"}
+        ``(n, H, W, C)``, ``(n, H, W)``, rows that are images, rows that are vectors, or
+        a list of photos of different sizes.
+    """
+
+    image_shape: tuple
+    kind: str
+
+    @property
+    def n_features(self):
+        """Numbers in one image."""
+        height, width, channels = self.image_shape
+        return height * width * channels
+
+    def restore(self, images):
+        """Give channels-last images the layout of the input."""
+        if self.kind in ("flat", "vector"):
+            return images.reshape(len(images), -1)
+        return images[..., 0] if self.kind == "grey" else images
+
+    def public_shape(self, height, width):
+        """Shape of one image of another size in this layout."""
+        return (height, width) if self.kind == "grey" else (height, width, self.channels)
+
+    @property
+    def channels(self):
+        """Number of channels."""
+        return self.image_shape[2]
+
+
+def check_images(X, *, image_shape, value_range, any_range, name="X"):
+    """Check input and bring it to ``(n, H, W, C)``.
+
+    Parameters
+    ----------
+    X : array-like
+        Images ``(n, H, W, C)`` or ``(n, H, W)``, or rows ``(n, n_features)``.
+    image_shape : tuple of int or None
+        What a row is, when it is an image.
+    value_range : tuple of float or None
+        What floats may span; None stands for (0, 1).
+    any_range : bool
+        Images of any range are welcome (the identity backbone).
+
+    Returns
+    -------
+    images : ndarray (n, H, W, C), uint8 or float32
+    layout : Layout
+
+    Raises
+    ------
+    ValueError, TypeError
+        Saying what came, what was expected and how to mend it.
+    """
+    X = _as_array(X)
+    if X.ndim in (0, 1, 2):
+        return _check_rows(X, image_shape, value_range, any_range, name)
+    if X.ndim == 3:
+        X, kind = X[..., None], "grey"
+    elif X.ndim == 4:
+        kind = "channels"
+    else:
+        raise ValueError(
+            f"{name} has shape {X.shape}; expected images (n, H, W, C) or (n, H, W), or "
+            "rows (n, n_features)."
+        )
+    if 0 in X.shape:
+        raise ValueError(
+            f"{name} has shape {X.shape}; expected at least 1 image with at least one "
+            "pixel and channel. Found array with 0 sample(s) or features is no input."
+        )
+    return _check_values(X, value_range, any_range, name), Layout(X.shape[1:], kind)
+
+
+def check_photos(photos, *, crop_size, **rules):
+    """Check a list of photos of possibly different sizes, to train on their crops.
+
+    Returns the photos as a list of channels-last arrays and their common layout, whose
+    image shape is that of a crop.
+    """
+    checked = [
+        check_images(np.asarray(p)[None], name=f"X[{i}]", **rules)
+        for i, p in enumerate(photos)
+    ]
+    channels = {(layout.kind, layout.channels) for _, layout in checked}
+    if len(channels) > 1:
+        raise ValueError(
+            f"The photos of X differ in their channels: {sorted(channels)}. Convert all "
+            "to the same number of channels."
+        )
+    dtypes = {images.dtype for images, _ in checked}
+    if len(dtypes) > 1:
+        raise ValueError(
+            f"The photos of X differ in their dtypes: {sorted(map(str, dtypes))}. "
+            "Convert all to uint8, or all to floats in [0, 1]."
+        )
+    kind, n_channels = channels.pop()
+    arrays = [images[0] for images, _ in checked]
+    return arrays, Layout((crop_size, crop_size, n_channels), kind)
+
+
+def is_photo_list(X):
+    """Whether ``X`` is a list of photos that are not all of one shape."""
+    if not isinstance(X, (list, tuple)) or not X:
+        return False
+    shapes = {np.shape(photo) for photo in X}
+    return len(shapes) > 1 and all(len(shape) in (2, 3) for shape in shapes)
+
+
+def check_crop_size(images, crop_size):
+    """Raise when a photo is smaller than the crops that are to be cut from it."""
+    smallest = min(min(image.shape[:2]) for image in images)
+    if crop_size is not None and crop_size > smallest:
+        raise ValueError(
+            f"crop_size={crop_size} exceeds the {smallest} pixels of the smallest side "
+            "in X: lower crop_size or leave that photo out."
+        )
+
+
+def _as_array(X):
+    if hasattr(X, "detach"):  # a tensor, from any device
+        X = X.detach().cpu().numpy()
+    if np.ndim(X) in (3, 4):
+        return np.asarray(X)
+    return X if hasattr(X, "shape") else np.asarray(X, dtype=_object_if_ragged(X))
+
+
+def _object_if_ragged(X):
+    try:
+        return np.asarray(X).dtype
+    except ValueError:
+        raise ValueError(
+            "X is a list of images of different sizes, which only fit takes (with "
+            "crop_size). Code photos of different sizes one size at a time."
+        ) from None
+
+
+def _check_rows(X, image_shape, value_range, any_range, name):
+    if image_shape is None:
+        rows = check_array(X, dtype=[np.float32, np.float64], input_name=name)
+        rows = rows.astype(np.float32, copy=False)
+        if not np.isfinite(rows).all():
+            raise ValueError(
+                f"{name} has values too large for float32: scale the features."
+            )
+        return rows[:, None, None, :], Layout((1, 1, rows.shape[1]), "vector")
+    rows = check_array(X, dtype=None, ensure_all_finite=False, input_name=name)
+    shape = tuple(image_shape)
+    shape = (*shape, 1) if len(shape) == 2 else shape
+    if rows.shape[1] != np.prod(shape):
+        raise ValueError(
+            f"{name} has {rows.shape[1]} features, but image_shape={image_shape} makes "
+            f"{np.prod(shape)}: give rows of flattened images of that shape."
+        )
+    images = rows.reshape(len(rows), *shape)
+    return _check_values(images, value_range, any_range, name), Layout(shape, "flat")
+
+
+def _check_values(images, value_range, any_range, name):
+    if images.dtype == np.uint8:
+        return images
+    if images.dtype.kind != "f":
+        raise TypeError(
+            f"{name} has dtype {images.dtype}; expected uint8 (0 to 255) or floats in "
+            "[0, 1]. Divide other integers by their largest possible value, for "
+            "instance X / 65535 for uint16."
+        )
+    if not np.isfinite(images).all():
+        raise ValueError(
+            f"{name} contains NaN or infinity: replace or leave out those pixels."
+        )
+    low, high = (0.0, 1.0) if value_range is None else value_range
+    smallest, largest = float(images.min()), float(images.max())
+    slack = 1e-5 * (high - low)
+    if not any_range and (smallest < low - slack or largest > high + slack):
+        raise ValueError(
+            f"{name} has values in [{smallest:.4g}, {largest:.4g}], expected "
+            f"[{low:g}, {high:g}]. Scale the images, pass uint8, or say what the range "
+            "is with value_range=(low, high)."
+        )
+    return images.astype(np.float32, copy=False)

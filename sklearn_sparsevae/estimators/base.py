@@ -1,0 +1,448 @@
+"""What all estimators share: input, training, codes out, images back."""
+
+import abc
+import functools
+import numbers
+
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    _fit_context,
+)
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Hidden, Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_sparsevae import metrics
+from sklearn_sparsevae.backbones import BACKBONES
+from sklearn_sparsevae.codes import SparseCodes, as_codes
+from sklearn_sparsevae.estimators import _images
+from sklearn_sparsevae.training import (
+    Autoencoder,
+    Coder,
+    TrainingSettings,
+    continue_training,
+    make_net,
+)
+
+_POSITIVE_INT = Interval(numbers.Integral, 1, None, closed="left")
+_POSITIVE = Interval(numbers.Real, 0, None, closed="neither")
+
+
+class BaseSparseAutoencoder(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, abc.ABC
+):
+    """Encoder, bottleneck, decoder: a subclass says what the bottleneck is.
+
+    It sets its parameters in ``__init__`` and returns a fresh module from
+    ``_make_bottleneck(backbone)``.
+    """
+
+    _parameter_constraints: dict = {
+        "n_components": [_POSITIVE_INT],
+        "latent_dim": [_POSITIVE_INT, None],
+        "n_downsamples": [Interval(numbers.Integral, 0, 8, closed="both")],
+        "backbone": [StrOptions({"auto", *BACKBONES})],
+        "backbone_params": [dict, None],
+        "image_shape": [tuple, list, None],
+        "value_range": [tuple, list, None],
+        "crop_size": [_POSITIVE_INT, None],
+        "max_epochs": [Interval(numbers.Integral, 0, None, closed="left")],
+        "batch_size": [_POSITIVE_INT],
+        "lr": [_POSITIVE],
+        "lr_schedule": [StrOptions({"cosine"}), None],
+        "gradient_clip": [_POSITIVE],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(numbers.Real, 0, 1, closed="neither")],
+        "n_epochs_no_change": [_POSITIVE_INT],
+        "tol": [Interval(numbers.Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
+        "device": [str],
+        "precision": [StrOptions({"float32", "bf16"})],
+        "callbacks": [list, tuple, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose", Hidden(bool)],
+    }
+
+    @abc.abstractmethod
+    def _make_bottleneck(self, backbone):
+        """Return a fresh bottleneck for latents of ``backbone``."""
+
+    # ---- training -------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Train encoder, bottleneck and decoder to reconstruct ``X``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, H, W, C), (n, H, W) or (n, n_features), or list
+            uint8, or floats in [0, 1] (see ``value_range``). With ``crop_size``, also a
+            list of photos ``(H, W, C)`` or ``(H, W)`` of different sizes.
+        y : None
+            Not used.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError, TypeError
+            When ``X`` is not as described.
+        FloatingPointError
+            When a term of the loss stops being finite.
+        """
+        images, layout = self._check_fit_input(X)
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        settings = self._settings()
+        warm = self.warm_start and getattr(self, "net_", None) is not None
+        if warm:
+            self._check_same_layout(layout)
+            net = continue_training(self.net_, images, settings, seed, self.max_epochs)
+        else:
+            build = functools.partial(self._make_autoencoder, layout, images)
+            net = make_net(build, images, settings, seed)
+        return self._keep(net, layout, images, keep_training=self.warm_start)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None):
+        """Train for one pass over ``X``, at a constant learning rate.
+
+        Parameters
+        ----------
+        X : as in `fit`
+            The first call also decides where the model starts, so give it a sample
+            that shows what is to come.
+        y : None
+            Not used.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        images, layout = self._check_fit_input(X)
+        settings = self._settings(lr_schedule=None, early_stopping=False, max_epochs=1)
+        if getattr(self, "net_", None) is None:
+            seed = check_random_state(self.random_state).randint(2**31 - 1)
+            self._partial_seed = np.random.RandomState(seed)
+            build = functools.partial(self._make_autoencoder, layout, images)
+            net = make_net(build, images, settings, seed)
+        else:
+            self._check_same_layout(layout)
+            if not hasattr(self, "_partial_seed"):
+                self._partial_seed = check_random_state(self.random_state)
+            seed = self._partial_seed.randint(2**31 - 1)
+            net = continue_training(self.net_, images, settings, seed, 1)
+        return self._keep(net, layout, images, keep_training=True)
+
+    def _settings(self, **changed):
+        fields = TrainingSettings.__dataclass_fields__
+        values = {name: getattr(self, name) for name in fields} | changed
+        return TrainingSettings(**(values | {"callbacks": tuple(self.callbacks or ())}))
+
+    def _check_fit_input(self, X):
+        rules = self._input_rules()
+        if self.crop_size is not None and _images.is_photo_list(X):
+            images, layout = _images.check_photos(X, crop_size=self.crop_size, **rules)
+        else:
+            images, layout = _images.check_images(X, **rules)
+            if self.crop_size is not None and layout.kind != "vector":
+                size = (self.crop_size, self.crop_size, layout.channels)
+                layout = _images.Layout(size, layout.kind)
+        if self.crop_size is not None:
+            if layout.kind in ("vector", "flat"):
+                raise ValueError(
+                    f"crop_size={self.crop_size} needs images (n, H, W, C) or "
+                    "(n, H, W), got flat rows: reshape them, or leave crop_size at None."
+                )
+            _images.check_crop_size(images, self.crop_size)
+        return images, layout
+
+    def _input_rules(self):
+        if self.value_range is not None and not (
+            len(self.value_range) == 2 and self.value_range[0] < self.value_range[1]
+        ):
+            raise ValueError(
+                f"value_range={self.value_range!r} must be a pair (low, high) with "
+                "low < high."
+            )
+        return {
+            "image_shape": self.image_shape,
+            "value_range": self.value_range,
+            "any_range": self.backbone == "identity",
+        }
+
+    def _make_autoencoder(self, layout, images):
+        vector = layout.kind == "vector"
+        name = self.backbone
+        if name == "auto":
+            name = "dense" if vector else "residual"
+        n_downsamples = 0 if vector or name == "identity" else self.n_downsamples
+        if vector and name not in ("dense", "identity"):
+            raise ValueError(
+                f"backbone={name!r} needs images, got vectors of shape "
+                f"(n, {layout.n_features}): pass image_shape=(H, W, C) if the rows are "
+                "images, or use backbone='dense'."
+            )
+        if name == "dense" and not vector:
+            raise ValueError(
+                "backbone='dense' needs vectors (n, n_features), got images: flatten "
+                "them, or use backbone='residual'."
+            )
+        backbone = BACKBONES[name](
+            layout.channels,
+            n_downsamples,
+            self.latent_dim,
+            **(self.backbone_params or {}),
+        )
+        free = vector or name == "identity"
+        value_range = (0, 1) if free or self.value_range is None else self.value_range
+        bottleneck = self._make_bottleneck(backbone)
+        return Autoencoder(
+            backbone, bottleneck, 2**n_downsamples, value_range, self.precision
+        )
+
+    def _keep(self, net, layout, images, keep_training):
+        history = [
+            {k: v for k, v in epoch.items() if k != "batches"} for epoch in net.history
+        ]
+        if not keep_training:
+            net.forget_training()
+        self.net_ = net
+        self.history_ = history
+        self.n_epochs_ = len(history)
+        self.layout_ = layout
+        self.image_shape_ = layout.image_shape
+        self.n_features_in_ = layout.n_features
+        # What PSNR takes as the peak: vectors have no fixed range.
+        self.data_range_ = self._data_range(layout, images)
+        return self
+
+    def _data_range(self, layout, images):
+        if layout.kind == "vector" or self.backbone == "identity":
+            return float(np.ptp(images)) or 1.0
+        low, high = (0, 1) if self.value_range is None else self.value_range
+        return float(high - low)
+
+    def _check_same_layout(self, layout):
+        if layout.channels != self.layout_.channels or layout.kind != self.layout_.kind:
+            raise ValueError(
+                f"This model was fitted on {_describe(self.layout_)}, but got "
+                f"{_describe(layout)}. Use data of the same kind, or fit a new model."
+            )
+
+    # ---- codes and images -----------------------------------------------------------
+
+    def transform(self, X):
+        """Sparse codes of images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, H, W, C), (n, H, W) or (n, n_features)
+            As in `fit`; images may be of another size than those of the fit.
+
+        Returns
+        -------
+        codes : SparseCodes of shape (n, h * w * n_components)
+            One row per image, columns site-major, float32.
+        """
+        check_is_fitted(self)
+        images, layout = self._check_input(X)
+        coder = self._coder()
+        parts = list(coder.code(images))
+        values, atoms, counts, colors = (
+            np.concatenate(part) for part in zip(*parts, strict=True)
+        )
+        del parts
+        vector = layout.kind == "vector"
+        return SparseCodes.from_sites(
+            values,
+            atoms,
+            counts,
+            grid_shape=coder.grid_shape(layout.image_shape),
+            n_atoms=self.n_components,
+            image_shape=None if vector else layout.public_shape(*layout.image_shape[:2]),
+            site_colors=None if vector or self.backbone == "identity" else colors,
+        )
+
+    def inverse_transform(self, X):
+        """Images of sparse codes.
+
+        Parameters
+        ----------
+        X : SparseCodes, sparse array or matrix, or array-like
+            Codes ``(n, h * w * n_components)`` as from `transform`. A plain matrix is
+            taken to be codes of images of the size of the fit.
+
+        Returns
+        -------
+        images : ndarray
+            In the layout of the input of `fit`, float32.
+        """
+        check_is_fitted(self)
+        coder = self._coder()
+        codes = self._check_codes(X, coder)
+        height, width = self._decoded_size(codes)
+        grid = (*codes.grid_shape, codes.n_atoms)
+        size = coder.batch_size((height, width, 1))
+        images = [
+            coder.decode(
+                codes[start : start + size].toarray().reshape(-1, *grid), height, width
+            )
+            for start in range(0, codes.shape[0], size)
+        ]
+        return self._finish(np.concatenate(images), self.layout_.kind)
+
+    def reconstruct(self, X):
+        """Images after coding and decoding, both steps at once.
+
+        Parameters
+        ----------
+        X : array-like
+            As in `transform`.
+
+        Returns
+        -------
+        images : ndarray
+            In the layout of ``X``, float32; equal to
+            ``inverse_transform(transform(X))``.
+        """
+        check_is_fitted(self)
+        images, layout = self._check_input(X)
+        output = np.concatenate(list(self._coder().reconstruct(images)))
+        return self._finish(output, layout.kind)
+
+    def score(self, X, y=None):
+        """Peak signal-to-noise ratio of the reconstruction, in dB, mean over images.
+
+        Parameters
+        ----------
+        X : array-like
+            As in `transform`.
+        y : array-like, default=None
+            Images to compare with, of the shape of ``X``; None compares with ``X``.
+            What is not an array of that shape (labels, say) is not used.
+
+        Returns
+        -------
+        psnr : float
+            Higher is better.
+        """
+        check_is_fitted(self)
+        images, layout = self._check_input(X)
+        target = images
+        if y is not None and np.shape(y) == np.shape(X):
+            target, _ = self._check_input(y)
+        output = np.concatenate(list(self._coder().reconstruct(images)))
+        output = self._finish(output, layout.kind).reshape(target.shape)
+        if target.dtype == np.uint8:
+            low, high = (0, 1) if self.value_range is None else self.value_range
+            target = target.astype(np.float32) / 255 * (high - low) + low
+        return _psnr(target, output, self.data_range_)
+
+    @property
+    def components_(self):
+        """Atoms of the dictionary, ndarray ``(n_components, latent_dim)``."""
+        check_is_fitted(self, "net_")
+        return self._coder().components()
+
+    def atoms_as_images(self):
+        """Decode every atom to the patch that it adds to an image.
+
+        Returns
+        -------
+        atoms : ndarray (n_components, s, s, C)
+            ``s = 2 ** n_downsamples``; what one unit of the atom alone decodes to,
+            less what an empty code decodes to.
+        """
+        check_is_fitted(self)
+        coder = self._coder()
+        side = coder.module.site_size
+        one_each = np.eye(self.n_components, dtype=np.float32)[:, None, None, :]
+        empty = coder.decode(np.zeros_like(one_each[:1]), side, side)
+        return coder.decode(one_each, side, side) - empty
+
+    def _coder(self):
+        return Coder(self.net_.module_, self.device)
+
+    def _check_input(self, X):
+        images, layout = _images.check_images(X, **self._input_rules())
+        fitted = self.layout_
+        if layout.kind == "vector" and layout.n_features != self.n_features_in_:
+            raise ValueError(
+                f"X has {layout.n_features} features, but {type(self).__name__} is "
+                f"expecting {self.n_features_in_} features as input."
+            )
+        is_vector = "vector" in (layout.kind, fitted.kind)
+        if layout.channels != fitted.channels or (
+            is_vector and layout.kind != fitted.kind
+        ):
+            raise ValueError(
+                f"X is {_describe(layout)}, but this model was fitted on "
+                f"{_describe(fitted)}: convert the images to {fitted.channels} "
+                "channel(s), channels last."
+            )
+        return images, layout
+
+    def _check_codes(self, X, coder):
+        own_grid = getattr(X, "grid_shape", None)
+        grid = None
+        if own_grid is None:
+            grid = coder.grid_shape(self.image_shape_)
+            n_columns = np.shape(X)[1] if np.ndim(X) == 2 or hasattr(X, "tocsr") else 0
+            expected = grid[0] * grid[1] * self.n_components
+            if n_columns != expected:
+                raise ValueError(
+                    f"Codes of shape {np.shape(X)} have no grid of their own and do not "
+                    f"fit the {grid[0]} x {grid[1]} sites of {self.n_components} atoms "
+                    f"of the fitted images ({expected} columns). Pass the SparseCodes "
+                    "that transform returns, or give them a grid with "
+                    "sklearn_sparsevae.codes.as_codes(X, grid_shape=(h, w))."
+                )
+        return as_codes(X, grid_shape=grid, n_atoms=self.n_components)
+
+    def _decoded_size(self, codes):
+        if codes.image_shape is not None:
+            return tuple(codes.image_shape[:2])
+        side = self.net_.module_.site_size
+        full = tuple(n * side for n in codes.grid_shape)
+        fitted = self.image_shape_[:2]
+        same = self._coder().grid_shape(self.image_shape_) == tuple(codes.grid_shape)
+        return fitted if same else full
+
+    def _finish(self, images, kind):
+        if kind != "vector" and self.backbone != "identity":
+            low, high = (0, 1) if self.value_range is None else self.value_range
+            np.clip(images, low, high, out=images)
+        layout = _images.Layout(images.shape[1:], kind)
+        return layout.restore(images)
+
+    @property
+    def _n_features_out(self):
+        height, width = self._coder().grid_shape(self.image_shape_)
+        return height * width * self.n_components
+
+    def __sklearn_is_fitted__(self):
+        return getattr(self, "net_", None) is not None
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        tags.non_deterministic = False
+        return tags
+
+
+def _describe(layout):
+    if layout.kind == "vector":
+        return f"vectors of {layout.n_features} features"
+    return f"images with {layout.channels} channel(s)"
+
+
+def _psnr(target, output, data_range):
+    return float(metrics.psnr(target, output, data_range=data_range))

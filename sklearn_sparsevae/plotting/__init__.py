@@ -1,0 +1,20 @@
+"""Pictures of reconstructions, segments, atoms, usage and sparsity.
+
+Each Display holds what it draws and follows scikit-learn's protocol: build it with a
+``from_...`` class method, draw it again with ``plot``, find the artists' homes in
+``figure_`` and ``axes_``. matplotlib is imported when something is drawn.
+"""
+
+from sklearn_sparsevae.plotting._atoms import AtomsDisplay
+from sklearn_sparsevae.plotting._reconstruction import ReconstructionDisplay
+from sklearn_sparsevae.plotting._segmentation import SegmentationDisplay
+from sklearn_sparsevae.plotting._sparsity_quality import SparsityQualityDisplay
+from sklearn_sparsevae.plotting._usage import UsageDisplay
+
+__all__ = [
+    "AtomsDisplay",
+    "ReconstructionDisplay",
+    "SegmentationDisplay",
+    "SparsityQualityDisplay",
+    "UsageDisplay",
+]

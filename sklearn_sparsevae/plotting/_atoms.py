@@ -1,0 +1,97 @@
+"""The atoms of a dictionary as pictures."""
+
+import math
+
+import numpy as np
+
+from sklearn_sparsevae.plotting._common import as_images, one_axes, show_image
+
+
+class AtomsDisplay:
+    """What each atom adds to an image, tile by tile.
+
+    Parameters
+    ----------
+    atoms : ndarray of shape (n_atoms, h, w, C) or (n_atoms, h, w)
+        The atoms, decoded. Zero is drawn as mid grey; each atom is scaled by its own
+        largest magnitude, so that brightness says nothing about its norm.
+
+    Attributes
+    ----------
+    ax_ : Axes
+        Where the tiles are drawn, as one picture.
+    figure_ : Figure
+        Their figure.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_sparsevae.plotting import AtomsDisplay
+    >>> AtomsDisplay(np.ones((6, 4, 4, 3))).mosaic().shape
+    (9, 14, 3)
+    """
+
+    def __init__(self, atoms):
+        self.atoms = atoms
+
+    @classmethod
+    def from_estimator(cls, estimator, *, ax=None):
+        """Draw the atoms of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : fitted estimator
+            Anything with ``atoms_as_images``, which decodes each atom.
+        ax : Axes, optional
+            Where to draw; by default in a new figure.
+
+        Returns
+        -------
+        display : AtomsDisplay
+            With ``figure_`` and ``ax_``.
+        """
+        return cls(np.asarray(estimator.atoms_as_images())).plot(ax=ax)
+
+    def mosaic(self):
+        """Return all atoms as the tiles of one picture.
+
+        Returns
+        -------
+        picture : ndarray of shape (rows * (h + 1) - 1, columns * (w + 1) - 1, 3)
+            Floats in [0, 1]; a white line of one pixel runs between the tiles.
+        """
+        tiles = [_tile(atom) for atom in as_images(self.atoms, "atoms")]
+        height, width, _ = tiles[0].shape
+        n_columns = math.ceil(math.sqrt(len(tiles) * height / width))
+        n_rows = math.ceil(len(tiles) / n_columns)
+        shape = (n_rows * (height + 1), n_columns * (width + 1), 3)
+        picture = np.ones(shape)
+        for i, tile in enumerate(tiles):
+            top, left = (i // n_columns) * (height + 1), (i % n_columns) * (width + 1)
+            picture[top : top + height, left : left + width] = tile
+        return picture[:-1, :-1]
+
+    def plot(self, ax=None):
+        """Draw the tiles.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Where to draw; by default in a new figure.
+
+        Returns
+        -------
+        display : AtomsDisplay
+            Itself.
+        """
+        self.ax_ = one_axes(ax, figsize=(6, 6))
+        self.figure_ = self.ax_.figure
+        show_image(self.ax_, self.mosaic(), f"{len(self.atoms)} atoms")
+        return self
+
+
+def _tile(atom):
+    """Return an atom as a picture (h, w, 3): zero is mid grey."""
+    atom = atom if atom.ndim == 3 else atom[..., None]
+    scale = np.abs(atom).max() or 1.0
+    return np.broadcast_to(0.5 + 0.5 * atom / scale, (*atom.shape[:2], 3))

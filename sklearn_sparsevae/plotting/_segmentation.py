@@ -1,0 +1,156 @@
+"""Photos above their segments and foreground."""
+
+import numpy as np
+
+from sklearn_sparsevae.plotting._common import as_images, axes_grid, show_image
+
+# Okabe and Ito's colours, which people who do not see red or green can tell apart.
+_PALETTE = (
+    (0.00, 0.45, 0.70),
+    (0.90, 0.62, 0.00),
+    (0.00, 0.62, 0.45),
+    (0.80, 0.47, 0.65),
+    (0.34, 0.71, 0.91),
+    (0.84, 0.37, 0.00),
+    (0.94, 0.89, 0.26),
+)
+_TINT = 0.65  # how much of a segment's colour covers the photo
+_DIM = 0.25  # how much of the photo is left behind the foreground
+
+
+class SegmentationDisplay:
+    """Photos above their coloured segments and, if given, their foreground.
+
+    Parameters
+    ----------
+    images : list of ndarray of shape (H, W, C) or (H, W)
+        Photos, ``uint8`` or floats in [0, 1].
+    labels : list of ndarray of int of shape (H, W)
+        Label maps; the photo shows through where a label is negative.
+    masks : list of ndarray of bool of shape (H, W), optional
+        Foreground; the rest is dimmed.
+
+    Attributes
+    ----------
+    axes_ : ndarray of Axes of shape (2, n_images) or (3, n_images)
+        Photos, segments and, with ``masks``, foreground.
+    figure_ : Figure
+        Their figure.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_sparsevae.plotting import SegmentationDisplay
+    >>> photos, labels = np.zeros((2, 8, 8, 3)), np.zeros((2, 8, 8), dtype=int)
+    >>> SegmentationDisplay.from_predictions(photos, labels).axes_.shape
+    (2, 2)
+    """
+
+    def __init__(self, images, labels, masks=None):
+        self.images = images
+        self.labels = labels
+        self.masks = masks
+
+    @classmethod
+    def from_predictions(cls, images, labels, *, masks=None, ax=None):
+        """Draw photos and label maps that are at hand.
+
+        Parameters
+        ----------
+        images : array-like of shape (n_images, H, W, C), or list of photos
+            Photos; those of a list may differ in size.
+        labels : array-like of int of shape (n_images, H, W), or list
+            A label map of each photo, at its resolution.
+        masks : array-like of bool, or of 0 and 1, of the same shape, optional
+            The foreground of each photo.
+        ax : array of Axes, optional
+            Where to draw, of shape (2, n_images), or (3, n_images) with ``masks``; by
+            default in a new figure.
+
+        Returns
+        -------
+        display : SegmentationDisplay
+            With ``figure_`` and ``axes_``.
+        """
+        images = as_images(images)
+        labels = _check_maps(images, labels, "labels")
+        if masks is not None:
+            masks = _check_maps(images, masks, "masks")
+            masks = [mask.astype(bool) for mask in masks]
+        return cls(images, labels, masks).plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw photos, segments and foreground below one another.
+
+        Parameters
+        ----------
+        ax : array of Axes, optional
+            Where to draw, of shape (2, n_images), or (3, n_images) with ``masks``; by
+            default in a new figure.
+
+        Returns
+        -------
+        display : SegmentationDisplay
+            Itself.
+        """
+        rows = {"photo": self.images, "segments": self.segments()}
+        if self.masks is not None:
+            rows["foreground"] = self.foregrounds()
+        self.axes_ = axes_grid(ax, len(rows), len(self.images))
+        self.figure_ = self.axes_[0, 0].figure
+        for axes, (name, pictures) in zip(self.axes_, rows.items()):
+            for i, picture in enumerate(pictures):
+                show_image(axes[i], picture, row_name=name if i == 0 else None)
+        return self
+
+    def segments(self):
+        """Return the photos with each segment in its colour.
+
+        Returns
+        -------
+        pictures : list of ndarray of shape (H, W, 3)
+            Floats in [0, 1].
+        """
+        palette = np.array(_PALETTE)
+        pictures = []
+        for image, labels in zip(self.images, self.labels):
+            color = palette[labels % len(palette)]
+            weight = np.where(labels < 0, 0.0, _TINT)[..., None]
+            pictures.append((1 - weight) * _grey(image) + weight * color)
+        return pictures
+
+    def foregrounds(self):
+        """Return the photos with everything but the foreground dimmed.
+
+        Returns
+        -------
+        pictures : list of ndarray of shape (H, W, 3)
+            Floats in [0, 1].
+        """
+        return [
+            np.where(mask[..., None], rgb, 1 - _DIM + _DIM * rgb)
+            for rgb, mask in zip(map(_as_rgb, self.images), self.masks)
+        ]
+
+
+def _check_maps(images, maps, name):
+    maps = [np.asarray(one) for one in maps]
+    expected = [image.shape[:2] for image in images]
+    if [one.shape for one in maps] != expected:
+        raise ValueError(
+            f"Got {name} of shapes {[one.shape for one in maps]}; expected {expected}, "
+            "one for each photo and of its size. Segmenters give them with "
+            "resolution='image'."
+        )
+    return maps
+
+
+def _as_rgb(image):
+    """Return a photo as floats (H, W, 3) in [0, 1]."""
+    image = image / 255 if image.dtype == np.uint8 else np.clip(image, 0.0, 1.0)
+    image = image[..., None] if image.ndim == 2 else image
+    return np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image[..., :3]
+
+
+def _grey(image):
+    return _as_rgb(image).mean(axis=-1, keepdims=True)

@@ -1,0 +1,92 @@
+"""How often each atom is used."""
+
+import numpy as np
+
+from sklearn_sparsevae.metrics import atom_usage, usage_perplexity
+from sklearn_sparsevae.plotting._common import one_axes
+
+
+class UsageDisplay:
+    """How often each atom is used over a set of codes, most used first.
+
+    Parameters
+    ----------
+    usage : ndarray of int of shape (n_atoms,)
+        Sites that use each atom.
+    perplexity : float
+        Perplexity of that usage.
+
+    Attributes
+    ----------
+    n_dead : int
+        Atoms that no site uses.
+    ax_ : Axes
+        Where the curve is drawn.
+    figure_ : Figure
+        Its figure.
+    line_ : Line2D
+        The curve.
+
+    Examples
+    --------
+    >>> from sklearn_sparsevae.plotting import UsageDisplay
+    >>> display = UsageDisplay.from_codes([[1.0, 0.0, 0.0], [2.0, 1.0, 0.0]])
+    >>> display.usage, display.n_dead
+    (array([2, 1, 0]), 1)
+    """
+
+    def __init__(self, usage, perplexity):
+        self.usage = usage
+        self.perplexity = perplexity
+
+    @property
+    def n_dead(self):
+        """Number of atoms that no site uses."""
+        return int(np.count_nonzero(self.usage == 0))
+
+    @classmethod
+    def from_codes(cls, codes, *, n_atoms=None, ax=None):
+        """Count the usage of each atom and draw it.
+
+        Parameters
+        ----------
+        codes : SparseCodes, sparse array or matrix, or array-like
+            Codes of a whole set.
+        n_atoms : int, optional
+            Atoms per site of a plain matrix; by default each row is one site.
+        ax : Axes, optional
+            Where to draw; by default in a new figure.
+
+        Returns
+        -------
+        display : UsageDisplay
+            With ``figure_`` and ``ax_``.
+        """
+        usage = atom_usage(codes, n_atoms)
+        return cls(usage, usage_perplexity(codes, n_atoms)).plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw the sorted usage.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Where to draw; by default in a new figure.
+
+        Returns
+        -------
+        display : UsageDisplay
+            Itself.
+        """
+        self.ax_ = one_axes(ax)
+        self.figure_ = self.ax_.figure
+        ranked = np.sort(self.usage)[::-1]
+        (self.line_,) = self.ax_.step(np.arange(len(ranked)), ranked, where="mid")
+        self.ax_.set(
+            xlabel="atom, most used first",
+            ylabel="sites that use it",
+            title=f"perplexity {self.perplexity:.0f} of {len(ranked)}, "
+            f"{self.n_dead} dead",
+        )
+        self.ax_.set_ylim(bottom=0)
+        return self

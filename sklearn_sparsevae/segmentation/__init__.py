@@ -1,0 +1,19 @@
+"""Segment images by clustering the codes of their sites."""
+
+from sklearn_sparsevae.segmentation._boundary import (
+    background_probability,
+    boundary_connectivity,
+    region_boundary_connectivity,
+)
+from sklearn_sparsevae.segmentation._foreground import foreground_saliency
+from sklearn_sparsevae.segmentation._kmeans import KMeansSegmenter
+from sklearn_sparsevae.segmentation._spectral import SpectralSegmenter
+
+__all__ = [
+    "KMeansSegmenter",
+    "SpectralSegmenter",
+    "background_probability",
+    "boundary_connectivity",
+    "foreground_saliency",
+    "region_boundary_connectivity",
+]

@@ -1,0 +1,294 @@
+"""What all segmenters share: input, per-image work, masks, confidence and score."""
+
+import warnings
+from abc import ABCMeta, abstractmethod
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClusterMixin, _fit_context
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_sparsevae.codes import SparseCodes, as_codes
+from sklearn_sparsevae.segmentation._foreground import (
+    foreground_saliency,
+    refine_saliency,
+    split_confidence,
+    split_threshold,
+)
+from sklearn_sparsevae.segmentation._score import (
+    check_masks,
+    is_flat,
+    mean_iou,
+    separation,
+)
+from sklearn_sparsevae.segmentation._sites import (
+    block_average,
+    covered_shape,
+    magnify,
+    magnify_labels,
+    principal_coordinates,
+    site_appearance,
+)
+
+# Dimensions in which the sites of one side of an image are clustered.
+_N_COORDINATES = 16
+
+
+class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
+    """Label maps from the codes of each image; subclasses say how to cluster sites."""
+
+    _parameter_constraints = {
+        "n_clusters": [Interval(Integral, 1, None, closed="left")],
+        "foreground": [StrOptions({"boundary"}), None],
+        "resolution": [StrOptions({"image", "grid"})],
+        "grid_shape": [tuple, list, None],
+        "min_confidence": [Interval(Real, 0, 1, closed="both")],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        n_clusters,
+        foreground,
+        resolution,
+        grid_shape,
+        min_confidence,
+        n_init,
+        n_jobs,
+        random_state,
+        verbose,
+    ):
+        self.n_clusters = n_clusters
+        self.foreground = foreground
+        self.resolution = resolution
+        self.grid_shape = grid_shape
+        self.min_confidence = min_confidence
+        self.n_init = n_init
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @abstractmethod
+    def _embed(self, sites):
+        """Return the features in which k-means clusters the sites of one image."""
+
+    @abstractmethod
+    def _fit_scene(self, X):
+        """Learn to label rows of one scene; return the labels of ``X``."""
+
+    @abstractmethod
+    def _predict_scene(self, X):
+        """Label each row of a matrix by itself."""
+
+    def _fit_sites(self, codes):
+        """Learn what all images share; nothing unless a subclass does."""
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Segment the images of ``X``, or the rows of one scene.
+
+        Parameters
+        ----------
+        X : SparseCodes or array-like of shape (n_images, h * w * n_atoms)
+            Codes of images. A plain matrix is read with ``grid_shape``; without one it
+            is a single scene of shape (n_sites, n_features) whose rows are its sites.
+        y : Ignored
+            Present for scikit-learn's interface.
+
+        Returns
+        -------
+        self : object
+            The fitted segmenter.
+        """
+        self._seed = check_random_state(self.random_state).randint(2**31 - 1)
+        self.is_scene_ = self.grid_shape is None and _grid_shape(X) is None
+        if self.is_scene_:
+            X = self._check_scene(X, reset=True)
+            self.labels_ = self._fit_scene(X)
+            self.confidence_ = np.array([separation(X, self.labels_)])
+            return self
+        codes = as_codes(X, self.grid_shape)
+        _check_some(codes)
+        self.n_features_in_, self.n_atoms_ = codes.shape[1], codes.n_atoms
+        self._fit_sites(codes)
+        self.labels_, self.confidence_ = self._segment(codes)
+        return self
+
+    def predict(self, X):
+        """Label map of every image, or the label of every row of a scene.
+
+        Each image is segmented by itself, with the same seed: its labels do not depend
+        on the other images.
+
+        Parameters
+        ----------
+        X : SparseCodes or array-like
+            As in :meth:`fit`; the images may have another size.
+
+        Returns
+        -------
+        labels : ndarray of int of shape (n_images, H, W), (n_images, h, w) or (n_rows,)
+            At the resolution of the images, of the grid (``resolution="grid"``, or
+            codes that do not know their ``image_shape``), or one label per row of a
+            scene. With ``foreground="boundary"``, 1 is foreground, 0 background.
+        """
+        check_is_fitted(self)
+        if self.is_scene_:
+            return self._predict_scene(self._check_scene(X, reset=False))
+        return self._segment(self._check_codes(X))[0]
+
+    def predict_confidence(self, X):
+        """How clearly the sites of each image part, as :meth:`predict` sees them.
+
+        Parameters
+        ----------
+        X : SparseCodes or array-like
+            As in :meth:`predict`.
+
+        Returns
+        -------
+        confidence : ndarray of shape (n_images,)
+            In [0, 1], 0 for images without any contrast; one number for a scene.
+        """
+        check_is_fitted(self)
+        if self.is_scene_:
+            X = self._check_scene(X, reset=False)
+            return np.array([separation(X, self._predict_scene(X))])
+        return self._segment(self._check_codes(X))[1]
+
+    def score(self, X, y):
+        """Mean intersection over union with masks.
+
+        Parameters
+        ----------
+        X : SparseCodes or array-like
+            As in :meth:`predict`.
+        y : array-like of shape (n_images, H, W) or (n_rows,)
+            Masks or label maps of any size; predictions are sampled to it. With
+            ``foreground="boundary"`` everything but 0 is foreground. Otherwise labels
+            are matched to those of ``y`` so that the mean over labels is largest.
+
+        Returns
+        -------
+        score : float
+            In [0, 1]. Two empty masks agree: 1.
+        """
+        labels = self.predict(X)
+        masks = check_masks(y, labels.shape)
+        if self.is_scene_:
+            labels, masks = labels[None, None], masks[None, None]
+        return mean_iou(labels, masks, binary=self.foreground is not None)
+
+    def _check_scene(self, X, reset):
+        if self.foreground is not None:
+            raise ValueError(
+                f"Got a plain matrix of shape {np.shape(X)} with foreground="
+                f"{self.foreground!r}, which needs to know which sites lie on the "
+                "border. Pass SparseCodes, or set grid_shape=(h, w)."
+            )
+        return validate_data(
+            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset
+        )
+
+    def _check_codes(self, X):
+        codes = as_codes(X, None if _grid_shape(X) else self.grid_shape)
+        if codes.n_atoms != self.n_atoms_:
+            raise ValueError(
+                f"Got codes with {codes.n_atoms} atoms per site; expected "
+                f"{self.n_atoms_}, as in fit. Use the model that made the codes of fit."
+            )
+        return codes
+
+    def _segment(self, codes):
+        """Label maps and confidence of all images, one job per image."""
+        parallel = Parallel(n_jobs=self.n_jobs, verbose=max(0, self.verbose - 1))
+        results = parallel(
+            delayed(self._segment_image)(codes[i : i + 1])
+            for i in range(codes.shape[0])
+        )
+        shape = (0, *self._map_shape(codes))
+        labels = [labels[None] for labels, _ in results]
+        confidence = np.array([confidence for _, confidence in results], dtype=float)
+        return np.concatenate([np.zeros(shape, np.int32), *labels]), confidence
+
+    def _segment_image(self, codes):
+        sites = codes.sites()
+        if self.foreground is None:
+            labels = self._cluster(sites)
+            shape = self._map_shape(codes)
+            image = magnify_labels(labels, codes.grid_shape, shape)
+            return image.astype(np.int32), separation(sites, labels)
+        return self._segment_foreground(codes, sites)
+
+    def _segment_foreground(self, codes, sites):
+        average, small = block_average(codes.grid_shape)
+        colors = None if codes.site_colors is None else codes.site_colors[0]
+        appearance = average @ site_appearance(sites, colors)
+        sites = sites if len(sites.indptr) == len(average.indptr) else average @ sites
+        saliency = refine_saliency(
+            foreground_saliency(appearance, small),
+            appearance,
+            small,
+            self._labeler(sites),
+        )
+        shape = self._map_shape(codes)
+        threshold = split_threshold(saliency)
+        confidence = split_confidence(saliency, threshold)
+        if confidence == 0 or confidence < self.min_confidence:
+            return np.zeros(shape, dtype=np.int32), confidence
+        covered = covered_shape(codes.grid_shape, shape)
+        image = magnify(saliency, small, shape, covered)
+        return (image > threshold).astype(np.int32), confidence
+
+    def _cluster(self, sites):
+        """Label the sites of one image, from 0."""
+        if is_flat(sites):
+            return np.zeros(sites.shape[0], dtype=np.int32)
+        return self._k_means_labels(self._embed(sites))
+
+    def _labeler(self, sites):
+        """Return a function that clusters some of the sites of one image."""
+        embedding = principal_coordinates(self._embed(sites), _N_COORDINATES)
+        return lambda members: self._k_means_labels(embedding[members])
+
+    def _k_means_labels(self, X):
+        return fit_k_means(X, self.n_clusters, self.n_init, self._seed).labels_
+
+    def _map_shape(self, codes):
+        if self.resolution == "grid" or codes.image_shape is None:
+            return codes.grid_shape
+        return codes.image_shape[:2]
+
+    def __sklearn_tags__(self):
+        """Say that sparse codes are welcome."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def fit_k_means(X, n_clusters, n_init, seed, estimator=KMeans):
+    """k-means that takes fewer distinct rows than clusters without complaint."""
+    model = estimator(min(n_clusters, X.shape[0]), n_init=n_init, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(X)
+
+
+def _grid_shape(X):
+    """Return the grid that codes bring along, if any."""
+    return X.grid_shape if isinstance(X, SparseCodes) else None
+
+
+def _check_some(codes):
+    if codes.shape[0] == 0:
+        raise ValueError(
+            "Got codes of 0 images; expected at least one. Check what was selected."
+        )

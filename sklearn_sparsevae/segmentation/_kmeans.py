@@ -1,0 +1,147 @@
+"""k-means over the sites of each image, or over those of a whole set of images."""
+
+from sklearn.cluster import MiniBatchKMeans
+from sklearn.utils._param_validation import StrOptions
+
+from sklearn_sparsevae.segmentation._base import BaseSegmenter, fit_k_means
+from sklearn_sparsevae.segmentation._sites import unit_rows
+
+
+class KMeansSegmenter(BaseSegmenter):
+    """Segment images by k-means over the codes of their sites.
+
+    Minimises the squared distance of every site's code, scaled to unit length, to the
+    centre of its cluster.
+
+    Parameters
+    ----------
+    n_clusters : int, default=2
+        Number of clusters, per image or for the whole set; with
+        ``foreground="boundary"``, of the object and of the background each.
+    scope : {"image", "dataset"}, default="image"
+        Cluster the sites of each image by themselves, or those of all images of
+        ``fit`` together (mini-batch k-means), so that a label means the same in every
+        image.
+    foreground : {"boundary"} or None, default=None
+        None returns the clusters. ``"boundary"`` returns 1 for foreground and 0 for
+        background: a saliency that rests on how strongly the region of a site is
+        connected to the border of the image [1]_ splits the sites, and what the
+        clusters of both sides look like then sharpens the split.
+    resolution : {"image", "grid"}, default="image"
+        Label every pixel, or every site.
+    grid_shape : tuple of int (h, w), optional
+        Grid of codes that come as a plain matrix. A plain matrix without it is one
+        scene, whose rows are its sites.
+    min_confidence : float, default=0.0
+        With ``foreground="boundary"``, an image whose confidence is lower has no
+        object: its mask is 0 everywhere.
+    n_init : int, default=3
+        Starts of k-means, of which the best is kept.
+    n_jobs : int, optional
+        Images segmented at the same time; does not change the result.
+    random_state : int, RandomState instance or None, default=None
+        Every image uses the same seed.
+    verbose : int, default=0
+        Above 1, print progress over the images.
+
+    Attributes
+    ----------
+    labels_ : ndarray of int of shape (n_images, H, W), (n_images, h, w) or (n_rows,)
+        Labels of the data of ``fit``.
+    confidence_ : ndarray of shape (n_images,)
+        In [0, 1]: share of variance between clusters, or the difference in saliency
+        between foreground and background; 0 for flat images.
+    cluster_centers_ : ndarray of shape (n_clusters, n_features)
+        Only for ``scope="dataset"`` and for a scene.
+    is_scene_ : bool
+        Whether ``fit`` saw one scene rather than images.
+    n_atoms_ : int
+        Atoms per site; not for a scene.
+    n_features_in_ : int
+        Columns seen in ``fit``.
+
+    See Also
+    --------
+    SpectralSegmenter : Spectral clustering of the sites of each image.
+
+    References
+    ----------
+    .. [1] W. Zhu, S. Liang, Y. Wei, J. Sun. "Saliency Optimization from Robust
+       Background Detection". CVPR 2014.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_sparsevae.codes import SparseCodes
+    >>> from sklearn_sparsevae.segmentation import KMeansSegmenter
+    >>> scene = np.pad(np.full((2, 8, 8, 1), 3.0), [(0, 0), (4, 4), (4, 4), (0, 0)])
+    >>> codes = SparseCodes(scene.reshape(2, -1), grid_shape=(16, 16))
+    >>> segmenter = KMeansSegmenter(foreground="boundary", random_state=0)
+    >>> masks = segmenter.fit_predict(codes)
+    >>> masks.shape, masks.sum(axis=(1, 2))
+    ((2, 16, 16), array([64, 64]))
+    """
+
+    _parameter_constraints = {
+        **BaseSegmenter._parameter_constraints,
+        "scope": [StrOptions({"image", "dataset"})],
+    }
+
+    def __init__(
+        self,
+        n_clusters=2,
+        *,
+        scope="image",
+        foreground=None,
+        resolution="image",
+        grid_shape=None,
+        min_confidence=0.0,
+        n_init=3,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(
+            n_clusters=n_clusters,
+            foreground=foreground,
+            resolution=resolution,
+            grid_shape=grid_shape,
+            min_confidence=min_confidence,
+            n_init=n_init,
+            n_jobs=n_jobs,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.scope = scope
+
+    def _fit_scene(self, X):
+        self._k_means = fit_k_means(X, self.n_clusters, self.n_init, self._seed)
+        self.cluster_centers_ = self._k_means.cluster_centers_
+        return self._predict_scene(X)
+
+    def _predict_scene(self, X):
+        return self._k_means.predict(X.astype(self.cluster_centers_.dtype, copy=False))
+
+    def _fit_sites(self, codes):
+        if self.scope == "dataset":
+            self._k_means = fit_k_means(
+                unit_rows(codes.sites()),
+                self.n_clusters,
+                self.n_init,
+                self._seed,
+                MiniBatchKMeans,
+            )
+            self.cluster_centers_ = self._k_means.cluster_centers_
+
+    def _embed(self, sites):
+        return unit_rows(sites)
+
+    def _cluster(self, sites):
+        if self.scope == "dataset":
+            return self._k_means.predict(unit_rows(sites))
+        return super()._cluster(sites)
+
+    def _labeler(self, sites):
+        if self.scope == "dataset":
+            return self._cluster(sites).__getitem__
+        return super()._labeler(sites)

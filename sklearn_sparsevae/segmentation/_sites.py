@@ -1,0 +1,138 @@
+"""What the segmenters see of a photo's sites, and the way back to its pixels."""
+
+import math
+
+import numpy as np
+from scipy import sparse
+from scipy.linalg import eigh
+from skimage.color import rgb2lab
+from sklearn.preprocessing import normalize
+
+# A finer grid is averaged down to at most this many sites to find an object on.
+MAX_SITES = 4096
+
+# Lab colours of natural photos deviate by about this much from their mean.
+_LAB_SPREAD = 25.0
+# Numbers that describe the look of a site where its colour is not known.
+_N_APPEARANCE = 5
+
+
+def unit_rows(sites):
+    """Codes of unit length, so that Euclidean distance is that of their directions."""
+    return normalize(sites, norm="l2", copy=True)
+
+
+def principal_coordinates(X, n_components):
+    """Rows of X in the directions of its largest singular values.
+
+    Keeps the distances between rows as well as that many numbers can.
+
+    Returns
+    -------
+    coordinates : ndarray of shape (n_rows, min(n_components, n_features))
+    """
+    gram = X.T @ X
+    gram = gram.toarray() if sparse.issparse(gram) else gram
+    first = max(0, len(gram) - n_components)
+    _, directions = eigh(gram, subset_by_index=[first, len(gram) - 1])
+    return X @ directions
+
+
+def site_appearance(sites, colors):
+    """Features in which Euclidean distance is about perceived difference.
+
+    CIE Lab colour where the codes carry site colours; else the leading components of
+    the codes themselves, scaled to the spread that Lab colours have in photos.
+
+    Parameters
+    ----------
+    sites : csr_array of shape (h * w, n_atoms)
+    colors : ndarray of shape (h, w, C) or None
+
+    Returns
+    -------
+    appearance : ndarray of shape (h * w, n_features)
+    """
+    if colors is None:
+        leading = principal_coordinates(sites.astype(np.float64), _N_APPEARANCE)
+        spread = np.sqrt(leading.var(axis=0).sum())
+        flat = spread <= 1e-6 * np.abs(leading).max(initial=1e-6)
+        return np.zeros_like(leading) if flat else leading * (_LAB_SPREAD / spread)
+    colors = np.clip(np.nan_to_num(colors.astype(np.float64)), 0, 1)
+    if colors.shape[2] == 1:
+        colors = np.repeat(colors, 3, axis=2)
+    lab = rgb2lab(colors) if colors.shape[2] == 3 else 100 * colors
+    return lab.reshape(-1, lab.shape[2])
+
+
+def block_average(grid_shape, max_sites=MAX_SITES):
+    """Average of blocks of sites, on a grid small enough for :data:`max_sites`.
+
+    Returns
+    -------
+    average : csr_array of shape (h_small * w_small, h * w)
+        Takes features of the sites to those of the blocks.
+    small : tuple of int (h_small, w_small)
+    """
+    shrink = min(1.0, math.sqrt(max_sites / math.prod(grid_shape)))
+    small = tuple(max(1, int(size * shrink)) for size in grid_shape)
+    rows, columns = (np.arange(n) * m // n for n, m in zip(grid_shape, small))
+    block = np.add.outer(rows * small[1], columns).ravel()
+    share = 1 / np.bincount(block)[block]
+    pairs = (block, np.arange(len(block)))
+    shape = (math.prod(small), len(block))
+    return sparse.csr_array((share, pairs), shape=shape), small
+
+
+def magnify(values, grid_shape, shape, covered=None):
+    """Interpolate one value per site linearly to another grid or to pixels.
+
+    Parameters
+    ----------
+    values : ndarray of shape (h * w,)
+    grid_shape : tuple of int (h, w)
+    shape : tuple of int (H, W)
+    covered : tuple of int, optional
+        Pixels that the grid covers, where that is more than ``shape``.
+
+    Returns
+    -------
+    image : ndarray of shape (H, W)
+    """
+    values = np.asarray(values, dtype=np.float64).reshape(grid_shape)
+    rows, columns = map(_interpolation, shape, grid_shape, covered or shape)
+    return rows @ values @ columns.T
+
+
+def covered_shape(grid_shape, shape):
+    """Pixels that a grid of square sites covers: the photo, padded at its end.
+
+    The site is the smallest power of two that needs this grid for the photo, as
+    encoders halve their input; without one, the grid is stretched over the photo.
+    """
+    for site in 2 ** np.arange(16):
+        if all(-(-size // site) == n for size, n in zip(shape, grid_shape)):
+            return tuple(int(n * site) for n in grid_shape)
+    return tuple(shape)
+
+
+def _interpolation(size, n_sites, covered):
+    """Matrix that reads values at site centres linearly at ``size`` pixel centres."""
+    position = (np.arange(size) + 0.5) * n_sites / covered - 0.5
+    position = np.clip(position, 0, n_sites - 1)
+    return np.maximum(1 - np.abs(position[:, None] - np.arange(n_sites)), 0)
+
+
+def magnify_labels(labels, grid_shape, shape):
+    """Label of every pixel: the one with the largest interpolated share.
+
+    Ties go to the smaller label.
+    """
+    covered = covered_shape(grid_shape, shape)
+    best = np.full(shape, -1.0)
+    image = np.zeros(shape, dtype=labels.dtype)
+    for label in np.unique(labels):
+        share = magnify(labels == label, grid_shape, shape, covered)
+        better = share > best
+        image[better], best[better] = label, share[better]
+    return image

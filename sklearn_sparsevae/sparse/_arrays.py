@@ -1,0 +1,31 @@
+"""Let a tensor function take and return ndarrays too."""
+
+import functools
+
+import numpy as np
+import torch
+
+
+def accepts_arrays(function):
+    """Make a function of tensors answer in the kind it was asked in.
+
+    The leading positional arguments that are ndarrays become tensors that share their
+    memory; when the first of them was an ndarray, every tensor in the result becomes an
+    ndarray.
+    """
+
+    @functools.wraps(function)
+    def wrapper(signals, *args, **kwargs):
+        to_numpy = isinstance(signals, np.ndarray)
+        args = [_as_tensor(a) for a in (signals, *args)]
+        kwargs = {k: _as_tensor(v) for k, v in kwargs.items()}
+        result = function(*args, **kwargs)
+        return result.numpy() if to_numpy else result
+
+    return wrapper
+
+
+def _as_tensor(value):
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(np.ascontiguousarray(value))
+    return value

@@ -1,0 +1,193 @@
+"""Dictionaries: the overcomplete DCT, and learning one from signals."""
+
+import math
+
+import numpy as np
+import torch
+
+from sklearn_sparsevae.sparse._arrays import accepts_arrays
+from sklearn_sparsevae.sparse.ista import ista
+
+# An atom whose accumulated squared coefficient is below this was not used.
+_UNUSED = 1e-8
+
+
+@accepts_arrays
+def normalize_atoms(dictionary):
+    """Scale every row of ``dictionary`` to unit Euclidean norm (zero rows stay zero).
+
+    Unit atoms are what keeps an L1 penalty from being scaled away.
+    """
+    return dictionary / dictionary.norm(dim=1, keepdim=True).clamp(min=1e-12)
+
+
+def dct_dictionary(latent_dim, n_components, shape=None):
+    """Overcomplete Kronecker DCT with unit atoms and coherence below one.
+
+    The fixed dictionary of SC-VAE (Section 5). An orthogonal 256 x 512 matrix, as the
+    paper calls it, cannot exist; this is the standard overcomplete DCT of
+    Rubinstein et al. [1]_: for each axis of length m, ``q >= m`` sampled cosines
+    ``cos(pi k i / q)``, the mean removed from all but the constant one, unit norm; then
+    the Kronecker product over the axes. Of the products the ``n_components`` of lowest
+    total frequency are kept, so that what is left out is the finest detail.
+
+    Parameters
+    ----------
+    latent_dim : int
+        Length n of an atom.
+    n_components : int
+        Number K of atoms.
+    shape : tuple of int, default=None
+        Axes whose product is ``latent_dim``, for instance ``(3, 8, 8)`` for the pixels
+        of colour patches; None takes the two factors nearest to a square.
+
+    Returns
+    -------
+    dictionary : (n_components, latent_dim) float32 tensor
+        Ordered from low to high frequency; the first atom is constant.
+
+    Raises
+    ------
+    ValueError
+        When the product of ``shape`` is not ``latent_dim``.
+
+    References
+    ----------
+    .. [1] R. Rubinstein, A. Bruckstein, M. Elad. "Dictionaries for Sparse
+       Representation Modeling". Proc. IEEE 98(6), 2010.
+
+    Examples
+    --------
+    >>> from sklearn_sparsevae.sparse import dct_dictionary
+    >>> tuple(dct_dictionary(256, 512).shape)
+    (512, 256)
+    """
+    shape = _nearly_square(latent_dim) if shape is None else tuple(shape)
+    if math.prod(shape) != latent_dim:
+        raise ValueError(
+            f"shape={shape} has {math.prod(shape)} entries, but latent_dim is "
+            f"{latent_dim}: give axes whose product is latent_dim."
+        )
+    sizes = _atoms_per_axis(shape, n_components)
+    dictionary = torch.ones(1, 1, dtype=torch.float64)
+    frequency = torch.zeros(1, dtype=torch.float64)
+    for length, n_atoms in zip(shape, sizes, strict=True):
+        dictionary = torch.kron(dictionary, _dct_axis(length, n_atoms))
+        relative = torch.arange(n_atoms, dtype=torch.float64) / max(n_atoms, 1)
+        frequency = (frequency[:, None] + relative[None, :]).flatten()
+    keep = torch.argsort(frequency, stable=True)[:n_components]
+    return normalize_atoms(dictionary[keep]).float()
+
+
+def _nearly_square(n):
+    a = next(a for a in range(math.isqrt(n), 0, -1) if n % a == 0)
+    return (n // a, a)
+
+
+def _atoms_per_axis(shape, n_components):
+    """Smallest common overcompleteness that yields at least ``n_components`` atoms."""
+    sizes = list(shape)
+    while math.prod(sizes) < n_components:
+        long_axes = [i for i, m in enumerate(shape) if m > 1] or [0]
+        thinnest = min(long_axes, key=lambda i: sizes[i] / shape[i])
+        sizes[thinnest] += 1
+    return sizes
+
+
+def _dct_axis(length, n_atoms):
+    """``n_atoms`` cosines of ``length`` samples, one a row, unit norm."""
+    k = torch.arange(n_atoms, dtype=torch.float64)[:, None]
+    i = torch.arange(length, dtype=torch.float64)[None, :]
+    # Half-sample offset: with n_atoms == length this is the orthonormal DCT-II.
+    atoms = torch.cos(math.pi * k * (i + 0.5) / n_atoms)
+    if length > 1:
+        atoms[1:] -= atoms[1:].mean(dim=1, keepdim=True)
+    return normalize_atoms(atoms)
+
+
+def learn_dictionary(
+    signals, n_components, alpha, *, n_iter=30, batch_size=2048, n_steps=40, seed=0
+):
+    """Learn unit atoms by online dictionary learning (Mairal et al. 2010 [1]_).
+
+    Alternates sparse codes of a batch (FISTA on SC-VAE's Eq. 1) with one pass of block
+    coordinate descent over the atoms. Starts from signals drawn in proportion to their
+    norm, so that flat patches do not fill the dictionary; an atom that no recent batch
+    used is replaced by the signal that is coded worst.
+
+    Parameters
+    ----------
+    signals : (n_signals, latent_dim) tensor
+    n_components : int
+    alpha : float
+        Weight of the L1 norm.
+    n_iter, batch_size, n_steps : int
+        Batches, signals a batch, FISTA steps a batch.
+    seed : int
+        Seed of the draws.
+
+    Returns
+    -------
+    dictionary : (n_components, latent_dim) tensor
+
+    References
+    ----------
+    .. [1] J. Mairal, F. Bach, J. Ponce, G. Sapiro. "Online learning for matrix
+       factorization and sparse coding". JMLR 11, 2010 (Algorithms 1 and 2).
+    """
+    generator = torch.Generator().manual_seed(seed)
+    dictionary = _draw_atoms(signals, n_components, generator)
+    a = signals.new_zeros(n_components, n_components)
+    b = torch.zeros_like(dictionary)
+    for iteration in range(n_iter):
+        picked = torch.randint(
+            len(signals), (min(batch_size, len(signals)),), generator=generator
+        )
+        batch = signals[picked.to(signals.device)]
+        codes = ista(batch, dictionary, alpha, n_steps, momentum=True)
+        forget = 1 - 1 / min(iteration + 1, 20)
+        a = a.mul_(forget).addmm_(codes.mT, codes)  # Algorithm 1, step 5
+        b = b.mul_(forget).addmm_(codes.mT, batch)  # Algorithm 1, step 6
+        dictionary = _update_atoms(dictionary, a, b)
+        _revive_atoms(dictionary, a, batch, codes)
+    return dictionary
+
+
+def _draw_atoms(signals, n_components, generator):
+    norms = signals.norm(dim=1).cpu().double()
+    weights = norms + norms.mean() * 1e-3 + 1e-12
+    replacement = len(signals) < n_components
+    # multinomial takes at most 2^24 categories
+    drawn = torch.multinomial(
+        weights[: 2**24], n_components, replacement, generator=generator
+    )
+    atoms = signals[drawn.to(signals.device)]
+    noise = torch.randn(atoms.shape, generator=generator).to(atoms)
+    # The noise tells repeated and zero signals apart.
+    scale = atoms.norm(dim=1, keepdim=True).clamp(min=1e-6)
+    return normalize_atoms(atoms + 1e-3 * scale * noise)
+
+
+def _update_atoms(dictionary, a, b):
+    """Block coordinate descent over the atoms (Mairal 2010, Algorithm 2, Eq. 10).
+
+    In ndarrays: hundreds of products too small to be worth a tensor's overhead.
+    """
+    a, b, atoms = (t.cpu().numpy() for t in (a, b, dictionary.clone()))
+    for k in range(len(atoms)):
+        if a[k, k] > _UNUSED:
+            atom = atoms[k] + (b[k] - a[k] @ atoms) / a[k, k]  # Eq. 10
+            atoms[k] = atom / max(np.sqrt(atom @ atom), 1e-12)
+    return torch.from_numpy(atoms).to(dictionary)
+
+
+def _revive_atoms(dictionary, a, batch, codes):
+    dead = (a.diagonal() <= _UNUSED).nonzero().flatten()
+    if len(dead) == 0:
+        return
+    error = (batch - codes @ dictionary).pow(2).sum(1)
+    worst = torch.argsort(error, descending=True)[: len(dead)]
+    dead = dead[: len(worst)]
+    norms = batch[worst].norm(dim=1)
+    usable = norms > 1e-6
+    dictionary[dead[usable]] = normalize_atoms(batch[worst[usable]])

@@ -1,0 +1,19 @@
+"""Training and inference: the only room that knows skorch; it hands out ndarrays."""
+
+from sklearn_sparsevae.training.autoencoder import Autoencoder
+from sklearn_sparsevae.training.inference import Coder
+from sklearn_sparsevae.training.reconstruction import (
+    ReconstructionNet,
+    TrainingSettings,
+    continue_training,
+    make_net,
+)
+
+__all__ = [
+    "Autoencoder",
+    "Coder",
+    "ReconstructionNet",
+    "TrainingSettings",
+    "continue_training",
+    "make_net",
+]

@@ -1,0 +1,65 @@
+"""What happens around the steps: the epoch's figures and the progress bar."""
+
+import math
+import sys
+
+import numpy as np
+from skorch.callbacks import Callback
+
+
+class EpochTerms(Callback):
+    """Average what the batches recorded into the history of the epoch."""
+
+    def on_epoch_end(self, net, **kwargs):
+        """Average every recorded name, weighted by the size of the batches."""
+        for prefix in ("train", "valid"):
+            batches = [
+                b for b in net.history[-1]["batches"] if f"{prefix}_batch_size" in b
+            ]
+            weights = [b[f"{prefix}_batch_size"] for b in batches]
+            names = {k for b in batches for k in b if k.startswith(f"{prefix}_")}
+            for name in sorted(names - {f"{prefix}_batch_size"}):
+                values = [b[name] for b in batches]
+                net.history.record(name, float(np.average(values, weights=weights)))
+        net.history[-1]["batches"].clear()
+
+
+class ProgressBar(Callback):
+    """One line that shows epoch, loss terms, PSNR and the time left."""
+
+    def __init__(self, max_epochs, file=None):
+        self.max_epochs, self.file = max_epochs, file
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        """Open the bar; its unit is an epoch, in fractions."""
+        from tqdm.auto import tqdm
+
+        self.bar_ = tqdm(
+            total=self.max_epochs,
+            unit="epoch",
+            file=self.file or sys.stderr,
+            bar_format="{l_bar}{bar}| {n:.1f}/{total} [{elapsed}<{remaining}{postfix}]",
+        )
+
+    def on_epoch_begin(self, net, dataset_train=None, **kwargs):
+        """Count the batches to come."""
+        size = net.iterator_train_batch_size
+        self.fraction_ = 1 / math.ceil(len(dataset_train) / size)
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        """Advance, and show the terms of the batch."""
+        if not training:
+            return
+        last = net.history[-1]["batches"][-1]
+        shown = {
+            name.removeprefix("train_"): f"{value:.3g}"
+            for name, value in last.items()
+            if name.startswith("train_") and name != "train_batch_size"
+        }
+        self.bar_.set_postfix(shown, refresh=False)
+        self.bar_.update(self.fraction_)
+
+    def on_train_end(self, net, **kwargs):
+        """Close the bar."""
+        self.bar_.close()
+        del self.bar_

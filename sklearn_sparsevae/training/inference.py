@@ -1,0 +1,89 @@
+"""From images to code coordinates and back, a batch at a time, as ndarrays."""
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from sklearn_sparsevae.training.devices import resolve_device
+
+# Entries of dense codes that one batch may hold: 128 MiB of float32.
+_BATCH_ENTRIES = 2**25
+
+
+class Coder:
+    """Inference with a trained `Autoencoder`, on the device it is asked for.
+
+    Parameters
+    ----------
+    module : Autoencoder
+    device : str
+        As in the estimators.
+    """
+
+    def __init__(self, module, device):
+        self.device = resolve_device(device)
+        self.module = module.to(self.device).eval()
+
+    def grid_shape(self, image_shape):
+        """Sites ``(h, w)`` of images ``(H, W, C)``."""
+        side = self.module.site_size
+        return -(-image_shape[0] // side), -(-image_shape[1] // side)
+
+    def batch_size(self, image_shape):
+        """Images whose dense codes fit the memory that one batch may take."""
+        height, width = self.grid_shape(image_shape)
+        entries = height * width * self.module.bottleneck.n_components
+        return max(1, _BATCH_ENTRIES // entries)
+
+    @torch.no_grad()
+    def code(self, images):
+        """Yield ``(values, atoms, counts, colors)`` for batch after batch.
+
+        ``values`` and ``atoms`` hold the non-zeros site by site, ``counts`` how many
+        each site has, ``colors`` the mean colour of the sites ``(n, h, w, C)``.
+        """
+        for unit in self._unit_batches(images):
+            codes = self.module.bottleneck.encode(self.module.latents(unit))
+            colors = F.avg_pool2d(unit, self.module.site_size).permute(0, 2, 3, 1)
+            yield (*_coordinates(codes), colors.cpu().numpy())
+
+    @torch.no_grad()
+    def reconstruct(self, images):
+        """Yield reconstructions ``(n, H, W, C)`` for batch after batch."""
+        height, width = images.shape[1:3]
+        for unit in self._unit_batches(images):
+            bottleneck = self.module.bottleneck
+            codes = bottleneck.encode(self.module.latents(unit))
+            yield self._finish(bottleneck.decode(codes), height, width)
+
+    @torch.no_grad()
+    def decode(self, codes, height, width):
+        """Images ``(n, height, width, C)`` of dense codes ``(n, h, w, K)``."""
+        codes = torch.from_numpy(codes).to(self.device)
+        return self._finish(self.module.bottleneck.decode(codes), height, width)
+
+    def components(self):
+        """The atoms ``(n_components, latent_dim)``."""
+        return self.module.bottleneck.components.detach().cpu().numpy()
+
+    def _unit_batches(self, images):
+        size = self.batch_size(images.shape[1:])
+        for start in range(0, len(images), size):
+            batch = torch.from_numpy(np.ascontiguousarray(images[start : start + size]))
+            yield self.module.pad(self.module.to_unit(batch.to(self.device)))
+
+    def _finish(self, latents, height, width):
+        images = self.module.images(latents)[..., :height, :width]
+        return self.module.from_unit(images).contiguous().cpu().numpy()
+
+
+def _coordinates(codes):
+    """Non-zeros of dense codes ``(n, h, w, K)`` in order: values, atoms, counts."""
+    rows = codes.flatten(0, 2)
+    site, atom = rows.nonzero(as_tuple=True)
+    counts = (rows != 0).sum(1)
+    return (
+        rows[site, atom].cpu().numpy(),
+        atom.to(torch.int32).cpu().numpy(),
+        counts.cpu().numpy(),
+    )

@@ -1,0 +1,215 @@
+"""The skorch net that trains every autoencoder to reconstruct (SC-VAE, Section 4.2)."""
+
+import dataclasses
+import functools
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import EarlyStopping, GradientNormClipping, LRScheduler
+from skorch.helper import predefined_split
+
+from sklearn_sparsevae.training.batching import ImageBatches, identity
+from sklearn_sparsevae.training.callbacks import EpochTerms, ProgressBar
+from sklearn_sparsevae.training.devices import resolve_device, seeded
+
+# Images from which backbone and bottleneck start.
+_N_START = 2048
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingSettings:
+    """How to train; the fields are the estimators' parameters of the same name."""
+
+    max_epochs: int
+    batch_size: int
+    lr: float
+    lr_schedule: str | None
+    gradient_clip: float
+    crop_size: int | None
+    early_stopping: bool
+    validation_fraction: float
+    n_epochs_no_change: int
+    tol: float
+    device: str
+    precision: str
+    callbacks: tuple
+    verbose: int
+
+
+class ReconstructionNet(NeuralNet):
+    """skorch's engine with our loss, our parameter groups, and errors that surface."""
+
+    @property
+    def iterator_train_batch_size(self):
+        """Images of a training batch."""
+        return self.batch_size
+
+    def get_params_for_optimizer(self, prefix, named_parameters):
+        """Let the module say which parameters train how fast."""
+        return (self.module_.parameter_groups(self.lr),), self.get_params_for(prefix)
+
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        """SC-VAE's Eq. 5, all terms per site.
+
+        The paper sums Eq. 3 over all pixels but averages Eq. 4 over the sites, so that
+        the sparsity term fades as images grow. Here Eq. 3 too is divided by the number
+        of sites, which leaves their balance to alpha, at any size, and has the 1/2 of
+        Eq. 1.
+        """
+        target = self.module_.to_unit(y_true.to(self.device))
+        error = (y_pred["images"] - target).pow(2)
+        mse = error.mean()
+        n_sites = y_pred["latents"].shape[0] * y_pred["latents"].shape[2:].numel()
+        reconstruction = 0.5 * error.sum() / n_sites  # Eq. 3
+        terms = {"reconstruction": reconstruction, **y_pred["losses"]}
+        self._record(terms, mse, y_pred["codes"], training)
+        return sum(terms.values())  # Eq. 5
+
+    @torch.no_grad()
+    def _record(self, terms, mse, codes, training):
+        prefix = "train_" if training else "valid_"
+        values = {name: float(value) for name, value in terms.items()}
+        for name, value in values.items():
+            if not np.isfinite(value):
+                raise FloatingPointError(
+                    f"The {name} term of the loss became {value} in epoch "
+                    f"{len(self.history)}. Lower lr, or alpha if it is above 1, and "
+                    "check that the images are what you think they are."
+                )
+        values["psnr"] = float(-10 * torch.log10(mse.clamp(min=1e-12)))
+        values["nonzeros"] = float((codes != 0).sum() / codes[..., 0].numel())
+        for name, value in values.items():
+            self.history.record_batch(prefix + name, value)
+
+    def run(self, batches, epochs):
+        """Train for ``epochs`` epochs; Ctrl-C raises, unlike in skorch's ``fit``."""
+        self.notify("on_train_begin", X=batches, y=None)
+        try:
+            self.fit_loop(batches, epochs=epochs)
+        except KeyboardInterrupt as stop:
+            raise KeyboardInterrupt(
+                f"Training was interrupted in epoch {len(self.history)}; "
+                "the estimator is not fitted."
+            ) from stop
+        finally:
+            self.notify("on_train_end", X=batches, y=None)
+
+    def forget_training(self):
+        """Drop all that only further training needs (it may hold device memory)."""
+        self.module_.eval()
+        for name in ("optimizer_", "callbacks_", "criterion_"):
+            if name in self.__dict__:
+                setattr(self, name, None)
+        self.module_.zero_grad(set_to_none=True)
+        self.callbacks, self.train_split = None, None
+
+    def __getstate__(self):
+        """Pickle CPU tensors only, so that any machine can load them."""
+        self.module_.to("cpu")
+        return self.__dict__.copy()
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+
+
+def make_net(build, images, settings, seed):
+    """Build a net, start it from the data and train it.
+
+    Parameters
+    ----------
+    build : callable
+        Returns a fresh `Autoencoder`; called under the seed.
+    images : ndarray (n, H, W, C) or list of ndarrays (H, W, C)
+    settings : TrainingSettings
+    seed : int
+
+    Returns
+    -------
+    net : ReconstructionNet
+    """
+    device = resolve_device(settings.device)
+    train, valid = _split(images, settings, seed)
+    with seeded(seed, device):
+        module = build().to(device=device, memory_format=torch.channels_last)
+        module.initialize(train.sample(_N_START).to(device), seed)
+        net = ReconstructionNet(
+            module,
+            criterion=torch.nn.Module,  # the loss needs no module of its own
+            optimizer=functools.partial(torch.optim.Adam, betas=(0.9, 0.99)),
+            lr=settings.lr,
+            max_epochs=settings.max_epochs,
+            batch_size=settings.batch_size,
+            iterator_train__shuffle=True,
+            iterator_train__collate_fn=identity,
+            iterator_valid__collate_fn=identity,
+            train_split=None if valid is None else predefined_split(valid),
+            callbacks=_callbacks(settings, len(train), valid is not None),
+            callbacks__print_log=None,
+            callbacks__train_loss=None,
+            callbacks__valid_loss=None,
+            device=device,
+            verbose=0,
+        ).initialize()
+        net.run(train, settings.max_epochs)
+    return net
+
+
+def continue_training(net, images, settings, seed, epochs):
+    """Train a net that still has its optimizer for ``epochs`` more epochs."""
+    device = resolve_device(settings.device)
+    train, valid = _split(images, settings, seed)
+    net.module_.to(device)
+    net.set_params(
+        train_split=None if valid is None else predefined_split(valid),
+        callbacks=_callbacks(settings, len(train), valid is not None, epochs),
+    )
+    net.initialize_callbacks()
+    with seeded(seed, device):
+        net.run(train, epochs)
+    return net
+
+
+def _split(images, settings, seed):
+    """Training batches, and validation batches when early stopping needs them."""
+    crop_size = settings.crop_size
+    if not settings.early_stopping:
+        return ImageBatches(images, crop_size), None
+    order = np.random.RandomState(seed).permutation(len(images))
+    n_valid = max(1, round(settings.validation_fraction * len(images)))
+    if n_valid >= len(images):
+        raise ValueError(
+            f"early_stopping holds out {n_valid} of {len(images)} images and leaves "
+            "none to train on: give more images or turn early_stopping off."
+        )
+    valid, train = (
+        images[np.sort(part)]
+        if isinstance(images, np.ndarray)
+        else [images[i] for i in sorted(part)]
+        for part in (order[:n_valid], order[n_valid:])
+    )
+    return ImageBatches(train, crop_size), ImageBatches(valid, crop_size, fixed=True)
+
+
+def _callbacks(settings, n_items, has_valid, epochs=None):
+    """Build the callbacks of one run; the user's come last."""
+    epochs = settings.max_epochs if epochs is None else epochs
+    callbacks = [("terms", EpochTerms())]
+    if settings.lr_schedule == "cosine":
+        steps = max(1, epochs * -(-n_items // settings.batch_size))
+        policy = torch.optim.lr_scheduler.CosineAnnealingLR
+        callbacks.append(("lr", LRScheduler(policy, step_every="batch", T_max=steps)))
+    callbacks.append(("clip", GradientNormClipping(settings.gradient_clip)))
+    if has_valid:
+        stopping = EarlyStopping(
+            "valid_loss",
+            patience=settings.n_epochs_no_change,
+            threshold=settings.tol,
+            load_best=True,
+            sink=lambda message: None,
+        )
+        callbacks.append(("stopping", stopping))
+    if settings.verbose:
+        callbacks.append(("progress", ProgressBar(epochs)))
+    named = [c if isinstance(c, tuple) else (None, c) for c in settings.callbacks]
+    return callbacks + [(n, c) if n else c for n, c in named]

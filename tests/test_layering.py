@@ -1,0 +1,111 @@
+"""Imports run one way: the layout of CONTRIBUTING.md, read from the source."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "sklearn_sparsevae"
+ROOT = Path(__file__).parents[1] / PACKAGE
+
+# What each room may import: rooms of the package and libraries. All may use numpy and
+# the standard library.
+TORCH_ROOMS = {
+    "sparse": {"torch"},
+    "bottlenecks": {"torch", "sparse"},
+    "backbones": {"torch", "sparse"},
+    "training": {"torch", "skorch", "tqdm", "sparse", "bottlenecks", "backbones"},
+}
+ARRAY_LIBRARIES = {"sklearn", "scipy", "skimage", "joblib"}
+ARRAY_ROOMS = {
+    "codes": ARRAY_LIBRARIES,
+    "metrics": ARRAY_LIBRARIES,
+    "datasets": ARRAY_LIBRARIES,
+    "estimators": ARRAY_LIBRARIES
+    | {"codes", "metrics", "sparse", "bottlenecks", "backbones", "training"},
+    "segmentation": ARRAY_LIBRARIES | {"codes", "metrics"},
+    "plotting": {"matplotlib", "codes", "metrics"},
+}
+ALLOWED = {**TORCH_ROOMS, **ARRAY_ROOMS}
+# Dense scipy is fine below the estimators; sparse matrices are theirs to make.
+DENSE_SCIPY = {"linalg", "fft", "special"}
+
+MODULES = sorted(ROOT.rglob("*.py"))
+
+
+def room_of(path):
+    """First part of a module's place in the package; "" for the package itself."""
+    part = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    return "" if part == "__init__" else part
+
+
+def imports_of(path):
+    """All modules that a file imports, wherever in it, as dotted names."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def is_allowed(name, room):
+    """Whether a module of a room may import a dotted name."""
+    first, second, *_ = [*name.split("."), ""]
+    if first in sys.stdlib_module_names or first == "numpy":
+        return True
+    if first == PACKAGE:
+        return second == room or second in ALLOWED[room]
+    if first == "scipy" and room in TORCH_ROOMS:
+        return second in DENSE_SCIPY
+    return first in ALLOWED[room]
+
+
+def test_every_room_has_a_rule():
+    assert {room_of(path) for path in MODULES} - {""} <= set(ALLOWED)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_run_one_way(path):
+    room = room_of(path)
+    if room == "":
+        firsts = {name.split(".")[0] for name in imports_of(path)}
+        assert firsts <= {PACKAGE, *sys.stdlib_module_names}
+        return
+    wrong = [name for name in imports_of(path) if not is_allowed(name, room)]
+    assert not wrong, f"{room} must not import {wrong}; see CONTRIBUTING.md"
+
+
+def _bottlenecks():
+    return sorted((ROOT / "bottlenecks").glob("[a-z]*.py"))
+
+
+@pytest.mark.parametrize("path", _bottlenecks(), ids=lambda p: p.name)
+def test_bottlenecks_do_not_import_one_another(path):
+    siblings = {f"{PACKAGE}.bottlenecks.{other.stem}" for other in _bottlenecks()}
+    siblings -= {f"{PACKAGE}.bottlenecks.base", f"{PACKAGE}.bottlenecks.{path.stem}"}
+    assert not [n for n in imports_of(path) if n.startswith(tuple(siblings))]
+
+
+def test_the_rules_reject_what_they_should():
+    assert not is_allowed("torch.nn", "estimators")
+    assert not is_allowed("torch", "segmentation")
+    assert not is_allowed("skorch.NeuralNet", "estimators")
+    assert not is_allowed("scipy.sparse", "training")
+    assert not is_allowed("sklearn.base.clone", "training")
+    assert not is_allowed(f"{PACKAGE}.estimators.base", "training")
+    assert not is_allowed(f"{PACKAGE}.training", "bottlenecks")
+    assert is_allowed(f"{PACKAGE}.training", "estimators")
+    assert is_allowed("scipy.fft", "sparse")
+
+
+@pytest.mark.parametrize("room", ["segmentation", "codes", "metrics", "plotting"])
+def test_array_rooms_start_without_torch(room):
+    code = f"import sys, {PACKAGE}.{room}; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT.parent)
+
+
+def test_drawing_is_imported_when_something_is_drawn():
+    code = f"import sys, {PACKAGE}.plotting; sys.exit('matplotlib' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT.parent)
