@@ -64,8 +64,8 @@ default="auto"
         What floating point images span; None stands for (0, 1).
     crop_size : int, default=None
         Train on random square crops of this side; None trains on whole images. An epoch
-        has as many crops as cover the photos, and at least 2048.
-    max_epochs : int, default=10
+        has as many crops as cover the photos, and at least 1024.
+    max_epochs : int, default=5
         Passes over the training images.
     batch_size : int, default=32
         Images in a training batch.
@@ -171,7 +171,7 @@ default="auto"
         image_shape=None,
         value_range=None,
         crop_size=None,
-        max_epochs=10,
+        max_epochs=5,
         batch_size=32,
         lr=0.001,
         lr_schedule="cosine",

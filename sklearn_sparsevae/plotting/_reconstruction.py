@@ -60,21 +60,23 @@ class ReconstructionDisplay:
         """
         images = as_images(X, "X")
         reconstructions = [estimator.reconstruct(image[None])[0] for image in images]
-        return cls.from_predictions(images, reconstructions).plot(ax=ax)
+        return cls.from_predictions(images, reconstructions, ax=ax)
 
     @classmethod
-    def from_predictions(cls, images, reconstructions):
-        """Measure reconstructions that are at hand; draw them with ``plot``.
+    def from_predictions(cls, images, reconstructions, *, ax=None):
+        """Measure and draw reconstructions that are at hand.
 
         Parameters
         ----------
         images, reconstructions : array-like of shape (n_images, H, W, C), or lists
             Photos and their reconstructions.
+        ax : array of Axes of shape (2, n_images), optional
+            Where to draw; by default in a new figure.
 
         Returns
         -------
         display : ReconstructionDisplay
-            Not drawn yet.
+            With ``figure_`` and ``axes_``.
         """
         images = as_images(images)
         reconstructions = as_images(reconstructions, "reconstructions")
@@ -87,7 +89,7 @@ class ReconstructionDisplay:
             psnr(image[None], np.asarray(reconstruction)[None])
             for image, reconstruction in zip(images, reconstructions)
         ]
-        return cls(images, reconstructions, values)
+        return cls(images, reconstructions, values).plot(ax=ax)
 
     def plot(self, ax=None):
         """Draw the photos above their reconstructions.

@@ -95,18 +95,17 @@ class _Coupled:
     def residual(self, y):
         return self.x if y is None else torch.addmm(self.x, y, self.dictionary, alpha=-1)
 
-    def correlate(self, y):
-        return self.residual(y) @ self.filters.mT
+    def correlate(self, y, out):
+        return torch.mm(self.residual(y), self.filters.mT, out=out)
 
-    def backward(self, grad_c, y, grads):
-        """Add to the gradients of x, W_e, D; return that of y (None if y is None)."""
+    def backward(self, grad_c, y, grads, out):
+        """Add to the gradients of x, W_e, D; write minus that of y to ``out``."""
         grad_r = grad_c @ self.filters
         grads.x += grad_r
         grads.filters.addmm_(grad_c.mT, self.residual(y))
-        if y is None:
-            return None
-        grads.second.addmm_(y.mT, grad_r, alpha=-1)
-        return (grad_r @ self.dictionary.mT).neg_()
+        if y is not None:
+            grads.second.addmm_(y.mT, grad_r, alpha=-1)
+            torch.mm(grad_r, self.dictionary.mT, out=out)
 
 
 class _Free:
@@ -114,20 +113,17 @@ class _Free:
 
     def __init__(self, x, filters, inhibition):
         self.x, self.filters, self.inhibition = x, filters, inhibition
-        self.projected = x @ filters.mT
 
-    def correlate(self, y):
-        if y is None:
-            return self.projected.clone()
-        return torch.addmm(self.projected, y, self.inhibition.mT, alpha=-1)
+    def correlate(self, y, out):
+        torch.mm(self.x, self.filters.mT, out=out)
+        return out if y is None else out.addmm_(y, self.inhibition.mT, alpha=-1)
 
-    def backward(self, grad_c, y, grads):
+    def backward(self, grad_c, y, grads, out):
         grads.x.addmm_(grad_c, self.filters)
         grads.filters.addmm_(grad_c.mT, self.x)
-        if y is None:
-            return None
-        grads.second.addmm_(grad_c.mT, y, alpha=-1)
-        return (grad_c @ self.inhibition).neg_()
+        if y is not None:
+            grads.second.addmm_(grad_c.mT, y, alpha=-1)
+            torch.mm(grad_c, self.inhibition, out=out)
 
 
 class _Gradients:
@@ -153,11 +149,13 @@ def _rows(thresholds, chunk):
     return thresholds[chunk] if thresholds.ndim == 2 else thresholds
 
 
-def _extrapolate(z, z_before, weight):
+def _extrapolate(z, z_before, weight, out):
     """``y_t`` from the last two iterates; ``None`` stands for zero."""
     if z is None or weight == 0:
         return z
-    return z * (1 + weight) if z_before is None else torch.lerp(z_before, z, 1 + weight)
+    if z_before is None:
+        return torch.mul(z, 1 + weight, out=out)
+    return torch.lerp(z_before, z, 1 + weight, out=out)
 
 
 class _UnrolledISTA(torch.autograd.Function):
@@ -170,17 +168,21 @@ class _UnrolledISTA(torch.autograd.Function):
         keep = any(ctx.needs_input_grad)
         n_kept = len(schedule) if keep else min(len(schedule), 3)
         iterates = x.new_empty(n_kept, len(x), len(filters))
-        for chunk in _chunks(len(x), x.device):
+        chunks = _chunks(len(x), x.device)
+        scratch = _scratch(2, chunks, filters)
+        for chunk in chunks:
             step = rollout(x[chunk], filters, second)
             theta = _rows(thresholds, chunk)
+            y_out, u = (buffer[: len(x[chunk])] for buffer in scratch)
             z = z_before = None
             for t, (beta, gain, theta_gain) in enumerate(schedule):
-                y = _extrapolate(z, z_before, beta)
-                u = step.correlate(y)
+                y = _extrapolate(z, z_before, beta, y_out)
+                step.correlate(y, u)
                 u = u.mul_(gain) if y is None else torch.add(y, u, alpha=gain, out=u)
                 scaled = theta * (gain * theta_gain)
                 z_before, z = z, iterates[t % n_kept, chunk]
-                torch.sub(u, torch.clamp(u, -scaled, scaled), out=z)  # h_theta, Eq. 2
+                torch.clamp(u, -scaled, scaled, out=z)
+                torch.sub(u, z, out=z)  # h_theta, Eq. 2
         last = iterates[(len(schedule) - 1) % n_kept]
         ctx.coupled = coupled
         if keep:
@@ -197,7 +199,9 @@ class _UnrolledISTA(torch.autograd.Function):
         schedule = _schedule(*scalars)
         grads = _Gradients(x, filters, second, thresholds, len(schedule))
         rollout = _Coupled if ctx.coupled else _Free
-        for chunk in _chunks(len(x), x.device):
+        chunks = _chunks(len(x), x.device)
+        scratch = _scratch(5, chunks, filters)
+        for chunk in chunks:
             grads.x = grads.x_all[chunk]
             _backward_chunk(
                 rollout(x[chunk], filters, second),
@@ -205,8 +209,9 @@ class _UnrolledISTA(torch.autograd.Function):
                 _rows(thresholds, chunk),
                 _rows(grads.thresholds, chunk),
                 schedule,
-                grad_codes[chunk].clone(),
+                grad_codes[chunk],
                 grads,
+                [buffer[: len(grads.x)] for buffer in scratch],
             )
         return (
             grads.x_all,
@@ -226,45 +231,49 @@ def _schedule(momentum, gains, threshold_gains):
     )
 
 
-def _backward_chunk(step, iterates, theta, grad_theta, schedule, grad_z, grads):
+def _scratch(n_buffers, chunks, filters):
+    """Buffers for one chunk of codes: fresh ones of this size cost page faults."""
+    longest = max((c.stop - c.start for c in chunks), default=0)
+    return filters.new_empty(n_buffers, longest, len(filters))
+
+
+def _backward_chunk(step, iterates, theta, grad_theta, schedule, grad, grads, scratch):
     """Reverse the steps of one chunk of signals; only active atoms pass a gradient."""
-    grad_before = None
+    grad_z, grad_before, grad_y, y_out, work = scratch
+    grad_z.copy_(grad)
+    grad_before.zero_()
     for t in reversed(range(len(schedule))):
         beta, gain, theta_gain = schedule[t]
         z_next = iterates[t]
         z = iterates[t - 1] if t > 0 else None
         z_before = iterates[t - 2] if t > 1 else None
-        y = _extrapolate(z, z_before, beta)
+        y = _extrapolate(z, z_before, beta, y_out)
 
-        sign = torch.sign(z_next)
-        grad_u = grad_z.mul_(sign.abs())
-        pull = sign.mul_(grad_u)  # minus the gradient of the scaled threshold
-        _add_threshold_gradients(pull, theta, grad_theta, gain, theta_gain, t, grads)
+        grad_u = grad_z.mul_(torch.ne(z_next, 0))
+        pull = torch.sign(z_next, out=work).mul_(grad_u)  # minus that of the threshold
+        grads.threshold_gains[t] -= gain * _threshold_sum(pull, theta)
+        _subtract_pull(grad_theta, pull, gain * theta_gain)
         # d z_next / d gain = c - sign theta_gain theta = (z_next - y) / gain
-        change = (grad_u * (z_next if y is None else z_next - y)).sum()
-        grads.gains[t] += change / gain
-        grad_c = grad_u * gain
-        grad_y = step.backward(grad_c, y, grads)
+        grads.gains[t] += (_dot(grad_u, z_next) - _dot(grad_u, y)) / gain
+
+        grad_c = torch.mul(grad_u, gain, out=work)
+        step.backward(grad_c, y, grads, grad_y)
         if y is None:
             return
-        grad_y.add_(grad_u)
-        if t > 0:
-            delta = z if z_before is None else z - z_before
-            grads.momentum[t] += (grad_y * delta).sum()
-        grad_z = grad_y if beta == 0 else grad_y * (1 + beta)
-        if grad_before is not None:
-            grad_z = grad_z.add_(grad_before)
-        grad_before = None if beta == 0 else grad_y.mul_(-beta)
+        torch.sub(grad_u, grad_y, out=grad_y)
+        grads.momentum[t] += _dot(grad_y, z) - _dot(grad_y, z_before)
+        torch.add(grad_before, grad_y, alpha=1 + beta, out=grad_z)
+        torch.mul(grad_y, -beta, out=grad_before)
 
 
-def _add_threshold_gradients(pull, theta, grad_theta, gain, theta_gain, t, grads):
-    """Add what the scaled threshold ``gain * theta_gain * theta`` passes back.
+def _dot(a, b):
+    """Sum of products; ``None`` stands for zero."""
+    return 0.0 if b is None else torch.dot(a.reshape(-1), b.reshape(-1))
 
-    Its share in the gradient of ``gain`` is counted by the caller.
-    """
-    weighted = (pull * theta).sum()
-    grads.threshold_gains[t] -= weighted * gain
-    if theta.ndim == 2:
-        grad_theta.sub_(pull, alpha=gain * theta_gain)
-    else:
-        grad_theta.sub_(pull.sum(0), alpha=gain * theta_gain)
+
+def _threshold_sum(pull, theta):
+    return _dot(pull, theta) if theta.ndim == 2 else torch.dot(pull.sum(0), theta)
+
+
+def _subtract_pull(grad_theta, pull, factor):
+    grad_theta.sub_(pull if grad_theta.ndim == 2 else pull.sum(0), alpha=factor)

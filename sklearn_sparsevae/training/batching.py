@@ -5,7 +5,7 @@ import torch
 from torch.utils.data import Dataset
 
 # Crops an epoch has at least: fewer would not be worth its bookkeeping.
-_MIN_CROPS = 2048
+_MIN_CROPS = 1024
 
 
 class ImageBatches(Dataset):

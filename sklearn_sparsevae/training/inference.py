@@ -69,7 +69,8 @@ class Coder:
     def _unit_batches(self, images):
         size = self.batch_size(images.shape[1:])
         for start in range(0, len(images), size):
-            batch = torch.from_numpy(np.ascontiguousarray(images[start : start + size]))
+            # A copy: torch warns of arrays it may not write to, memory maps for instance.
+            batch = torch.from_numpy(np.array(images[start : start + size]))
             yield self.module.pad(self.module.to_unit(batch.to(self.device)))
 
     def _finish(self, latents, height, width):

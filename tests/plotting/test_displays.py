@@ -61,7 +61,7 @@ def test_grey_photos_are_drawn_grey(rng, shape):
 
 def test_reconstructions_are_clipped_only_where_drawn():
     photos, far = np.zeros((1, 4, 4, 3)), np.full((1, 4, 4, 3), 1.5)
-    display = plotting.ReconstructionDisplay.from_predictions(photos, far).plot()
+    display = plotting.ReconstructionDisplay.from_predictions(photos, far)
     assert drawn(display.axes_[1, 0]).max() == 1.0
     assert display.reconstructions[0].max() == 1.5
 
