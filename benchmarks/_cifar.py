@@ -14,22 +14,24 @@ TITLE = "CIFAR-10 (JPEG)"
 ARCHIVE = "cifar10_jpeg.zip"
 FOLDER_VARIABLE = "SPARSEVAE_DATA"
 SEED = 0
+RESULTS = pathlib.Path("build", "benchmarks")  # git ignores it
 
 
 def parser(description, *, n_train, json_name):
-    """Command line with the options that every benchmark on CIFAR-10 has."""
+    """Command line that every benchmark on CIFAR-10 has; None leaves a default out."""
     options = argparse.ArgumentParser(description=description)
     add = options.add_argument
     add("--data", metavar="ZIP", help=f"{ARCHIVE}; default: in ${FOLDER_VARIABLE}")
-    add("--n-train", type=_positive, default=n_train, help="training images")
-    add("--n-test", type=_positive, default=2000, help="held-out test images")
-    add("--max-epochs", type=_positive, help="instead of the benchmark's own")
-    add("--threads", type=_positive, default=1, help="threads of every library")
-    add("--json", default=f"build/benchmarks/{json_name}", help="where to write JSON")
+    add("--n-train", type=positive, default=n_train, help="training images")
+    add("--n-test", type=positive, default=2000, help="held-out test images")
+    add("--max-epochs", type=positive, help="instead of the benchmark's own")
+    add("--threads", type=positive, default=1, help="threads of every library")
+    add("--json", default=json_name and RESULTS / json_name, help="where to write JSON")
     return options
 
 
-def _positive(text):
+def positive(text):
+    """Whole number of at least one, for argparse."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected 1 or more, got {value}")

@@ -11,8 +11,9 @@ How to read the tables:
   count for **every** method: the classical ones code patches without their means, and
   the three means beside them. *Hoyer* and *atoms* (the perplexity of the usage of the
   512 atoms over all the images) include them too.
-* *alpha* of a classical row is bisected on fixed *training* images until its non-zeros
-  there equal those of the learned codes there. On test images they may differ a little.
+* *alpha* of a classical row (OMP: its number of atoms) is bisected on fixed *training*
+  images until its non-zeros there equal those of the learned codes there. On test
+  images they may differ a little.
 * *untrained* rows take the dictionary from which training starts and as many steps as
   the learned rollout: its first epoch starts at the row with momentum.
 * *lasso* rows take 500 FISTA steps. That on the trained dictionary leaves out the
@@ -21,7 +22,7 @@ How to read the tables:
 
 ``--ingredients`` fits smaller models instead, each without one of the ingredients.
 There *gap* is PSNR less that of the lasso on the first dictionary at the same number
-of non-zeros.
+of non-zeros; a dash where the lasso never has so many.
 
 Run ``python benchmarks/reconstruction.py --data cifar10_jpeg.zip``.
 """
@@ -44,6 +45,7 @@ from sklearn_sparsevae.sparse import ista
 SIDE, N_CHANNELS, N_ATOMS = 4, 3, 512
 LASSO_STEPS = 500
 CALIBRATION_IMAGES = 100  # training images on which alpha is bisected
+SLOW_CALIBRATION_IMAGES = 20  # the same for scikit-learn's coders
 BLOCK_IMAGES = 100  # images whose dense codes are held at once
 FIT_BATCH = 512  # patches of a partial_fit
 MIN_PSNR, MAX_NONZEROS, MAX_CPU_MINUTES = 34.0, 20.0, 15.0
@@ -60,7 +62,7 @@ INGREDIENTS = {
     'backbone_params={"n_blocks": 0}': {"backbone_params": {"n_blocks": 0}},
 }
 INGREDIENT_IMAGES, INGREDIENT_EPOCHS = 2000, 2
-LASSO_ALPHAS = np.geomspace(0.003, 0.6, 12)
+LASSO_ALPHAS = np.geomspace(0.001, 0.6, 13)
 
 
 # Patches -----------------------------------------------------------------------------
@@ -145,16 +147,18 @@ def _quiet_encode(detail, atoms, **options):
         return sparse_encode(detail, atoms, **options)
 
 
-def match_alpha(code, detail, n_nonzeros, tol=0.002):
-    """Alpha at which ``code(alpha)`` has ``n_nonzeros`` a patch on average."""
-    low, high = 1e-5, 10.0
-    for _ in range(30):
-        alpha = (low * high) ** 0.5
-        found = np.count_nonzero(code(alpha)(detail)) / len(detail)
+def bisect(coder_at, detail, n_nonzeros, low, high, tol=0.002):
+    """Level at which ``coder_at(level)`` has ``n_nonzeros`` a patch on average.
+
+    The higher the level, the fewer the non-zeros.
+    """
+    for _ in range(25):
+        level = (low * high) ** 0.5
+        found = np.count_nonzero(coder_at(level)(detail)) / len(detail)
         if abs(found - n_nonzeros) <= tol * n_nonzeros:
             break
-        low, high = (alpha, high) if found > n_nonzeros else (low, alpha)
-    return alpha
+        low, high = (level, high) if found > n_nonzeros else (low, level)
+    return level
 
 
 # Dictionaries ------------------------------------------------------------------------
@@ -271,10 +275,14 @@ class Comparison:
 
     def __init__(self, model, train, test):
         self.model, self.train, self.test = model, train, test
-        calibration = train[:CALIBRATION_IMAGES]
-        _, self.detail = split_means(to_patches(calibration))
-        found = metrics.nonzeros_per_site(model.transform(calibration))
-        self.n_nonzeros = found - N_CHANNELS  # of a patch without its means
+
+    def match(self, coder_at, n_images, low, high):
+        """Coder with the non-zeros of the model on training images, and its level."""
+        images = self.train[:n_images]
+        _, detail = split_means(to_patches(images))
+        wanted = metrics.nonzeros_per_site(self.model.transform(images)) - N_CHANNELS
+        level = bisect(coder_at, detail, wanted, low, high)
+        return coder_at(level), level
 
     def shrinkage_row(self, name, atoms, n_steps, momentum):
         """(F)ISTA on given atoms, at the alpha that matches."""
@@ -282,8 +290,8 @@ class Comparison:
         def code(alpha):
             return Shrinkage(atoms, alpha, n_steps, momentum)
 
-        alpha = match_alpha(code, self.detail, self.n_nonzeros)
-        row = classical_row(name, code(alpha), self.test, alpha=alpha)
+        coder, alpha = self.match(code, CALIBRATION_IMAGES, 1e-4, 3.0)
+        row = classical_row(name, coder, self.test, alpha=alpha)
         print(f"{name}: {row['psnr']:.2f} dB", flush=True)
         return row
 
@@ -307,10 +315,18 @@ class Comparison:
     def sklearn_rows(self, atoms, alpha, n_images):
         """scikit-learn's coders on few test images, ours beside them."""
         few = self.test[:n_images]
-        cd, omp = SklearnLasso(atoms, alpha), SklearnOMP(atoms, self.n_nonzeros)
+        lasso, alpha = self.match(
+            lambda level: SklearnLasso(atoms, level),
+            SLOW_CALIBRATION_IMAGES,
+            alpha / 3,
+            alpha * 3,
+        )
+        omp, _ = self.match(
+            lambda level: SklearnOMP(atoms, 1 / level), SLOW_CALIBRATION_IMAGES, 0.01, 1
+        )
         return [
             learned_row("learned rollout (ours)", self.model, few),
-            classical_row("scikit-learn, lasso_cd", cd, few, alpha=alpha),
+            classical_row("scikit-learn, lasso_cd", lasso, few, alpha=alpha),
             classical_row("scikit-learn, omp", omp, few),
         ]
 
@@ -403,6 +419,11 @@ def lasso_curve(atoms, images):
     return PchipInterpolator(np.log(nonzeros), psnr, extrapolate=False)
 
 
+def number(value, form):
+    """Format a value, or put a dash for None."""
+    return format(value, form) if value is not None else "-".rjust(len(format(0, form)))
+
+
 def run_ingredients(args, train, test):
     """Fit one small model for each ingredient; return what goes to JSON."""
     few = test[: args.n_slow]
@@ -424,7 +445,8 @@ def run_ingredients(args, train, test):
         rows.append(row)
         print(
             f"{name:34s} {row['psnr']:7.2f} {row['nonzeros']:6.2f} "
-            f"{lasso:7.2f} {row['psnr'] - lasso:+6.2f} {seconds:7.1f}",
+            f"{number(row['lasso_psnr'], '7.2f')} {number(row['gap'], '+6.2f')} "
+            f"{seconds:7.1f}",
             flush=True,
         )
     return {"n_slow": len(few), "ingredients": rows}
@@ -432,16 +454,17 @@ def run_ingredients(args, train, test):
 
 def parse():
     """Read the command line; also return the path of the archive."""
-    options = _cifar.parser(
-        __doc__.splitlines()[0], n_train=None, json_name="reconstruction.json"
-    )
+    options = _cifar.parser(__doc__.splitlines()[0], n_train=None, json_name=None)
     add = options.add_argument
     add("--ingredients", action="store_true", help="what each ingredient is worth")
-    add("--n-slow", type=int, default=200, help="test images for slow coders")
-    add("--sklearn-seconds", type=float, default=45, help="of MiniBatchDictionary...")
+    add("--n-slow", type=_cifar.positive, default=200, help="images for slow coders")
+    add("--sklearn-seconds", type=float, default=45, help="scikit-learn's fit time")
     args = options.parse_args()
     if args.n_train is None:
         args.n_train = INGREDIENT_IMAGES if args.ingredients else 10_000
+    if args.json is None:
+        name = "ingredients" if args.ingredients else "reconstruction"
+        args.json = _cifar.RESULTS / f"{name}.json"
     return args, _cifar.find_archive(options, args.data)
 
 

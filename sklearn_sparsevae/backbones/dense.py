@@ -50,7 +50,7 @@ class DenseBackbone(Backbone):
             self.basis.copy_(axes[: self.latent_dim])
 
     def encode(self, images):
-        """Latents ``(batch, latent_dim, 1, 1)`` of vectors ``(batch, features, 1, 1)``."""
+        """Latents ``(batch, latent_dim, 1, 1)`` of ``(batch, features, 1, 1)``."""
         rows = (images.flatten(1) - self.mean) / self.scale
         return (rows @ self.basis.mT + self.encoder_branch(rows))[:, :, None, None]
 

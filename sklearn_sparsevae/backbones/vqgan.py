@@ -101,7 +101,9 @@ def _norm(channels):
 class _ResidualBlock(nn.Module):
     def __init__(self, in_channels, channels):
         super().__init__()
-        self.body = nn.Sequential(*_head(in_channels, channels), *_head(channels, channels))
+        self.body = nn.Sequential(
+            *_head(in_channels, channels), *_head(channels, channels)
+        )
         same = in_channels == channels
         self.skip = nn.Identity() if same else nn.Conv2d(in_channels, channels, 1)
 

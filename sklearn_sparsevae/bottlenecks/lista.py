@@ -50,6 +50,7 @@ class ScalarThreshold(nn.Module):
         self.raw = nn.Parameter(start, requires_grad=learn)
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        """Thresholds ``(K,)`` for any rows."""
         return F.softplus(self.raw)
 
 
@@ -147,7 +148,9 @@ class LearnedISTA(Bottleneck):
         dictionary = normalize_atoms(dictionary.to(torch.float32))
         self.atoms = nn.Parameter(dictionary, requires_grad=self.learn_dictionary)
         self.filters = nn.Parameter(torch.empty(n_atoms, dim))
-        self.inhibition = None if coupled else nn.Parameter(torch.empty(n_atoms, n_atoms))
+        self.inhibition = (
+            None if coupled else nn.Parameter(torch.empty(n_atoms, n_atoms))
+        )
         self.register_buffer("lipschitz", torch.ones(()))
         self.thresholds = THRESHOLDS[threshold](n_atoms, alpha, learn_alpha)
         self.momentum = nn.Parameter(

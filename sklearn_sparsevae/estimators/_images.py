@@ -36,7 +36,9 @@ class Layout:
 
     def public_shape(self, height, width):
         """Shape of one image of another size in this layout."""
-        return (height, width) if self.kind == "grey" else (height, width, self.channels)
+        return (
+            (height, width) if self.kind == "grey" else (height, width, self.channels)
+        )
 
     @property
     def channels(self):
@@ -77,8 +79,8 @@ def check_images(X, *, image_shape, value_range, any_range, name="X"):
         kind = "channels"
     else:
         raise ValueError(
-            f"{name} has shape {X.shape}; expected images (n, H, W, C) or (n, H, W), or "
-            "rows (n, n_features)."
+            f"{name} has shape {X.shape}; expected images (n, H, W, C) or (n, H, W), "
+            "or rows (n, n_features)."
         )
     if 0 in X.shape:
         raise ValueError(
@@ -101,8 +103,8 @@ def check_photos(photos, *, crop_size, **rules):
     channels = {(layout.kind, layout.channels) for _, layout in checked}
     if len(channels) > 1:
         raise ValueError(
-            f"The photos of X differ in their channels: {sorted(channels)}. Convert all "
-            "to the same number of channels."
+            f"The photos of X differ in their channels: {sorted(channels)}. Convert "
+            "all to the same number of channels."
         )
     dtypes = {images.dtype for images, _ in checked}
     if len(dtypes) > 1:
@@ -136,19 +138,15 @@ def check_crop_size(images, crop_size):
 def _as_array(X):
     if hasattr(X, "detach"):  # a tensor, from any device
         X = X.detach().cpu().numpy()
-    if np.ndim(X) in (3, 4):
-        return np.asarray(X)
-    return X if hasattr(X, "shape") else np.asarray(X, dtype=_object_if_ragged(X))
-
-
-def _object_if_ragged(X):
-    try:
-        return np.asarray(X).dtype
-    except ValueError:
-        raise ValueError(
-            "X is a list of images of different sizes, which only fit takes (with "
-            "crop_size). Code photos of different sizes one size at a time."
-        ) from None
+    if not hasattr(X, "ndim"):  # lists, and what only has __array__
+        try:
+            X = np.asarray(X)
+        except ValueError:
+            raise ValueError(
+                "X is a list of images of different sizes, which only fit takes (with "
+                "crop_size). Code photos of different sizes one size at a time."
+            ) from None
+    return np.asarray(X) if X.ndim in (3, 4) else X
 
 
 def _check_rows(X, image_shape, value_range, any_range, name):

@@ -12,7 +12,7 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Hidden, Interval, StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_sparsevae import metrics
@@ -63,7 +63,7 @@ class BaseSparseAutoencoder(
         "precision": [StrOptions({"float32", "bf16"})],
         "callbacks": [list, tuple, None],
         "random_state": ["random_state"],
-        "verbose": ["verbose", Hidden(bool)],
+        "verbose": ["verbose"],
     }
 
     @abc.abstractmethod
@@ -158,7 +158,7 @@ class BaseSparseAutoencoder(
             if layout.kind in ("vector", "flat"):
                 raise ValueError(
                     f"crop_size={self.crop_size} needs images (n, H, W, C) or "
-                    "(n, H, W), got flat rows: reshape them, or leave crop_size at None."
+                    "(n, H, W), got flat rows: reshape them or leave crop_size out."
                 )
             _images.check_crop_size(images, self.crop_size)
         return images, layout
@@ -230,10 +230,18 @@ class BaseSparseAutoencoder(
         return float(high - low)
 
     def _check_same_layout(self, layout):
-        if layout.channels != self.layout_.channels or layout.kind != self.layout_.kind:
+        fitted = self.layout_
+        both_vectors = layout.kind == fitted.kind == "vector"
+        if both_vectors and layout.n_features != self.n_features_in_:
             raise ValueError(
-                f"This model was fitted on {_describe(self.layout_)}, but got "
-                f"{_describe(layout)}. Use data of the same kind, or fit a new model."
+                f"X has {layout.n_features} features, but {type(self).__name__} is "
+                f"expecting {self.n_features_in_} features as input."
+            )
+        is_vector = "vector" in (layout.kind, fitted.kind)
+        if layout.channels != fitted.channels or (is_vector and not both_vectors):
+            raise ValueError(
+                f"X is {_describe(layout)}, but this model was fitted on "
+                f"{_describe(fitted)}: {_remedy(fitted)}."
             )
 
     # ---- codes and images -----------------------------------------------------------
@@ -266,7 +274,9 @@ class BaseSparseAutoencoder(
             counts,
             grid_shape=coder.grid_shape(layout.image_shape),
             n_atoms=self.n_components,
-            image_shape=None if vector else layout.public_shape(*layout.image_shape[:2]),
+            image_shape=None
+            if vector
+            else layout.public_shape(*layout.image_shape[:2]),
             site_colors=None if vector or self.backbone == "identity" else colors,
         )
 
@@ -372,21 +382,7 @@ class BaseSparseAutoencoder(
 
     def _check_input(self, X):
         images, layout = _images.check_images(X, **self._input_rules())
-        fitted = self.layout_
-        if layout.kind == "vector" and layout.n_features != self.n_features_in_:
-            raise ValueError(
-                f"X has {layout.n_features} features, but {type(self).__name__} is "
-                f"expecting {self.n_features_in_} features as input."
-            )
-        is_vector = "vector" in (layout.kind, fitted.kind)
-        if layout.channels != fitted.channels or (
-            is_vector and layout.kind != fitted.kind
-        ):
-            raise ValueError(
-                f"X is {_describe(layout)}, but this model was fitted on "
-                f"{_describe(fitted)}: convert the images to {fitted.channels} "
-                "channel(s), channels last."
-            )
+        self._check_same_layout(layout)
         return images, layout
 
     def _check_codes(self, X, coder):
@@ -398,8 +394,8 @@ class BaseSparseAutoencoder(
             expected = grid[0] * grid[1] * self.n_components
             if n_columns != expected:
                 raise ValueError(
-                    f"Codes of shape {np.shape(X)} have no grid of their own and do not "
-                    f"fit the {grid[0]} x {grid[1]} sites of {self.n_components} atoms "
+                    f"Codes of shape {np.shape(X)} have no grid of their own and do "
+                    f"not fit the {grid[0]} x {grid[1]} sites of {self.n_components} atoms "
                     f"of the fitted images ({expected} columns). Pass the SparseCodes "
                     "that transform returns, or give them a grid with "
                     "sklearn_sparsevae.codes.as_codes(X, grid_shape=(h, w))."
@@ -442,6 +438,12 @@ def _describe(layout):
     if layout.kind == "vector":
         return f"vectors of {layout.n_features} features"
     return f"images with {layout.channels} channel(s)"
+
+
+def _remedy(layout):
+    if layout.kind == "vector":
+        return f"give rows (n, {layout.n_features})"
+    return f"convert the images to {layout.channels} channel(s), channels last"
 
 
 def _psnr(target, output, data_range):

@@ -44,8 +44,8 @@ default="learned"
         Train the thresholds, which start at ``alpha``; otherwise they stay there. (The
         weight in the loss is never trained: its minimum is zero.)
     penalty : {"log", "l1"}, default="log"
-        The paper's L1 norm, or the reweighted one [2]_, which has the same slope at zero
-        but lets large coefficients be: at equal non-zeros it is worth several dB.
+        The paper's L1 norm, or the reweighted one [2]_, which has the same slope at
+        zero but lets large coefficients be: at equal non-zeros it is worth several dB.
     threshold : {"scalar"}, default="scalar"
         How the shrinkage thresholds come about.
     momentum : bool, default=True

@@ -93,7 +93,9 @@ class _Coupled:
         self.x, self.filters, self.dictionary = x, filters, dictionary
 
     def residual(self, y):
-        return self.x if y is None else torch.addmm(self.x, y, self.dictionary, alpha=-1)
+        return (
+            self.x if y is None else torch.addmm(self.x, y, self.dictionary, alpha=-1)
+        )
 
     def correlate(self, y, out):
         return torch.mm(self.residual(y), self.filters.mT, out=out)
@@ -187,7 +189,14 @@ class _UnrolledISTA(torch.autograd.Function):
         ctx.coupled = coupled
         if keep:
             ctx.save_for_backward(
-                x, filters, second, thresholds, momentum, gains, threshold_gains, iterates
+                x,
+                filters,
+                second,
+                thresholds,
+                momentum,
+                gains,
+                threshold_gains,
+                iterates,
             )
             return last.clone()
         return last

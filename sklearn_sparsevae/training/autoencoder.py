@@ -54,7 +54,7 @@ class Autoencoder(nn.Module):
             return self.backbone.encode(images).float()
 
     def images(self, latents: torch.Tensor) -> torch.Tensor:
-        """Unit images ``G(latents)``, not clipped."""
+        """Decode to unit images ``G(latents)``, not clipped."""
         with autocast(latents.device, self.precision):
             return self.backbone.decode(latents).float()
 

@@ -56,7 +56,7 @@ class ImageBatches(Dataset):
         return np.stack([self.images[i] for i in owners])
 
     def _generator(self, indices):
-        """Generator of crop positions: torch's own, or one that repeats itself."""
+        """Choose what draws crop positions: torch's own, or one that repeats itself."""
         if not self.fixed:
             return None
         return torch.Generator().manual_seed(int(indices[0]))

@@ -6,8 +6,8 @@ from torch.nn import functional as F
 
 from sklearn_sparsevae.training.devices import resolve_device
 
-# Entries of dense codes that one batch may hold: 128 MiB of float32.
-_BATCH_ENTRIES = 2**25
+# Entries of dense codes that one batch may hold: 32 MiB of float32.
+_BATCH_ENTRIES = 2**23
 
 
 class Coder:
@@ -63,13 +63,13 @@ class Coder:
         return self._finish(self.module.bottleneck.decode(codes), height, width)
 
     def components(self):
-        """The atoms ``(n_components, latent_dim)``."""
+        """Return the atoms ``(n_components, latent_dim)``."""
         return self.module.bottleneck.components.detach().cpu().numpy()
 
     def _unit_batches(self, images):
         size = self.batch_size(images.shape[1:])
         for start in range(0, len(images), size):
-            # A copy: torch warns of arrays it may not write to, memory maps for instance.
+            # A copy, since torch warns of arrays that it may not write to.
             batch = torch.from_numpy(np.array(images[start : start + size]))
             yield self.module.pad(self.module.to_unit(batch.to(self.device)))
 

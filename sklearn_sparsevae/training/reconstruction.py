@@ -98,11 +98,18 @@ class ReconstructionNet(NeuralNet):
     def forget_training(self):
         """Drop all that only further training needs (it may hold device memory)."""
         self.module_.eval()
-        for name in ("optimizer_", "callbacks_", "criterion_"):
-            if name in self.__dict__:
-                setattr(self, name, None)
         self.module_.zero_grad(set_to_none=True)
+        self.optimizer_, self.callbacks_ = None, []
         self.callbacks, self.train_split = None, None
+
+    def resume_training(self):
+        """Have an optimizer whose learning rates are those of a first epoch."""
+        if self.optimizer_ is None:
+            self.initialize_optimizer()
+        fresh = self.module_.parameter_groups(self.lr)
+        for group, start in zip(self.optimizer_.param_groups, fresh, strict=True):
+            group["lr"] = start["lr"]
+            group.pop("initial_lr", None)  # a schedule's, which has run out
 
     def __getstate__(self):
         """Pickle CPU tensors only, so that any machine can load them."""
@@ -156,15 +163,15 @@ def make_net(build, images, settings, seed):
 
 
 def continue_training(net, images, settings, seed, epochs):
-    """Train a net that still has its optimizer for ``epochs`` more epochs."""
+    """Train a net, with its optimizer if it still has one, for more epochs."""
     device = resolve_device(settings.device)
     train, valid = _split(images, settings, seed)
     net.module_.to(device)
-    net.set_params(
-        train_split=None if valid is None else predefined_split(valid),
-        callbacks=_callbacks(settings, len(train), valid is not None, epochs),
-    )
+    net.device, net.lr, net.batch_size = device, settings.lr, settings.batch_size
+    net.train_split = None if valid is None else predefined_split(valid)
+    net.callbacks = _callbacks(settings, len(train), valid is not None, epochs)
     net.initialize_callbacks()
+    net.resume_training()
     with seeded(seed, device):
         net.run(train, epochs)
     return net

@@ -1,0 +1,10 @@
+"""The estimators are scikit-learn estimators, with no failure expected."""
+
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sklearn_sparsevae import SparseCodingVAE
+
+
+@parametrize_with_checks([SparseCodingVAE(n_components=16, max_epochs=1)])
+def test_common_checks(estimator, check):
+    check(estimator)
