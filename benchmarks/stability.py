@@ -1,8 +1,8 @@
 """Show that training stays finite at every alpha and number of steps.
 
-Trains on CIFAR-10 (JPEG) from alpha 0.01 to 10 and from 1 to 30 steps, and prints PSNR and non-zeros on
-held-out images. A loss that stops being finite raises inside ``fit`` and prints as
-"diverged".
+Trains on CIFAR-10 (JPEG) from alpha 0.01 to 10 and from 1 to 30 steps, and prints PSNR
+and non-zeros on held-out images. A loss that stops being finite raises inside ``fit``
+and prints as "diverged".
 """
 
 import itertools
