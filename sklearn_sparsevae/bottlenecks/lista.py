@@ -92,7 +92,7 @@ class LearnedISTA(Bottleneck):
         Tie S to W_e and D; otherwise S is a free K x K matrix, shared over the steps.
     learn_alpha : bool
         Train the thresholds from ``alpha``; otherwise they stay at ``alpha / L``.
-    dictionary : (K, n) tensor or None
+    dictionary : (K, n) tensor or ndarray, or None
         Fixed atoms; None learns them, starting from the data in `initialize`.
     n_mean_dims : int
         Leading latents that are coded apart, without a penalty.
@@ -139,13 +139,14 @@ class LearnedISTA(Bottleneck):
         if dictionary is None:
             generator = torch.Generator().manual_seed(0)
             dictionary = torch.randn(n_atoms, dim, generator=generator)
-        elif tuple(dictionary.shape) != (n_atoms, dim):
+        dictionary = torch.as_tensor(dictionary, dtype=torch.float32)
+        if tuple(dictionary.shape) != (n_atoms, dim):
             raise ValueError(
                 f"The dictionary has shape {tuple(dictionary.shape)}, expected "
                 f"(n_components, latent_dim) = ({n_atoms}, {dim}) without the "
                 f"{n_mean_dims} that are coded apart."
             )
-        dictionary = normalize_atoms(dictionary.to(torch.float32))
+        dictionary = normalize_atoms(dictionary)
         self.atoms = nn.Parameter(dictionary, requires_grad=self.learn_dictionary)
         self.filters = nn.Parameter(torch.empty(n_atoms, dim))
         self.inhibition = (

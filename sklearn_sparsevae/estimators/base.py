@@ -396,8 +396,8 @@ class BaseSparseAutoencoder(
                 raise ValueError(
                     f"Codes of shape {np.shape(X)} have no grid of their own and do "
                     f"not fit the {grid[0]} x {grid[1]} sites of {self.n_components} "
-                    f"atoms of the fitted images ({expected} columns). Pass the SparseCodes "
-                    "that transform returns, or give them a grid with "
+                    f"atoms of the fitted images ({expected} columns). Pass the "
+                    "SparseCodes that transform returns, or give them a grid with "
                     "sklearn_sparsevae.codes.as_codes(X, grid_shape=(h, w))."
                 )
         return as_codes(X, grid_shape=grid, n_atoms=self.n_components)

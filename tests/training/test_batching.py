@@ -1,0 +1,88 @@
+"""Whole batches from arrays and from photos of different sizes."""
+
+import numpy as np
+import pytest
+import torch
+
+from sklearn_sparsevae.training.batching import ImageBatches
+
+
+def numbered(height, width, channels=1, first=0):
+    """An image whose values say where in it, and in which image, they are."""
+    values = first + np.arange(height * width * channels, dtype=np.float32)
+    return values.reshape(height, width, channels)
+
+
+PHOTOS = [numbered(40, 60), numbered(30, 30, first=10_000), numbered(10, 25, first=20_000)]
+
+
+def test_whole_images_come_by_index():
+    images = np.arange(5 * 4 * 4 * 3, dtype=np.uint8).reshape(5, 4, 4, 3)
+    batches = ImageBatches(images)
+    batch, target = batches.__getitems__([3, 1])
+    assert len(batches) == 5
+    assert batch.dtype == torch.uint8
+    np.testing.assert_array_equal(batch, images[[3, 1]])
+    assert target is batch
+    np.testing.assert_array_equal(batches[2][0], images[[2]])
+
+
+def test_a_list_of_equal_images_is_taken_too():
+    images = [numbered(4, 4, first=i) for i in range(3)]
+    batch, _ = ImageBatches(images).__getitems__([0, 2])
+    np.testing.assert_array_equal(batch, np.stack([images[0], images[2]]))
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+def test_crops_are_cut_from_one_place_of_one_photo(fixed):
+    batches = ImageBatches(PHOTOS, crop_size=10, fixed=fixed)
+    crops, _ = batches.__getitems__(range(0, len(batches), 3))
+    assert crops.shape[1:] == (10, 10, 1)
+    for crop, owner in zip(crops.numpy(), batches.owner[::3], strict=True):
+        photo = PHOTOS[owner]
+        top, left = divmod(int(crop[0, 0, 0] - photo[0, 0, 0]), photo.shape[1])
+        assert 0 <= top <= photo.shape[0] - 10 and 0 <= left <= photo.shape[1] - 10
+        np.testing.assert_array_equal(crop, photo[top : top + 10, left : left + 10])
+
+
+def test_crops_reach_every_edge_of_a_photo():
+    photo = numbered(7, 9)
+    crops, _ = ImageBatches([photo], crop_size=6).__getitems__(range(300))
+    corners = {divmod(int(c), 9) for c in crops[:, 0, 0, 0]}
+    assert corners == {(top, left) for top in range(2) for left in range(4)}
+
+
+def test_as_many_crops_as_cover_the_photos():
+    batches = ImageBatches(PHOTOS, crop_size=10, fixed=True)
+    assert np.bincount(batches.owner).tolist() == [24, 9, 2]
+    # To train on: at least 1024, in the same proportions.
+    training = ImageBatches(PHOTOS, crop_size=10)
+    assert np.bincount(training.owner).tolist() == [24 * 30, 9 * 30, 2 * 30]
+
+
+def test_a_photo_of_the_size_of_a_crop_is_used():
+    batches = ImageBatches([numbered(10, 10)], crop_size=10, fixed=True)
+    assert len(batches) == 1
+    np.testing.assert_array_equal(batches[0][0][0], numbered(10, 10))
+
+
+def test_fixed_crops_repeat_themselves_and_leave_the_generator_alone():
+    batches = ImageBatches(PHOTOS, crop_size=10, fixed=True)
+    state = torch.get_rng_state()
+    first, again = (batches.__getitems__([3, 30, 34])[0] for _ in range(2))
+    assert torch.equal(first, again)
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_random_crops_differ_from_time_to_time():
+    batches = ImageBatches(PHOTOS, crop_size=10)
+    first, again = (batches.__getitems__(range(20))[0] for _ in range(2))
+    assert not torch.equal(first, again)
+
+
+@pytest.mark.parametrize(("wanted", "found"), [(3, 3), (100, 7)])
+def test_sample_is_spread_over_the_set(wanted, found):
+    images = np.arange(7, dtype=np.float32).reshape(7, 1, 1, 1)
+    sample = ImageBatches(images).sample(wanted).flatten().tolist()
+    assert len(sample) == len(set(sample)) == found
+    assert sample[0] == 0 and sample[-1] == 6
