@@ -18,7 +18,6 @@ __all__ = [
     "SparseCodes",
     "SparseCodingVAE",
     "SpectralSegmenter",
-    "__version__",
 ]
 
 

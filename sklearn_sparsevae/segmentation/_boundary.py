@@ -176,7 +176,19 @@ def boundary_connectivity(features, grid_shape, scale):
 
 
 def background_probability(connectivity, scale):
-    """Probability of every site to be background, Eq. 7 of the paper.
+    """Probability of every site to be background, Eq. 7 of Zhu et al. 2014.
+
+    Parameters
+    ----------
+    connectivity : ndarray
+        Boundary connectivity of every site, at least 0.
+    scale : float
+        Connectivity at which the probability is 0.39.
+
+    Returns
+    -------
+    probability : ndarray
+        In [0, 1], of the shape of ``connectivity``.
 
     Examples
     --------

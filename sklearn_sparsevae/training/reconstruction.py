@@ -88,12 +88,20 @@ class ReconstructionNet(NeuralNet):
         try:
             self.fit_loop(batches, epochs=epochs)
         except KeyboardInterrupt as stop:
-            raise KeyboardInterrupt(
-                f"Training was interrupted in epoch {len(self.history)}; "
-                "the estimator is not fitted."
-            ) from stop
+            if not self._has_stopped_early():
+                raise KeyboardInterrupt(
+                    f"Training was interrupted in epoch {len(self.history)}; "
+                    "the estimator is not fitted."
+                ) from stop
         finally:
             self.notify("on_train_end", X=batches, y=None)
+
+    def _has_stopped_early(self):
+        """Whether skorch's `EarlyStopping` raised the interrupt, as it does."""
+        return any(
+            isinstance(callback, EarlyStopping) and callback.misses_ >= callback.patience
+            for _, callback in self.callbacks_
+        )
 
     def forget_training(self):
         """Drop all that only further training needs (it may hold device memory)."""
