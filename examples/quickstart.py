@@ -68,9 +68,7 @@ def main():
     arguments.output.mkdir(parents=True, exist_ok=True)
 
     training, unseen = (load_sample_photos(subset=s) for s in ("train", "test"))
-    encoder = SparseCodingVAE(
-        crop_size=64, max_epochs=arguments.epochs, random_state=0, verbose=1
-    )
+    encoder = SparseCodingVAE(max_epochs=arguments.epochs, random_state=0, verbose=1)
     start = time.perf_counter()
     encoder.fit(training.images)
     print(f"fit on crops of {len(training.images)} photos: ", end="")

@@ -234,7 +234,7 @@ def fit_encoder(photos):
     """Our encoder, fitted on photos without looking at a mask."""
     from sklearn_sparsevae import SparseCodingVAE
 
-    return SparseCodingVAE(crop_size=64, random_state=0).fit(photos)
+    return SparseCodingVAE(random_state=0).fit(photos)
 
 
 def run(archive, split="report", make_encoder=fit_encoder):

@@ -48,7 +48,7 @@ class BaseSparseAutoencoder(
         "backbone_params": [dict, None],
         "image_shape": [tuple, list, None],
         "value_range": [tuple, list, None],
-        "crop_size": [_POSITIVE_INT, None],
+        "crop_size": [StrOptions({"auto"}), _POSITIVE_INT, None],
         "max_epochs": [Interval(numbers.Integral, 0, None, closed="left")],
         "batch_size": [_POSITIVE_INT],
         "lr": [_POSITIVE],
@@ -79,8 +79,8 @@ class BaseSparseAutoencoder(
         Parameters
         ----------
         X : array-like of shape (n, H, W, C), (n, H, W) or (n, n_features), or list
-            uint8, or floats in [0, 1] (see ``value_range``). With ``crop_size``, also a
-            list of photos ``(H, W, C)`` or ``(H, W)`` of different sizes.
+            uint8, or floats in [0, 1] (see ``value_range``). Unless ``crop_size`` is
+            None, also a list of photos ``(H, W, C)`` or ``(H, W)`` of different sizes.
         y : None
             Not used.
 
@@ -96,9 +96,9 @@ class BaseSparseAutoencoder(
         FloatingPointError
             When a term of the loss stops being finite.
         """
-        images, layout = self._check_fit_input(X)
+        images, layout, crop_size = self._check_fit_input(X)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
-        settings = self._settings()
+        settings = self._settings(crop_size=crop_size)
         warm = self.warm_start and getattr(self, "net_", None) is not None
         if warm:
             self._check_same_layout(layout)
@@ -125,8 +125,10 @@ class BaseSparseAutoencoder(
         self : object
             The fitted estimator.
         """
-        images, layout = self._check_fit_input(X)
-        settings = self._settings(lr_schedule=None, early_stopping=False, max_epochs=1)
+        images, layout, crop_size = self._check_fit_input(X)
+        settings = self._settings(
+            crop_size=crop_size, lr_schedule=None, early_stopping=False, max_epochs=1
+        )
         if getattr(self, "net_", None) is None:
             seed = check_random_state(self.random_state).randint(2**31 - 1)
             self._partial_seed = np.random.RandomState(seed)
@@ -146,22 +148,31 @@ class BaseSparseAutoencoder(
         return TrainingSettings(**(values | {"callbacks": tuple(self.callbacks or ())}))
 
     def _check_fit_input(self, X):
+        """Images or photos, their layout, and the side of the crops to train on."""
         rules = self._input_rules()
-        if self.crop_size is not None and _images.is_photo_list(X):
-            images, layout = _images.check_photos(X, crop_size=self.crop_size, **rules)
+        if _images.is_photo_list(X) and self.crop_size is not None:
+            sides = [min(np.shape(photo)[:2]) for photo in X]
+            crop_size = self._crop_side(min(sides)) or min(sides)
+            images, layout = _images.check_photos(X, crop_size=crop_size, **rules)
         else:
             images, layout = _images.check_images(X, **rules)
-            if self.crop_size is not None and layout.kind != "vector":
-                size = (self.crop_size, self.crop_size, layout.channels)
-                layout = _images.Layout(size, layout.kind)
-        if self.crop_size is not None:
+            crop_size = self._crop_side(min(layout.image_shape[:2]))
+        if crop_size is not None:
             if layout.kind in ("vector", "flat"):
                 raise ValueError(
-                    f"crop_size={self.crop_size} needs images (n, H, W, C) or "
+                    f"crop_size={crop_size} needs images (n, H, W, C) or "
                     "(n, H, W), got flat rows: reshape them or leave crop_size out."
                 )
-            _images.check_crop_size(images, self.crop_size)
-        return images, layout
+            _images.check_crop_size(images, crop_size)
+        return images, layout, crop_size
+
+    def _crop_side(self, smallest):
+        """Side of the crops for images whose smallest side is given; None: no crops."""
+        if self.crop_size != "auto":
+            return self.crop_size
+        side = max(64, 8 * 2**self.n_downsamples)
+        whole = smallest <= side or self.image_shape is not None
+        return None if whole or self.backbone == "identity" else side
 
     def _input_rules(self):
         if self.value_range is not None and not (

@@ -62,8 +62,9 @@ default="auto"
         What the rows of a 2-D ``X`` are, when they are images.
     value_range : tuple of float (low, high), default=None
         What floating point images span; None stands for (0, 1).
-    crop_size : int, default=None
-        Train on random square crops of this side; None trains on whole images. An epoch
+    crop_size : int, "auto" or None, default="auto"
+        Train on random square crops of this side; None trains on whole images, "auto"
+        on crops of 64 pixels (at least 8 sites) where the images are larger. An epoch
         has as many crops as cover the photos, and at least 1024.
     max_epochs : int, default=5
         Passes over the training images.
@@ -170,7 +171,7 @@ default="auto"
         backbone_params=None,
         image_shape=None,
         value_range=None,
-        crop_size=None,
+        crop_size="auto",
         max_epochs=5,
         batch_size=32,
         lr=0.001,
@@ -230,7 +231,7 @@ default="auto"
         return LearnedISTA(
             backbone.latent_dim,
             self.n_components,
-            self.alpha,
+            float(self.alpha),
             self.n_rollout_steps,
             momentum=self.momentum,
             coupled=self.coupled,

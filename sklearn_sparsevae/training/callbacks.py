@@ -5,6 +5,28 @@ import sys
 
 import numpy as np
 from skorch.callbacks import Callback
+from torch.nn.utils import clip_grad_norm_
+
+
+def not_finite(what, value, net):
+    """Error that says what stopped being finite, and when."""
+    return FloatingPointError(
+        f"The {what} became {value} in epoch {len(net.history)}. Lower lr, or alpha if "
+        "it is above 1, and check that the images are what you think they are."
+    )
+
+
+class GradientClipping(Callback):
+    """Limit the norm of the gradient; one that is not finite ends the training."""
+
+    def __init__(self, longest):
+        self.longest = longest
+
+    def on_grad_computed(self, net, named_parameters=(), **kwargs):
+        """Clip before the optimizer's step."""
+        norm = float(clip_grad_norm_([p for _, p in named_parameters], self.longest))
+        if not math.isfinite(norm):
+            raise not_finite("gradient of the loss", norm, net)
 
 
 class EpochTerms(Callback):
@@ -36,9 +58,9 @@ class ProgressBar(Callback):
 
         self.bar_ = tqdm(
             total=self.max_epochs,
-            unit="epoch",
             file=self.file or sys.stderr,
-            bar_format="{l_bar}{bar}| {n:.1f}/{total} [{elapsed}<{remaining}{postfix}]",
+            bar_format="{l_bar}{bar}| epoch {n:.1f}/{total} "
+            "[{elapsed}<{remaining}{postfix}]",
         )
 
     def on_epoch_begin(self, net, dataset_train=None, **kwargs):

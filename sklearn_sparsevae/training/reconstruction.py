@@ -6,11 +6,16 @@ import functools
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import EarlyStopping, GradientNormClipping, LRScheduler
+from skorch.callbacks import EarlyStopping, LRScheduler
 from skorch.helper import predefined_split
 
 from sklearn_sparsevae.training.batching import ImageBatches, identity
-from sklearn_sparsevae.training.callbacks import EpochTerms, ProgressBar
+from sklearn_sparsevae.training.callbacks import (
+    EpochTerms,
+    GradientClipping,
+    ProgressBar,
+    not_finite,
+)
 from sklearn_sparsevae.training.devices import resolve_device, seeded
 
 # Images from which backbone and bottleneck start.
@@ -72,11 +77,7 @@ class ReconstructionNet(NeuralNet):
         values = {name: float(value) for name, value in terms.items()}
         for name, value in values.items():
             if not np.isfinite(value):
-                raise FloatingPointError(
-                    f"The {name} term of the loss became {value} in epoch "
-                    f"{len(self.history)}. Lower lr, or alpha if it is above 1, and "
-                    "check that the images are what you think they are."
-                )
+                raise not_finite(f"{name} term of the loss", value, self)
         values["psnr"] = float(-10 * torch.log10(mse.clamp(min=1e-12)))
         values["nonzeros"] = float((codes != 0).sum() / codes[..., 0].numel())
         for name, value in values.items():
@@ -95,11 +96,13 @@ class ReconstructionNet(NeuralNet):
                 ) from stop
         finally:
             self.notify("on_train_end", X=batches, y=None)
+            self.train_split = None  # it holds the validation images
 
     def _has_stopped_early(self):
         """Whether skorch's `EarlyStopping` raised the interrupt, as it does."""
         return any(
-            isinstance(callback, EarlyStopping) and callback.misses_ >= callback.patience
+            isinstance(callback, EarlyStopping)
+            and callback.misses_ >= callback.patience
             for _, callback in self.callbacks_
         )
 
@@ -108,7 +111,7 @@ class ReconstructionNet(NeuralNet):
         self.module_.eval()
         self.module_.zero_grad(set_to_none=True)
         self.optimizer_, self.callbacks_ = None, []
-        self.callbacks, self.train_split = None, None
+        self.callbacks = None
 
     def resume_training(self):
         """Have an optimizer whose learning rates are those of a first epoch."""
@@ -213,15 +216,16 @@ def _callbacks(settings, n_items, has_valid, epochs=None):
     if settings.lr_schedule == "cosine":
         steps = max(1, epochs * -(-n_items // settings.batch_size))
         policy = torch.optim.lr_scheduler.CosineAnnealingLR
-        callbacks.append(("lr", LRScheduler(policy, step_every="batch", T_max=steps)))
-    callbacks.append(("clip", GradientNormClipping(settings.gradient_clip)))
+        # last_epoch: start anew, though the history may be that of earlier runs
+        rate = LRScheduler(policy, step_every="batch", T_max=steps, last_epoch=-1)
+        callbacks.append(("lr", rate))
+    callbacks.append(("clip", GradientClipping(settings.gradient_clip)))
     if has_valid:
         stopping = EarlyStopping(
             "valid_loss",
             patience=settings.n_epochs_no_change,
             threshold=settings.tol,
             load_best=True,
-            sink=lambda message: None,
         )
         callbacks.append(("stopping", stopping))
     if settings.verbose:

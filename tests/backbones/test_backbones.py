@@ -12,6 +12,10 @@ from sklearn_sparsevae.backbones import (
     VQGANBackbone,
 )
 
+DUPLICATES = pytest.mark.xfail(
+    reason="two samples a side tell only two cosines apart; the rest are duplicates"
+)
+
 
 def images_of(channels=3, height=16, width=8, batch=3, seed=0):
     generator = torch.Generator().manual_seed(seed)
@@ -19,7 +23,9 @@ def images_of(channels=3, height=16, width=8, batch=3, seed=0):
 
 
 def residual(channels=3, n_downsamples=2, latent_dim=None, **params):
-    return ResidualBackbone(channels, n_downsamples, latent_dim, **({"width": 8} | params))
+    return ResidualBackbone(
+        channels, n_downsamples, latent_dim, **({"width": 8} | params)
+    )
 
 
 def light(channels=3, n_downsamples=2, latent_dim=None):
@@ -75,7 +81,9 @@ def test_shapes_of_latents_and_images(
 def test_images_do_not_depend_on_their_batch_mates(make):
     model, images = perturb(make(), 0.05).eval(), images_of()
     latents = model.encode(images)
-    torch.testing.assert_close(model.encode(images[:1]), latents[:1], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        model.encode(images[:1]), latents[:1], atol=1e-4, rtol=1e-4
+    )
 
 
 @pytest.mark.parametrize("make", [residual, light, vqgan])
@@ -87,7 +95,7 @@ def test_gradients_reach_both_ends(make):
         assert parameter.grad.any() or name.endswith("bias"), name
 
 
-# ---- residual ---------------------------------------------------------------------------
+# ---- residual -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -100,7 +108,10 @@ def test_untrained_residual_is_an_exact_isometry(channels, n_downsamples):
     torch.testing.assert_close(model.decode(latents), images, atol=1e-5, rtol=0)
     centred = images - 0.5
     torch.testing.assert_close(
-        latents.flatten(1).norm(dim=1), centred.flatten(1).norm(dim=1), rtol=1e-5, atol=0
+        latents.flatten(1).norm(dim=1),
+        centred.flatten(1).norm(dim=1),
+        rtol=1e-5,
+        atol=0,
     )
 
 
@@ -130,7 +141,9 @@ def test_fewer_latents_keep_the_principal_components(latent_dim):
     model = residual(latent_dim=latent_dim)
     model.initialize(images)
     basis = model.basis
-    torch.testing.assert_close(basis @ basis.mT, torch.eye(latent_dim), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        basis @ basis.mT, torch.eye(latent_dim), atol=1e-5, rtol=0
+    )
     error = (model.decode(model.encode(images)) - images).pow(2).sum().item()
     # Independent: PCA, without centring, of what the channel means leave over.
     patches = torch.nn.functional.pixel_unshuffle(images.double() - 0.5, 4)
@@ -169,7 +182,14 @@ def test_flat_images_have_no_detail_and_finite_gradients():
 
 
 @pytest.mark.parametrize(
-    ("channels", "n_downsamples", "n_components"), [(3, 3, 512), (1, 2, 64), (3, 2, 200)]
+    ("channels", "n_downsamples", "n_components"),
+    [
+        (3, 3, 512),
+        (1, 2, 64),
+        (3, 2, 200),
+        pytest.param(3, 1, 40, marks=DUPLICATES),
+        pytest.param(1, 1, 20, marks=DUPLICATES),
+    ],
 )
 def test_dct_atoms_are_those_of_patches_without_their_means(
     channels, n_downsamples, n_components
@@ -184,7 +204,9 @@ def test_dct_atoms_are_those_of_patches_without_their_means(
 
 
 def test_one_pixel_a_site_has_no_dct_atoms():
-    with pytest.raises(ValueError, match="DCT has only 0 distinct atoms.*1x1 pixels, 5"):
+    with pytest.raises(
+        ValueError, match="DCT has only 0 distinct atoms.*1x1 pixels, 5"
+    ):
         residual(3, 0).dct_dictionary(8)
 
 
@@ -195,7 +217,7 @@ def test_residual_refuses_latents_it_cannot_have(latent_dim):
         residual(latent_dim=latent_dim)
 
 
-# ---- the others -------------------------------------------------------------------------
+# ---- the others ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("latent_dim", [None, 5])

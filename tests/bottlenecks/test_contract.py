@@ -185,7 +185,9 @@ def test_gradients_reach_the_encoder_and_everything_that_learns(make, oracle, st
         else:
             assert parameter.grad.isfinite().all(), name
             single = len(parameter) == 1 or len(getattr(model, "momentum", ())) == 1
-            assert parameter.grad.any() or (single and name in {"momentum", "inhibition"})
+            assert parameter.grad.any() or (
+                single and name in {"momentum", "inhibition"}
+            )
 
 
 @every_variant
@@ -224,7 +226,9 @@ def test_duplicate_atoms_are_fine(make, oracle):
     out["latents"].pow(2).sum().backward()
     assert out["codes"].isfinite().all()
     assert latents.grad.isfinite().all()
-    assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
+    assert all(
+        p.grad.isfinite().all() for p in model.parameters() if p.grad is not None
+    )
 
 
 @every_variant

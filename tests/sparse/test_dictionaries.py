@@ -19,7 +19,9 @@ def coherence(dictionary):
 
 
 def is_unit(dictionary):
-    return torch.allclose(dictionary.norm(dim=1), torch.ones(len(dictionary)), atol=1e-5)
+    return torch.allclose(
+        dictionary.norm(dim=1), torch.ones(len(dictionary)), atol=1e-5
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,7 +54,9 @@ def test_first_atom_is_constant_and_the_others_have_no_mean():
 def test_as_many_atoms_as_dimensions_are_the_orthonormal_dct(shape):
     n = int(np.prod(shape))
     dictionary = dct_dictionary(n, n, shape)
-    torch.testing.assert_close(dictionary @ dictionary.mT, torch.eye(n), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        dictionary @ dictionary.mT, torch.eye(n), atol=1e-5, rtol=0
+    )
     units = np.eye(n).reshape(n, *shape)
     expected = scipy.fft.dctn(units, axes=range(1, units.ndim), norm="ortho")
     # Our rows are scipy's coefficients, in an order and with signs of our own.
@@ -68,7 +72,9 @@ def test_atoms_come_from_low_to_high_frequency():
 
 
 def test_shape_that_does_not_fit_is_refused():
-    with pytest.raises(ValueError, match=r"shape=\(3, 5\) has 15 entries.*latent_dim.*16"):
+    with pytest.raises(
+        ValueError, match=r"shape=\(3, 5\) has 15 entries.*latent_dim.*16"
+    ):
         dct_dictionary(16, 32, (3, 5))
 
 
@@ -86,7 +92,9 @@ def planted(seed=0, n_signals=600, latent_dim=8, n_components=12, n_nonzero=2):
     order = torch.rand(n_signals, n_components, generator=generator).argsort(1)
     values = 1 + torch.rand(n_signals, n_nonzero, generator=generator)
     values *= torch.randn(n_signals, n_nonzero, generator=generator).sign()
-    codes = torch.zeros(n_signals, n_components).scatter_(1, order[:, :n_nonzero], values)
+    codes = torch.zeros(n_signals, n_components).scatter_(
+        1, order[:, :n_nonzero], values
+    )
     return codes @ atoms, atoms
 
 

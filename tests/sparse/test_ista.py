@@ -149,7 +149,9 @@ def test_arrays_that_are_not_contiguous_are_fine():
 def test_lipschitz_constant_is_the_spectral_norm_squared(rng, shape):
     dictionary = rng.standard_normal(shape)
     expected = np.linalg.norm(dictionary, 2) ** 2
-    assert float(lipschitz_constant(torch.tensor(dictionary))) == pytest.approx(expected)
+    assert float(lipschitz_constant(torch.tensor(dictionary))) == pytest.approx(
+        expected
+    )
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.7, np.linspace(0, 1, 6)])

@@ -52,7 +52,9 @@ def inputs(coupled, momentum, per_signal, seed=0):
     }
     if momentum:
         values["momentum"] += 0.05
-    return {k: v if v is None else v.clone().requires_grad_() for k, v in values.items()}
+    return {
+        k: v if v is None else v.clone().requires_grad_() for k, v in values.items()
+    }
 
 
 def run(v):

@@ -13,7 +13,11 @@ def numbered(height, width, channels=1, first=0):
     return values.reshape(height, width, channels)
 
 
-PHOTOS = [numbered(40, 60), numbered(30, 30, first=10_000), numbered(10, 25, first=20_000)]
+PHOTOS = [
+    numbered(40, 60),
+    numbered(30, 30, first=10_000),
+    numbered(10, 25, first=20_000),
+]
 
 
 def test_whole_images_come_by_index():

@@ -1,11 +1,13 @@
 """What happens in fit: losses by name, schedules, stopping, errors, continuing."""
 
+import pickle
 import re
 
 import numpy as np
 import pytest
 import torch
-from skorch.callbacks import Callback
+from sklearn.base import clone
+from skorch.callbacks import Callback, EarlyStopping
 
 from sklearn_sparsevae import SparseCodingVAE
 from sklearn_sparsevae.training.devices import resolve_device, seeded
@@ -69,7 +71,7 @@ def weights_of(model):
     return torch.cat([p.detach().flatten() for p in model.net_.module_.parameters()])
 
 
-# ---- history ----------------------------------------------------------------------------
+# ---- history ------------------------------------------------------------------------
 
 
 def test_history_names_every_term(images):
@@ -118,7 +120,7 @@ def test_atoms_stay_of_unit_norm(images):
     np.testing.assert_allclose(norms, 1, atol=1e-5)
 
 
-# ---- schedules, clipping, precision -----------------------------------------------------
+# ---- schedules, clipping, precision -------------------------------------------------
 
 
 def record_rates(images, **params):
@@ -171,7 +173,7 @@ def test_bf16_runs_on_the_cpu_and_codes_are_float32(images):
     assert model.score(images) == pytest.approx(exact.score(images), abs=1.0)
 
 
-# ---- early stopping ---------------------------------------------------------------------
+# ---- early stopping -----------------------------------------------------------------
 
 
 def test_early_stopping_stops_and_restores_the_best_weights(images):
@@ -202,7 +204,9 @@ def test_early_stopping_stops_and_restores_the_best_weights(images):
 
 
 def test_early_stopping_that_leaves_nothing_to_train_on_is_refused(images):
-    with pytest.raises(ValueError, match="holds out 1 of 1 images.*turn early_stopping"):
+    with pytest.raises(
+        ValueError, match="holds out 1 of 1 images.*turn early_stopping"
+    ):
         tiny(early_stopping=True).fit(images[:1])
 
 
@@ -214,7 +218,7 @@ def test_early_stopping_holds_out_photos_of_different_sizes(images):
     assert np.isfinite(model.history_[0]["valid_loss"])
 
 
-# ---- what surfaces ----------------------------------------------------------------------
+# ---- what surfaces ------------------------------------------------------------------
 
 
 def test_ctrl_c_comes_out_of_fit(images):
@@ -239,22 +243,28 @@ def poison(part):
 
 
 @pytest.mark.parametrize(
-    ("part", "term"),
+    ("part", "what"),
     [
-        ("backbone.decoder_branch.4.bias", "reconstruction"),
-        ("backbone.encoder_branch.4.bias", r"\w+"),
-        ("bottleneck.atoms", r"\w+"),
-        ("bottleneck.filters", None),
-        ("bottleneck.log_gains", None),
+        ("backbone.decoder_branch.4.bias", "reconstruction term of the loss"),
+        ("backbone.encoder_branch.4.bias", r"\w+ term of the loss"),
+        # The safeguard of the rollout takes over in the forward pass.
+        ("bottleneck.filters", "gradient of the loss"),
+        ("bottleneck.log_gains", "gradient of the loss"),
     ],
 )
-def test_a_loss_that_is_not_finite_names_epoch_and_term(images, part, term):
+def test_what_is_not_finite_ends_the_training(images, part, what):
     model = tiny(callbacks=[Probe(epoch_begin=poison(part))])
-    if term is None:  # the safeguard of the rollout takes over, in the forward pass
-        term = r"\w+"
-    message = f"The {term} term of the loss became nan in epoch 2. Lower lr"
-    with pytest.raises(FloatingPointError, match=message):
+    with pytest.raises(
+        FloatingPointError, match=f"{what} became nan in epoch 2. Lower"
+    ):
         model.fit(images)
+    assert not hasattr(model, "net_")
+
+
+def test_a_callback_may_stop_early(images):
+    stopping = EarlyStopping("train_loss", patience=1, threshold=10.0)
+    model = tiny(max_epochs=5, callbacks=[stopping]).fit(images)
+    assert model.n_epochs_ == 2
 
 
 def test_errors_of_a_callback_come_out_of_fit(images):
@@ -287,7 +297,7 @@ def test_quiet_training_prints_nothing(images, capsys):
     assert printed.out == printed.err == ""
 
 
-# ---- seeds ------------------------------------------------------------------------------
+# ---- seeds --------------------------------------------------------------------------
 
 
 def test_global_generators_are_left_alone(images):
@@ -330,7 +340,7 @@ def test_devices_that_are_not_there_are_refused(device):
     assert resolve_device("auto") == resolve_device("cpu") == torch.device("cpu")
 
 
-# ---- going on ---------------------------------------------------------------------------
+# ---- going on -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("lr_schedule", ["cosine", None])
@@ -414,6 +424,13 @@ def test_training_state_is_kept_only_to_go_on(images):
     model = tiny().fit(images)
     assert all(p.grad is None for p in model.net_.module_.parameters())
     assert not model.net_.module_.training
+
+
+def test_no_images_are_kept(images):
+    model = tiny(warm_start=True, early_stopping=True, max_epochs=1)
+    few = len(pickle.dumps(model.fit(images)))
+    many = np.tile(images, (20, 1, 1))
+    assert len(pickle.dumps(clone(model).fit(many))) < few + 0.1 * many.nbytes
 
 
 @pytest.mark.parametrize("n_images", [1, 3])
