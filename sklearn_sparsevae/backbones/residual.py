@@ -101,6 +101,8 @@ class ResidualBackbone(Backbone):
         latents = (atoms @ detail.cpu().mT)[:, self.n_mean_dims :]
         told_apart = latents.norm(dim=1) > 0.3  # the rest is mean or cut away
         latents = normalize_atoms(latents[told_apart])
+        repeats = (latents @ latents.mT).abs().tril(-1) > 0.999
+        latents = latents[~repeats.any(1)]
         if len(latents) < n_wanted:
             raise ValueError(
                 f"The DCT has only {len(latents)} distinct atoms for patches of "

@@ -217,7 +217,22 @@ class LearnedISTA(Bottleneck):
         trained on. Where its code explains less than no code would, plain ISTA's,
         which cannot diverge, takes its place.
         """
-        codes = unrolled_ista(
+        codes = self._roll_out(x, atoms)
+        decoded = codes @ atoms
+        with torch.no_grad():
+            energy = x.pow(2).sum(1)
+            diverged = ~((x - decoded).pow(2).sum(1) <= energy * (1 + 1e-4))
+        if diverged.any():
+            with torch.no_grad():
+                safe = ista(x[diverged], atoms, self.alpha, len(self.momentum))
+            # Coded as zeros, so that what overflowed leaves no NaN in the gradients.
+            codes = self._roll_out(x.masked_fill(diverged[:, None], 0), atoms)
+            codes = codes.index_put((diverged,), safe)
+            decoded = codes @ atoms
+        return codes, decoded
+
+    def _roll_out(self, x, atoms):
+        return unrolled_ista(
             x,
             self.filters / self.lipschitz,
             atoms,
@@ -229,16 +244,6 @@ class LearnedISTA(Bottleneck):
             if self.inhibition is None
             else self.inhibition / self.lipschitz,
         )
-        decoded = codes @ atoms
-        with torch.no_grad():
-            energy = x.pow(2).sum(1)
-            diverged = ~((x - decoded).pow(2).sum(1) <= energy * (1 + 1e-4))
-        if diverged.any():
-            with torch.no_grad():
-                safe = ista(x[diverged], atoms, self.alpha, len(self.momentum))
-            codes = codes.index_put((diverged,), safe)
-            decoded = codes @ atoms
-        return codes, decoded
 
     def _with_means(self, rows, codes):
         return torch.cat([rows[:, : self.n_mean_dims], codes], 1)
@@ -264,4 +269,4 @@ def _to_rows(latents):
 
 
 def _inverse_softplus(value):
-    return math.log(math.expm1(value)) if value < 20 else value
+    return math.log(math.expm1(value)) if value < 20 else float(value)

@@ -91,8 +91,8 @@ class ReconstructionNet(NeuralNet):
         except KeyboardInterrupt as stop:
             if not self._has_stopped_early():
                 raise KeyboardInterrupt(
-                    f"Training was interrupted in epoch {len(self.history)}; "
-                    "the estimator is not fitted."
+                    f"Training was interrupted in epoch {len(self.history)} and is "
+                    "not complete: fit again."
                 ) from stop
         finally:
             self.notify("on_train_end", X=batches, y=None)
@@ -123,9 +123,13 @@ class ReconstructionNet(NeuralNet):
             group.pop("initial_lr", None)  # a schedule's, which has run out
 
     def __getstate__(self):
-        """Pickle CPU tensors only, so that any machine can load them."""
+        """Pickle the module on the CPU and nothing of the training.
+
+        So any machine can load it; further training starts with a fresh optimizer.
+        """
         self.module_.to("cpu")
-        return self.__dict__.copy()
+        training = {"optimizer_": None, "callbacks_": [], "callbacks": None}
+        return self.__dict__ | training
 
     def __setstate__(self, state):
         self.__dict__.update(state)
