@@ -22,6 +22,8 @@ numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 # Examples named plot_* run while the documentation is built; the others train for
 # minutes and are only shown.
+# Docstrings inherited from scikit-learn refer to pages of its own documentation.
+suppress_warnings = ["ref.ref"]
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",

@@ -1,4 +1,6 @@
-"""How rollout steps and alpha trade quality for sparsity, in one grid search.
+"""
+How rollout steps and alpha trade quality for sparsity
+======================================================
 
 Prints a table like SC-VAE's Table 3 for crops of the sample photos (trained on four
 photos, tested on three others) and writes ``build/demo/ablation.png``.
@@ -20,7 +22,7 @@ from sklearn_sparsevae.plotting import SparsityQualityDisplay
 
 def main():
     """Search, print, draw."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--output", type=pathlib.Path, default="build/demo")
     arguments = parser.parse_args()

@@ -1,4 +1,6 @@
-"""Segment and reconstruct photos that the model has never seen.
+"""
+Segment and reconstruct photos that the model has never seen
+============================================================
 
 Fits SC-VAE on random crops of four photos that ship with scikit-learn and scikit-image,
 then codes, reconstructs and segments three others, whole. Prints quality, sparsity and
@@ -61,7 +63,7 @@ def draw(photos, results, path):
 
 def main():
     """Fit, print, draw."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--output", type=pathlib.Path, default="build/demo")
     arguments = parser.parse_args()
