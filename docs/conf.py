@@ -20,10 +20,10 @@ html_theme = "alabaster"
 autosummary_generate = True
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
-# Examples named plot_* run while the documentation is built; the others train for
-# minutes and are only shown.
 # Docstrings inherited from scikit-learn refer to pages of its own documentation.
 suppress_warnings = ["ref.ref"]
+# Examples named plot_* run while the documentation is built; the others train for
+# minutes and are only shown.
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
