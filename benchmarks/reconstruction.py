@@ -431,7 +431,8 @@ def run_ingredients(args, train, test):
     curve = lasso_curve(detail_atoms(first, pixel_map(first)), few)
     options = epochs(args, INGREDIENT_EPOCHS)
     print(f"\n{_cifar.TITLE}, {len(few)} test images, {options['max_epochs']} epochs")
-    columns = f"{'PSNR':>7s} {'nnz':>6s} {'lasso':>7s} {'gap':>6s} {'fit s':>7s}"
+    columns = f"{'PSNR':>7s} {'nnz':>6s} {'lasso':>7s} {'gap':>6s} {'atoms':>6s} "
+    columns += f"{'fit s':>7s}"
     print(f"{'ingredients':34s} {columns}")
     rows = []
     for name, change in INGREDIENTS.items():
@@ -446,7 +447,7 @@ def run_ingredients(args, train, test):
         print(
             f"{name:34s} {row['psnr']:7.2f} {row['nonzeros']:6.2f} "
             f"{number(row['lasso_psnr'], '7.2f')} {number(row['gap'], '+6.2f')} "
-            f"{seconds:7.1f}",
+            f"{row['perplexity']:6.0f} {seconds:7.1f}",
             flush=True,
         )
     return {"n_slow": len(few), "ingredients": rows}

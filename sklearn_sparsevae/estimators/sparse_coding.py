@@ -38,8 +38,8 @@ class SparseCodingVAE(BaseSparseAutoencoder):
     dictionary : {"learned", "dct"} or ndarray (n_components, latent_dim), \
 default="learned"
         Atoms trained from a dictionary that is learned on the first latents; the fixed
-        overcomplete DCT of the paper; or fixed atoms, in the coordinates of
-        ``components_``.
+        overcomplete DCT of the paper, which trains faster but uses a tenth of its
+        atoms; or fixed atoms, in the coordinates of ``components_``.
     learn_alpha : bool, default=True
         Train the thresholds, which start at ``alpha``; otherwise they stay there. (The
         weight in the loss is never trained: its minimum is zero.)
@@ -52,7 +52,7 @@ default="learned"
         Start the rollout as FISTA and train its extrapolation; otherwise as ISTA.
     coupled : bool, default=True
         Tie the inhibition matrix S to the filters W_e and the dictionary; otherwise S
-        is a free matrix, which is slower and needs more data.
+        is a free matrix, and a step takes about twice as long.
     backbone : {"auto", "residual", "light", "vqgan", "dense", "identity"}, \
 default="auto"
         Encoder and decoder; "auto" is "residual" for images, "dense" for vectors.
