@@ -96,17 +96,7 @@ class BaseSparseAutoencoder(
         FloatingPointError
             When a term of the loss stops being finite.
         """
-        images, layout, crop_size = self._check_fit_input(X)
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        settings = self._settings(crop_size=crop_size)
-        warm = self.warm_start and getattr(self, "net_", None) is not None
-        if warm:
-            self._check_same_layout(layout)
-            net = continue_training(self.net_, images, settings, seed, self.max_epochs)
-        else:
-            build = functools.partial(self._make_autoencoder, layout, images)
-            net = make_net(build, images, settings, seed)
-        return self._keep(net, layout, images, keep_training=self.warm_start)
+        return self._train(X, warm=self.warm_start, keep_training=self.warm_start)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
@@ -125,22 +115,24 @@ class BaseSparseAutoencoder(
         self : object
             The fitted estimator.
         """
+        one_pass = {"max_epochs": 1, "lr_schedule": None, "early_stopping": False}
+        return self._train(X, warm=True, keep_training=True, **one_pass)
+
+    def _train(self, X, warm, keep_training, **changed):
+        """Train from the start, or where there is a net and ``warm``, from there."""
         images, layout, crop_size = self._check_fit_input(X)
-        settings = self._settings(
-            crop_size=crop_size, lr_schedule=None, early_stopping=False, max_epochs=1
-        )
-        if getattr(self, "net_", None) is None:
-            seed = check_random_state(self.random_state).randint(2**31 - 1)
-            self._partial_seed = np.random.RandomState(seed)
-            build = functools.partial(self._make_autoencoder, layout, images)
-            net = make_net(build, images, settings, seed)
-        else:
+        settings = self._settings(crop_size=crop_size, **changed)
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        if warm and getattr(self, "net_", None) is not None:
             self._check_same_layout(layout)
-            if not hasattr(self, "_partial_seed"):
-                self._partial_seed = check_random_state(self.random_state)
-            seed = self._partial_seed.randint(2**31 - 1)
-            net = continue_training(self.net_, images, settings, seed, 1)
-        return self._keep(net, layout, images, keep_training=True)
+            # Other crops and another order than in the epochs before.
+            net = continue_training(
+                self.net_, images, settings, (seed + self.n_epochs_) % 2**31
+            )
+        else:
+            build = functools.partial(self._make_autoencoder, layout)
+            net = make_net(build, images, settings, seed)
+        return self._keep(net, layout, images, keep_training)
 
     def _settings(self, **changed):
         fields = TrainingSettings.__dataclass_fields__
@@ -188,23 +180,10 @@ class BaseSparseAutoencoder(
             "any_range": self.backbone == "identity",
         }
 
-    def _make_autoencoder(self, layout, images):
+    def _make_autoencoder(self, layout):
         vector = layout.kind == "vector"
-        name = self.backbone
-        if name == "auto":
-            name = "dense" if vector else "residual"
+        name = self._backbone_name(vector)
         n_downsamples = 0 if vector or name == "identity" else self.n_downsamples
-        if vector and name not in ("dense", "identity"):
-            raise ValueError(
-                f"backbone={name!r} needs images, got vectors of shape "
-                f"(n, {layout.n_features}): pass image_shape=(H, W, C) if the rows are "
-                "images, or use backbone='dense'."
-            )
-        if name == "dense" and not vector:
-            raise ValueError(
-                "backbone='dense' needs vectors (n, n_features), got images: flatten "
-                "them, or use backbone='residual'."
-            )
         backbone = BACKBONES[name](
             layout.channels,
             n_downsamples,
@@ -217,6 +196,22 @@ class BaseSparseAutoencoder(
         return Autoencoder(
             backbone, bottleneck, 2**n_downsamples, value_range, self.precision
         )
+
+    def _backbone_name(self, vector):
+        if self.backbone == "auto":
+            return "dense" if vector else "residual"
+        if vector and self.backbone not in ("dense", "identity"):
+            raise ValueError(
+                f"backbone={self.backbone!r} needs images, got vectors of shape "
+                "(n, n_features): pass image_shape=(H, W, C) if the rows are "
+                "images, or use backbone='dense'."
+            )
+        if self.backbone == "dense" and not vector:
+            raise ValueError(
+                "backbone='dense' needs vectors (n, n_features), got images: flatten "
+                "them, or use backbone='residual'."
+            )
+        return self.backbone
 
     def _keep(self, net, layout, images, keep_training):
         history = [

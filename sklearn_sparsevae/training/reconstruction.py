@@ -177,18 +177,18 @@ def make_net(build, images, settings, seed):
     return net
 
 
-def continue_training(net, images, settings, seed, epochs):
-    """Train a net, with its optimizer if it still has one, for more epochs."""
+def continue_training(net, images, settings, seed):
+    """Train a net further, with its optimizer if it still has one."""
     device = resolve_device(settings.device)
     train, valid = _split(images, settings, seed)
     net.module_.to(device)
     net.device, net.lr, net.batch_size = device, settings.lr, settings.batch_size
     net.train_split = None if valid is None else predefined_split(valid)
-    net.callbacks = _callbacks(settings, len(train), valid is not None, epochs)
+    net.callbacks = _callbacks(settings, len(train), valid is not None)
     net.initialize_callbacks()
     net.resume_training()
     with seeded(seed, device):
-        net.run(train, epochs)
+        net.run(train, settings.max_epochs)
     return net
 
 
@@ -213,9 +213,9 @@ def _split(images, settings, seed):
     return ImageBatches(train, crop_size), ImageBatches(valid, crop_size, fixed=True)
 
 
-def _callbacks(settings, n_items, has_valid, epochs=None):
+def _callbacks(settings, n_items, has_valid):
     """Build the callbacks of one run; the user's come last."""
-    epochs = settings.max_epochs if epochs is None else epochs
+    epochs = settings.max_epochs
     callbacks = [("terms", EpochTerms())]
     if settings.lr_schedule == "cosine":
         steps = max(1, epochs * -(-n_items // settings.batch_size))
