@@ -11,6 +11,7 @@ Run ``python examples/ablation.py [--epochs N]``.
 import argparse
 import pathlib
 
+import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
 
@@ -50,8 +51,15 @@ def main():
             f"{setting['alpha']:6.2f}{setting['n_rollout_steps']:7d}"
             "{:8.2f}{:8.3f}{:11.1f}".format(*figures)
         )
-    display = SparsityQualityDisplay.from_cv_results(results)
-    display.figure_.savefig(arguments.output / "ablation.png", dpi=110)
+    figure, axis = plt.subplots()
+    for n_steps in (1, 5, 15):
+        chosen = np.equal(results["param_n_rollout_steps"], n_steps)
+        curve = {k: v[chosen] for k, v in results.items() if k.startswith("mean_test")}
+        SparsityQualityDisplay.from_cv_results(
+            curve, ax=axis, label=f"{n_steps} rollout steps"
+        )
+    axis.legend()
+    figure.savefig(arguments.output / "ablation.png", dpi=110)
 
 
 if __name__ == "__main__":
