@@ -166,6 +166,10 @@ class BaseSparseAutoencoder(
         whole = smallest <= side or self.image_shape is not None
         return None if whole or self.backbone == "identity" else side
 
+    @property
+    def _value_range(self):
+        return (0, 1) if self.value_range is None else self.value_range
+
     def _input_rules(self):
         if self.value_range is not None and not (
             len(self.value_range) == 2 and self.value_range[0] < self.value_range[1]
@@ -191,7 +195,7 @@ class BaseSparseAutoencoder(
             **(self.backbone_params or {}),
         )
         free = vector or name == "identity"
-        value_range = (0, 1) if free or self.value_range is None else self.value_range
+        value_range = (0, 1) if free else self._value_range
         bottleneck = self._make_bottleneck(backbone)
         return Autoencoder(
             backbone, bottleneck, 2**n_downsamples, value_range, self.precision
@@ -232,7 +236,7 @@ class BaseSparseAutoencoder(
     def _data_range(self, layout, images):
         if layout.kind == "vector" or self.backbone == "identity":
             return float(np.ptp(images)) or 1.0
-        low, high = (0, 1) if self.value_range is None else self.value_range
+        low, high = self._value_range
         return float(high - low)
 
     def _check_same_layout(self, layout):
@@ -303,7 +307,7 @@ class BaseSparseAutoencoder(
         check_is_fitted(self)
         coder = self._coder()
         codes = self._check_codes(X, coder)
-        height, width = self._decoded_size(codes)
+        height, width = self._decoded_size(codes, coder)
         grid = (*codes.grid_shape, codes.n_atoms)
         size = coder.batch_size((height, width, 1))
         images = [
@@ -329,7 +333,9 @@ class BaseSparseAutoencoder(
             ``inverse_transform(transform(X))``.
         """
         check_is_fitted(self)
-        images, layout = self._check_input(X)
+        return self._reconstruct(*self._check_input(X))
+
+    def _reconstruct(self, images, layout):
         output = np.concatenate(list(self._coder().reconstruct(images)))
         return self._finish(output, layout.kind)
 
@@ -354,12 +360,11 @@ class BaseSparseAutoencoder(
         target = images
         if y is not None and np.shape(y) == np.shape(X):
             target, _ = self._check_input(y)
-        output = np.concatenate(list(self._coder().reconstruct(images)))
-        output = self._finish(output, layout.kind).reshape(target.shape)
+        output = self._reconstruct(images, layout).reshape(target.shape)
         if target.dtype == np.uint8:
-            low, high = (0, 1) if self.value_range is None else self.value_range
+            low, high = self._value_range
             target = target.astype(np.float32) / 255 * (high - low) + low
-        return _psnr(target, output, self.data_range_)
+        return float(metrics.psnr(target, output, data_range=self.data_range_))
 
     @property
     def components_(self):
@@ -408,18 +413,18 @@ class BaseSparseAutoencoder(
                 )
         return as_codes(X, grid_shape=grid, n_atoms=self.n_components)
 
-    def _decoded_size(self, codes):
+    def _decoded_size(self, codes, coder):
         if codes.image_shape is not None:
             return tuple(codes.image_shape[:2])
-        side = self.net_.module_.site_size
+        side = coder.module.site_size
         full = tuple(n * side for n in codes.grid_shape)
         fitted = self.image_shape_[:2]
-        same = self._coder().grid_shape(self.image_shape_) == tuple(codes.grid_shape)
+        same = coder.grid_shape(self.image_shape_) == tuple(codes.grid_shape)
         return fitted if same else full
 
     def _finish(self, images, kind):
         if kind != "vector" and self.backbone != "identity":
-            low, high = (0, 1) if self.value_range is None else self.value_range
+            low, high = self._value_range
             np.clip(images, low, high, out=images)
         layout = _images.Layout(images.shape[1:], kind)
         return layout.restore(images)
@@ -436,7 +441,6 @@ class BaseSparseAutoencoder(
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float32"]
-        tags.non_deterministic = False
         return tags
 
 
@@ -450,7 +454,3 @@ def _remedy(layout):
     if layout.kind == "vector":
         return f"give rows (n, {layout.n_features})"
     return f"convert the images to {layout.channels} channel(s), channels last"
-
-
-def _psnr(target, output, data_range):
-    return float(metrics.psnr(target, output, data_range=data_range))

@@ -2,33 +2,23 @@
 
 import numpy as np
 from scipy import sparse
-from scipy.optimize import linear_sum_assignment
+
+from sklearn_sparsevae import metrics
 
 
 def mean_iou(labels, masks, binary):
     """Mean over images of the intersection over union of two label maps."""
-    compare = foreground_iou if binary else matched_iou
-    pairs = zip(labels, masks)
-    return float(np.mean([compare(a, _sample(b, a.shape)) for b, a in pairs]))
+    pairs = [(_sample(mask, label.shape), label) for label, mask in zip(labels, masks)]
+    if binary:
+        scores = [metrics.iou((a != 0)[None], (b != 0)[None]) for a, b in pairs]
+    else:
+        scores = [metrics.matched_iou(_numbered(a)[None], b[None]) for a, b in pairs]
+    return float(np.mean(scores))
 
 
-def foreground_iou(mask, prediction):
-    """IoU of all that is not 0; 1 if both are empty."""
-    mask, prediction = mask != 0, prediction != 0
-    union = np.count_nonzero(mask | prediction)
-    return np.count_nonzero(mask & prediction) / union if union else 1.0
-
-
-def matched_iou(mask, prediction):
-    """Mean IoU over the labels of ``mask``, each matched to one predicted label."""
-    _, a = np.unique(mask, return_inverse=True)
-    _, b = np.unique(prediction, return_inverse=True)
-    a, b = a.ravel(), b.ravel()
-    joint = np.zeros((a.max() + 1, b.max() + 1))
-    np.add.at(joint, (a, b), 1)
-    union = joint.sum(axis=1, keepdims=True) + joint.sum(axis=0) - joint
-    iou = joint / union
-    return iou[linear_sum_assignment(iou, maximize=True)].sum() / len(iou)
+def _numbered(mask):
+    """Label map of integers for one whose labels are of any type."""
+    return np.unique(mask, return_inverse=True)[1].reshape(mask.shape)
 
 
 def check_masks(masks, expected):

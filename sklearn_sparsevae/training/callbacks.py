@@ -65,8 +65,7 @@ class ProgressBar(Callback):
 
     def on_epoch_begin(self, net, dataset_train=None, **kwargs):
         """Count the batches to come."""
-        size = net.iterator_train_batch_size
-        self.fraction_ = 1 / math.ceil(len(dataset_train) / size)
+        self.fraction_ = 1 / math.ceil(len(dataset_train) / net.batch_size)
 
     def on_batch_end(self, net, training=False, **kwargs):
         """Advance, and show the terms of the batch."""

@@ -45,11 +45,6 @@ class TrainingSettings:
 class ReconstructionNet(NeuralNet):
     """skorch's engine with our loss, our parameter groups, and errors that surface."""
 
-    @property
-    def iterator_train_batch_size(self):
-        """Images of a training batch."""
-        return self.batch_size
-
     def get_params_for_optimizer(self, prefix, named_parameters):
         """Let the module say which parameters train how fast."""
         return (self.module_.parameter_groups(self.lr),), self.get_params_for(prefix)
