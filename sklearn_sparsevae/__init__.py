@@ -7,17 +7,21 @@ __version__ = "0.1.0.dev0"
 # Public name -> module; imported when first used, so that importing the package (or
 # only its segmenters) does not import torch.
 _LOCATIONS = {
+    "DictionaryLearningVAE": "sklearn_sparsevae.estimators",
     "KMeansSegmenter": "sklearn_sparsevae.segmentation",
     "SparseCodes": "sklearn_sparsevae.codes",
     "SparseCodingVAE": "sklearn_sparsevae.estimators",
     "SpectralSegmenter": "sklearn_sparsevae.segmentation",
+    "VQVAE": "sklearn_sparsevae.estimators",
 }
 
 __all__ = [
+    "DictionaryLearningVAE",
     "KMeansSegmenter",
     "SparseCodes",
     "SparseCodingVAE",
     "SpectralSegmenter",
+    "VQVAE",
 ]
 
 

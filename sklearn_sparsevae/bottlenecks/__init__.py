@@ -1,6 +1,16 @@
 """The middle boxes: one file per compression bottleneck, base.py holds the contract."""
 
-from sklearn_sparsevae.bottlenecks.base import Bottleneck
+from sklearn_sparsevae.bottlenecks.base import Bottleneck, CompactCodes
+from sklearn_sparsevae.bottlenecks.dictionary_learning import DictionaryLearning
 from sklearn_sparsevae.bottlenecks.lista import PENALTIES, THRESHOLDS, LearnedISTA
+from sklearn_sparsevae.bottlenecks.vector_quantization import VectorQuantization
 
-__all__ = ["PENALTIES", "THRESHOLDS", "Bottleneck", "LearnedISTA"]
+__all__ = [
+    "PENALTIES",
+    "THRESHOLDS",
+    "Bottleneck",
+    "CompactCodes",
+    "DictionaryLearning",
+    "LearnedISTA",
+    "VectorQuantization",
+]

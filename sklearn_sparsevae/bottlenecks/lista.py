@@ -188,27 +188,27 @@ class LearnedISTA(Bottleneck):
 
     def encode(self, latents):
         """Codes ``(batch, h, w, K)`` with exact zeros."""
-        rows, grid = _to_rows(latents)
+        rows, grid = self._rows(latents)
         codes, _ = self._code(rows[:, self.n_mean_dims :], normalize_atoms(self.atoms))
         return self._with_means(rows, codes).unflatten(0, grid)
 
-    def decode(self, codes):
-        """Latents ``Z D`` (SC-VAE Section 4.1) of codes ``(batch, h, w, K)``."""
-        return (codes @ self.components.to(codes.dtype)).permute(0, 3, 1, 2)
-
     def forward(self, latents):
         """Code and decode, with the terms of SC-VAE's Eq. 4 averaged over the sites."""
-        rows, grid = _to_rows(latents)
+        rows, grid = self._rows(latents)
         means, x = rows[:, : self.n_mean_dims], rows[:, self.n_mean_dims :]
         codes, decoded = self._code(x, normalize_atoms(self.atoms))
         latent = 0.5 * (x - decoded).pow(2).sum(1).mean()  # Eq. 4, first term
         penalty = self.penalty(codes, self.alpha).sum(1).mean()  # Eq. 4, second term
         decoded = torch.cat([means, decoded], 1).unflatten(0, grid)
         return {
-            "latents": decoded.permute(0, 3, 1, 2),
+            "latents": self.from_rows(decoded),
             "codes": self._with_means(rows, codes).unflatten(0, grid),
             "losses": {"latent": latent, "sparsity": 2 * penalty},
         }
+
+    def _rows(self, latents):
+        rows = self.to_rows(latents)
+        return rows.flatten(0, 2), rows.shape[:3]
 
     def _code(self, x, atoms):
         """Codes of rows ``(N, n)`` and what they decode to.
@@ -260,12 +260,6 @@ class LearnedISTA(Bottleneck):
                 (scalars, self._SCALAR_LR),
             )
         ]
-
-
-def _to_rows(latents):
-    batch, dim, height, width = latents.shape
-    rows = latents.permute(0, 2, 3, 1).reshape(-1, dim)
-    return rows, (batch, height, width)
 
 
 def _inverse_softplus(value):

@@ -36,8 +36,8 @@ class BaseSparseAutoencoder(
 ):
     """Encoder, bottleneck, decoder: a subclass says what the bottleneck is.
 
-    It sets its parameters in ``__init__`` and returns a fresh module from
-    ``_make_bottleneck(backbone)``.
+    It names all parameters in its ``__init__``, as scikit-learn asks, sets its own,
+    hands on the rest, and returns a fresh module from ``_make_bottleneck(backbone)``.
     """
 
     _parameter_constraints: dict = {
@@ -65,6 +65,57 @@ class BaseSparseAutoencoder(
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
+
+    def __init__(
+        self,
+        *,
+        n_components,
+        latent_dim,
+        n_downsamples,
+        backbone,
+        backbone_params,
+        image_shape,
+        value_range,
+        crop_size,
+        max_epochs,
+        batch_size,
+        lr,
+        lr_schedule,
+        gradient_clip,
+        early_stopping,
+        validation_fraction,
+        n_epochs_no_change,
+        tol,
+        warm_start,
+        device,
+        precision,
+        callbacks,
+        random_state,
+        verbose,
+    ):
+        self.n_components = n_components
+        self.latent_dim = latent_dim
+        self.n_downsamples = n_downsamples
+        self.backbone = backbone
+        self.backbone_params = backbone_params
+        self.image_shape = image_shape
+        self.value_range = value_range
+        self.crop_size = crop_size
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.gradient_clip = gradient_clip
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_epochs_no_change = n_epochs_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.device = device
+        self.precision = precision
+        self.callbacks = callbacks
+        self.random_state = random_state
+        self.verbose = verbose
 
     @abc.abstractmethod
     def _make_bottleneck(self, backbone):
@@ -197,9 +248,8 @@ class BaseSparseAutoencoder(
         free = vector or name == "identity"
         value_range = (0, 1) if free else self._value_range
         bottleneck = self._make_bottleneck(backbone)
-        return Autoencoder(
-            backbone, bottleneck, 2**n_downsamples, value_range, self.precision
-        )
+        site_size = 2**n_downsamples * bottleneck.patch_size
+        return Autoencoder(backbone, bottleneck, site_size, value_range, self.precision)
 
     def _backbone_name(self, vector):
         if self.backbone == "auto":

@@ -6,9 +6,15 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearn_sparsevae.bottlenecks import PENALTIES, THRESHOLDS, LearnedISTA
+from sklearn_sparsevae.estimators._docs import shares_parameters
 from sklearn_sparsevae.estimators.base import BaseSparseAutoencoder
 
 
+@shares_parameters(
+    terms=("reconstruction", "latent", "sparsity"),
+    lr_note=""". The bottleneck's matrices train 3 times,
+        its scalars 100 times as fast""",
+)
 class SparseCodingVAE(BaseSparseAutoencoder):
     """Sparse coding-based autoencoder with learned ISTA (SC-VAE).
 
@@ -29,12 +35,6 @@ class SparseCodingVAE(BaseSparseAutoencoder):
         latents: with images, of pixel values in [0, 1].
     n_rollout_steps : int, default=16
         Steps of the rollout (s in the paper).
-    latent_dim : int, default=None
-        Length n of the latents; None takes what the backbone prefers (for images all
-        ``C * 4 ** n_downsamples`` numbers of a patch).
-    n_downsamples : int, default=3
-        Halvings of the resolution (d in the paper): a site is a square of
-        ``2 ** n_downsamples`` pixels a side.
     dictionary : {"learned", "dct"} or ndarray (n_components, latent_dim), \
 default="learned"
         Atoms trained from a dictionary that is learned on the first latents; the fixed
@@ -53,71 +53,14 @@ default="learned"
     coupled : bool, default=True
         Tie the inhibition matrix S to the filters W_e and the dictionary; otherwise S
         is a free matrix, and a step takes about twice as long.
-    backbone : {"auto", "residual", "light", "vqgan", "dense", "identity"}, \
-default="auto"
-        Encoder and decoder; "auto" is "residual" for images, "dense" for vectors.
-    backbone_params : dict, default=None
-        Further arguments of the backbone, for instance ``{"width": 64}``.
-    image_shape : tuple of int (H, W, C) or (H, W), default=None
-        What the rows of a 2-D ``X`` are, when they are images.
-    value_range : tuple of float (low, high), default=None
-        What floating point images span; None stands for (0, 1).
-    crop_size : int, "auto" or None, default="auto"
-        Train on random square crops of this side; None trains on whole images, "auto"
-        on crops of 64 pixels (at least 8 sites) where the images are larger. An epoch
-        has as many crops as cover the photos, and at least 1024.
-    max_epochs : int, default=5
-        Passes over the training images.
-    batch_size : int, default=32
-        Images in a training batch.
-    lr : float, default=0.001
-        Adam's learning rate for the backbone. The bottleneck's matrices train 3 times,
-        its scalars 100 times as fast.
-    lr_schedule : {"cosine"} or None, default="cosine"
-        Let the learning rate fall to zero over the epochs, or keep it.
-    gradient_clip : float, default=1.0
-        Longest gradient, as a Euclidean norm.
-    early_stopping : bool, default=False
-        Hold out a part of the images, stop when their loss has not improved for
-        ``n_epochs_no_change`` epochs, and keep the best weights.
-    validation_fraction : float, default=0.1
-        Part of the images held out for early stopping.
-    n_epochs_no_change : int, default=5
-        Patience of early stopping.
-    tol : float, default=1e-4
-        Smallest relative improvement that early stopping counts.
-    warm_start : bool, default=False
-        Let `fit` continue from where the last one ended.
-    device : str, default="auto"
-        "auto" (a GPU when there is one), "cpu", "cuda", "cuda:1", ...
-    precision : {"float32", "bf16"}, default="float32"
-        Of the backbone; the sparse codes are always computed in float32.
-    callbacks : list, default=None
-        skorch callbacks that also follow the training.
-    random_state : int, RandomState instance or None, default=None
-        Seed of everything random. The global generators are left alone.
-    verbose : int, default=0
-        Above zero: a progress bar with loss terms, PSNR and the time left.
+    {parameters}
 
     Attributes
     ----------
     components_ : ndarray (n_components, latent_dim)
         The atoms, of unit norm. With the residual backbone the first C are the channel
         means of a patch, which are coded apart and without penalty.
-    history_ : list of dict
-        For each epoch the mean of every loss term (``train_reconstruction``,
-        ``train_latent``, ``train_sparsity``, ``train_loss``), ``train_psnr``,
-        ``train_nonzeros`` (a site), the same with ``valid_``, and ``dur`` in seconds.
-    n_epochs_ : int
-        Epochs trained.
-    net_ : ReconstructionNet
-        The skorch net; ``net_.module_`` is the torch module.
-    image_shape_ : tuple of int
-        ``(H, W, C)`` of the training images.
-    data_range_ : float
-        What `score` takes as the peak.
-    n_features_in_ : int
-        Numbers in an image or vector.
+    {attributes}
 
     References
     ----------
@@ -188,37 +131,39 @@ default="auto"
         random_state=None,
         verbose=0,
     ):
-        self.n_components = n_components
+        super().__init__(
+            n_components=n_components,
+            latent_dim=latent_dim,
+            n_downsamples=n_downsamples,
+            backbone=backbone,
+            backbone_params=backbone_params,
+            image_shape=image_shape,
+            value_range=value_range,
+            crop_size=crop_size,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            lr=lr,
+            lr_schedule=lr_schedule,
+            gradient_clip=gradient_clip,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_epochs_no_change=n_epochs_no_change,
+            tol=tol,
+            warm_start=warm_start,
+            device=device,
+            precision=precision,
+            callbacks=callbacks,
+            random_state=random_state,
+            verbose=verbose,
+        )
         self.alpha = alpha
         self.n_rollout_steps = n_rollout_steps
-        self.latent_dim = latent_dim
-        self.n_downsamples = n_downsamples
         self.dictionary = dictionary
         self.learn_alpha = learn_alpha
         self.penalty = penalty
         self.threshold = threshold
         self.momentum = momentum
         self.coupled = coupled
-        self.backbone = backbone
-        self.backbone_params = backbone_params
-        self.image_shape = image_shape
-        self.value_range = value_range
-        self.crop_size = crop_size
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.lr_schedule = lr_schedule
-        self.gradient_clip = gradient_clip
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_epochs_no_change = n_epochs_no_change
-        self.tol = tol
-        self.warm_start = warm_start
-        self.device = device
-        self.precision = precision
-        self.callbacks = callbacks
-        self.random_state = random_state
-        self.verbose = verbose
 
     def _make_bottleneck(self, backbone):
         given = isinstance(self.dictionary, np.ndarray)

@@ -1,20 +1,28 @@
 """Sparse numerics as plain functions of tensors: no modules, no images, no state."""
 
+from sklearn_sparsevae.sparse.batch_omp import batch_omp
 from sklearn_sparsevae.sparse.dictionaries import (
     dct_dictionary,
+    learn_codebook,
     learn_dictionary,
     normalize_atoms,
+    update_atoms,
 )
 from sklearn_sparsevae.sparse.ista import ista, lipschitz_constant, soft_threshold
+from sklearn_sparsevae.sparse.nearest_code import nearest_code
 from sklearn_sparsevae.sparse.unrolled import fista_momentum, unrolled_ista
 
 __all__ = [
+    "batch_omp",
     "dct_dictionary",
     "fista_momentum",
     "ista",
+    "learn_codebook",
     "learn_dictionary",
     "lipschitz_constant",
+    "nearest_code",
     "normalize_atoms",
     "soft_threshold",
     "unrolled_ista",
+    "update_atoms",
 ]

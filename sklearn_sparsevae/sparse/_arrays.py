@@ -10,8 +10,8 @@ def accepts_arrays(function):
     """Make a function of tensors answer in the kind it was asked in.
 
     The leading positional arguments that are ndarrays become tensors that share their
-    memory; when the first of them was an ndarray, every tensor in the result becomes an
-    ndarray.
+    memory; when the first of them was an ndarray, the resulting tensor, or every tensor
+    of a resulting tuple, becomes an ndarray.
     """
 
     @functools.wraps(function)
@@ -20,7 +20,7 @@ def accepts_arrays(function):
         args = [_as_tensor(a) for a in (signals, *args)]
         kwargs = {k: _as_tensor(v) for k, v in kwargs.items()}
         result = function(*args, **kwargs)
-        return result.numpy() if to_numpy else result
+        return _as_ndarray(result) if to_numpy else result
 
     return wrapper
 
@@ -29,3 +29,9 @@ def _as_tensor(value):
     if isinstance(value, np.ndarray):
         return torch.from_numpy(np.ascontiguousarray(value))
     return value
+
+
+def _as_ndarray(result):
+    if isinstance(result, tuple):
+        return tuple(_as_ndarray(part) for part in result)
+    return result.numpy()

@@ -6,7 +6,9 @@ import numpy as np
 import torch
 
 from sklearn_sparsevae.sparse._arrays import accepts_arrays
+from sklearn_sparsevae.sparse.batch_omp import batch_omp
 from sklearn_sparsevae.sparse.ista import ista
+from sklearn_sparsevae.sparse.nearest_code import nearest_code
 
 # An atom whose accumulated squared coefficient is below this was not used.
 _UNUSED = 1e-8
@@ -106,23 +108,32 @@ def _dct_axis(length, n_atoms):
 
 
 def learn_dictionary(
-    signals, n_components, alpha, *, n_iter=30, batch_size=2048, n_steps=40, seed=0
+    signals,
+    n_components,
+    alpha=None,
+    *,
+    n_nonzero_coefs=None,
+    n_iter=30,
+    batch_size=2048,
+    seed=0,
 ):
     """Learn unit atoms by online dictionary learning (Mairal et al. 2010 [1]_).
 
-    Alternates sparse codes of a batch (FISTA on SC-VAE's Eq. 1) with one pass of block
-    coordinate descent over the atoms. Starts from signals drawn in proportion to their
-    norm, so that flat patches do not fill the dictionary; an atom that no recent batch
-    used is replaced by the signal that is coded worst.
+    Alternates sparse codes of a batch (FISTA on SC-VAE's Eq. 1, or OMP) with one pass
+    of block coordinate descent over the atoms. Starts from signals drawn in proportion
+    to their norm, so that flat patches do not fill the dictionary; an atom that no
+    recent batch used is replaced by the signal that is coded worst.
 
     Parameters
     ----------
     signals : (n_signals, latent_dim) tensor
     n_components : int
-    alpha : float
+    alpha : float, default=None
         Weight of the L1 norm.
-    n_iter, batch_size, n_steps : int
-        Batches, signals a batch, FISTA steps a batch.
+    n_nonzero_coefs : int, default=None
+        Most non-zeros of a signal, instead of ``alpha``.
+    n_iter, batch_size : int
+        Batches, signals a batch.
     seed : int
         Seed of the draws.
 
@@ -144,11 +155,11 @@ def learn_dictionary(
             len(signals), (min(batch_size, len(signals)),), generator=generator
         )
         batch = signals[picked.to(signals.device)]
-        codes = ista(batch, dictionary, alpha, n_steps, momentum=True)
+        codes = _codes(batch, dictionary, alpha, n_nonzero_coefs)
         forget = 1 - 1 / min(iteration + 1, 20)
         a = a.mul_(forget).addmm_(codes.mT, codes)  # Algorithm 1, step 5
         b = b.mul_(forget).addmm_(codes.mT, batch)  # Algorithm 1, step 6
-        dictionary = _update_atoms(dictionary, a, b)
+        dictionary = update_atoms(dictionary, a, b)
         _revive_atoms(dictionary, a, batch, codes)
     return dictionary
 
@@ -168,16 +179,39 @@ def _draw_atoms(signals, n_components, generator):
     return normalize_atoms(atoms + 1e-3 * scale * noise)
 
 
-def _update_atoms(dictionary, a, b):
-    """Block coordinate descent over the atoms (Mairal 2010, Algorithm 2, Eq. 10).
+def _codes(signals, dictionary, alpha, n_nonzero_coefs):
+    """Dense codes ``(N, K)``, by FISTA or by OMP."""
+    if n_nonzero_coefs is None:
+        return ista(signals, dictionary, alpha, n_steps=40, momentum=True)
+    indices, values = batch_omp(signals, dictionary, n_nonzero_coefs)
+    codes = signals.new_zeros(len(signals), len(dictionary))
+    return codes.scatter_add_(1, indices.clamp(min=0), values)
 
-    In ndarrays: hundreds of products too small to be worth a tensor's overhead.
+
+def update_atoms(dictionary, a, b):
+    """One pass of block coordinate descent over unit atoms.
+
+    Mairal et al. 2010, Algorithm 2 and Eq. 10; LASERS Eqs. 27 and 28. In ndarrays:
+    hundreds of products too small to be worth a tensor's overhead.
+
+    Parameters
+    ----------
+    dictionary : (K, n) tensor
+    a : (K, K) tensor
+        Accumulated products of codes.
+    b : (K, n) tensor
+        Accumulated products of codes and signals.
+
+    Returns
+    -------
+    dictionary : (K, n) tensor
+        An atom that ``a`` has no use of stays as it is.
     """
     a, b, atoms = (t.cpu().numpy() for t in (a, b, dictionary.clone()))
     for k in range(len(atoms)):
         if a[k, k] > _UNUSED:
-            atom = atoms[k] + (b[k] - a[k] @ atoms) / a[k, k]  # Eq. 10
-            atoms[k] = atom / max(np.sqrt(atom @ atom), 1e-12)
+            atom = atoms[k] + (b[k] - a[k] @ atoms) / a[k, k]  # Eq. 10; LASERS Eq. 27
+            atoms[k] = atom / max(np.sqrt(atom @ atom), 1e-12)  # LASERS Eq. 28
     return torch.from_numpy(atoms).to(dictionary)
 
 
@@ -191,3 +225,45 @@ def _revive_atoms(dictionary, a, batch, codes):
     norms = batch[worst].norm(dim=1)
     usable = norms > 1e-6
     dictionary[dead[usable]] = normalize_atoms(batch[worst[usable]])
+
+
+def learn_codebook(signals, n_components, *, n_levels=1, n_iter=10, seed=0):
+    """Place codes by k-means, a share of them for each level of what is left.
+
+    Parameters
+    ----------
+    signals : (n_signals, latent_dim) tensor
+    n_components : int
+        Codes in all.
+    n_levels : int
+        Levels of residual quantisation that share the codes.
+    n_iter : int
+        Steps of Lloyd's algorithm for each level.
+    seed : int
+        Seed of the draws.
+
+    Returns
+    -------
+    codebook : (n_components, latent_dim) tensor
+    """
+    generator = torch.Generator().manual_seed(seed)
+    parts = []
+    for level in range(n_levels):
+        n_codes = (n_components * (level + 1)) // n_levels - sum(map(len, parts))
+        codes = _k_means(signals, n_codes, n_iter, generator)
+        signals = signals - codes[nearest_code(signals, codes)]
+        parts.append(codes)
+    return torch.cat(parts)
+
+
+def _k_means(signals, n_codes, n_iter, generator):
+    drawn = torch.randperm(len(signals), generator=generator)
+    drawn = drawn.repeat(-(-n_codes // len(drawn)))[:n_codes]
+    codes = signals[drawn.to(signals.device)].clone()
+    for _ in range(n_iter):
+        nearest = nearest_code(signals, codes)
+        counts = torch.bincount(nearest, minlength=n_codes)
+        sums = torch.zeros_like(codes).index_add_(0, nearest, signals)
+        used = counts > 0
+        codes[used] = sums[used] / counts[used, None]
+    return codes

@@ -71,7 +71,7 @@ class Autoencoder(nn.Module):
         """Start backbone and bottleneck from data."""
         unit = self.pad(self.to_unit(images))
         self.backbone.initialize(unit)
-        rows = self.latents(unit).permute(0, 2, 3, 1).flatten(0, 2)
+        rows = self.bottleneck.to_rows(self.latents(unit)).flatten(0, 2)
         self.bottleneck.initialize(rows[:max_sites], seed)
 
     def parameter_groups(self, lr: float) -> list[dict]:

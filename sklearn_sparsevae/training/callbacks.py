@@ -29,6 +29,33 @@ class GradientClipping(Callback):
             raise not_finite("gradient of the loss", norm, net)
 
 
+class Revival(Callback):
+    """Let the bottleneck replace unused atoms, and forget their optimizer's moments.
+
+    Every 100 steps in the first nine tenths of ``n_steps``: what is replaced has to
+    have time to settle.
+    """
+
+    def __init__(self, n_steps):
+        self.n_steps = n_steps
+
+    def on_train_begin(self, net, **kwargs):
+        """Count the steps of the run."""
+        self.step_ = 0
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        """Replace after every so many batches."""
+        if not training:
+            return
+        self.step_ += 1
+        if self.step_ % 100 or self.step_ > 0.9 * self.n_steps:
+            return
+        for parameter, rows in net.module_.bottleneck.revive().items():
+            for moments in net.optimizer_.state.get(parameter, {}).values():
+                if moments.shape == parameter.shape:
+                    moments[rows] = 0
+
+
 class EpochTerms(Callback):
     """Average what the batches recorded into the history of the epoch."""
 

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from sklearn_sparsevae.bottlenecks import CompactCodes
 from sklearn_sparsevae.training.devices import resolve_device
 
 # Entries of dense codes that one batch may hold: 32 MiB of float32.
@@ -79,7 +80,9 @@ class Coder:
 
 
 def _coordinates(codes):
-    """Non-zeros of dense codes ``(n, h, w, K)`` in order: values, atoms, counts."""
+    """Non-zeros of codes in order of site and atom: values, atoms, counts of a site."""
+    if isinstance(codes, CompactCodes):
+        return _merge(codes.indices.cpu().numpy(), codes.values.cpu().numpy())
     rows = codes.flatten(0, 2)
     site, atom = rows.nonzero(as_tuple=True)
     counts = (rows != 0).sum(1)
@@ -88,3 +91,17 @@ def _coordinates(codes):
         atom.to(torch.int32).cpu().numpy(),
         counts.cpu().numpy(),
     )
+
+
+def _merge(indices, values):
+    """Sort the atoms of every site and add up the values of those that repeat."""
+    indices, values = (a.reshape(-1, a.shape[-1]) for a in (indices, values))
+    order = np.argsort(indices, axis=1, kind="stable")
+    indices = np.take_along_axis(indices, order, 1)
+    values = np.take_along_axis(values, order, 1)
+    for i in range(indices.shape[1] - 1):
+        repeats = indices[:, i] == indices[:, i + 1]
+        values[repeats, i + 1] += values[repeats, i]
+        values[repeats, i] = 0
+    kept = (values != 0) & (indices >= 0)
+    return values[kept], indices[kept].astype(np.int32), kept.sum(1)

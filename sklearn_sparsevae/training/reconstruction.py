@@ -9,11 +9,13 @@ from skorch import NeuralNet
 from skorch.callbacks import EarlyStopping, LRScheduler
 from skorch.helper import predefined_split
 
+from sklearn_sparsevae.bottlenecks import CompactCodes
 from sklearn_sparsevae.training.batching import ImageBatches, identity
 from sklearn_sparsevae.training.callbacks import (
     EpochTerms,
     GradientClipping,
     ProgressBar,
+    Revival,
     not_finite,
 )
 from sklearn_sparsevae.training.devices import resolve_device, seeded
@@ -74,6 +76,8 @@ class ReconstructionNet(NeuralNet):
             if not np.isfinite(value):
                 raise not_finite(f"{name} term of the loss", value, self)
         values["psnr"] = float(-10 * torch.log10(mse.clamp(min=1e-12)))
+        if isinstance(codes, CompactCodes):
+            codes = codes.values
         values["nonzeros"] = float((codes != 0).sum() / codes[..., 0].numel())
         for name, value in values.items():
             self.history.record_batch(prefix + name, value)
@@ -211,14 +215,15 @@ def _split(images, settings, seed):
 def _callbacks(settings, n_items, has_valid):
     """Build the callbacks of one run; the user's come last."""
     epochs = settings.max_epochs
+    steps = max(1, epochs * -(-n_items // settings.batch_size))
     callbacks = [("terms", EpochTerms())]
     if settings.lr_schedule == "cosine":
-        steps = max(1, epochs * -(-n_items // settings.batch_size))
         policy = torch.optim.lr_scheduler.CosineAnnealingLR
         # last_epoch: start anew, though the history may be that of earlier runs
         rate = LRScheduler(policy, step_every="batch", T_max=steps, last_epoch=-1)
         callbacks.append(("lr", rate))
     callbacks.append(("clip", GradientClipping(settings.gradient_clip)))
+    callbacks.append(("revival", Revival(steps)))
     if has_valid:
         stopping = EarlyStopping(
             "valid_loss",

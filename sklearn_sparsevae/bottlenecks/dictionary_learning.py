@@ -1,0 +1,85 @@
+"""Dictionary learning with orthogonal matching pursuit: LASERS' DL-VAE bottleneck."""
+
+import torch
+
+from sklearn_sparsevae.bottlenecks.selection import AtomSelection
+from sklearn_sparsevae.sparse import (
+    batch_omp,
+    learn_dictionary,
+    normalize_atoms,
+    update_atoms,
+)
+
+
+class DictionaryLearning(AtomSelection):
+    """At most S atoms of a learned dictionary for every site (LASERS, Section 3.2).
+
+    Parameters
+    ----------
+    latent_dim, n_components, commitment_weight, patch_size
+        See `AtomSelection`.
+    n_nonzero_coefs : int
+        Most non-zeros S of a site.
+    selection : {"omp", "ols"}
+        See `sklearn_sparsevae.sparse.batch_omp`.
+    dictionary_update : {"gradient", "online"}
+        Train the atoms by the gradient of Eq. 13, or by the online block-coordinate
+        descent of Eqs. 23 to 28.
+    """
+
+    sparsity = "n_nonzero_coefs"
+
+    def __init__(
+        self,
+        latent_dim,
+        n_components,
+        n_nonzero_coefs=5,
+        *,
+        selection="omp",
+        dictionary_update="gradient",
+        commitment_weight=0.25,
+        patch_size=1,
+    ):
+        by_gradient = dictionary_update == "gradient"
+        super().__init__(
+            latent_dim, n_components, commitment_weight, patch_size, by_gradient
+        )
+        self.n_nonzero_coefs, self.selection = n_nonzero_coefs, selection
+        if not by_gradient:
+            self.register_buffer("a", torch.zeros(n_components, n_components))
+            self.register_buffer("b", torch.zeros_like(self.atoms))
+            self.register_buffer("n_updates", torch.zeros((), dtype=torch.int64))
+
+    @property
+    def components(self):
+        """Atoms ``(K, n)`` of unit norm."""
+        return normalize_atoms(self.atoms)
+
+    def initialize(self, rows, seed):
+        """Learn the dictionary on latents."""
+        learned = learn_dictionary(
+            rows, self.n_components, n_nonzero_coefs=self.n_nonzero_coefs, seed=seed
+        )
+        self.atoms.data.copy_(learned)
+
+    def _select(self, rows):
+        atoms = self.components.detach()
+        return batch_omp(rows, atoms, self.n_nonzero_coefs, selection=self.selection)
+
+    def _revived(self, rows):
+        return normalize_atoms(rows)
+
+    @torch.no_grad()
+    def _learn(self, rows, indices, values):
+        if self.atoms.requires_grad:
+            return
+        self.n_updates += 1
+        t, n_rows = int(self.n_updates), len(rows)
+        # Eqs. 25 and 26
+        theta = t * n_rows if t < n_rows else n_rows**2 + t - n_rows
+        beta = (theta + 1 - n_rows) / (theta + 1)
+        codes = rows.new_zeros(n_rows, self.n_components)
+        codes.scatter_add_(1, indices.clamp(min=0), values)
+        self.a.mul_(beta).addmm_(codes.mT, codes)  # Eq. 23
+        self.b.mul_(beta).addmm_(codes.mT, rows)  # Eq. 24
+        self.atoms.data.copy_(update_atoms(self.components, self.a, self.b))

@@ -1,0 +1,116 @@
+"""What bottlenecks that select a few atoms for every site have in common (LASERS)."""
+
+import abc
+
+import torch
+from torch import nn
+
+from sklearn_sparsevae.bottlenecks.base import Bottleneck, CompactCodes, combine
+from sklearn_sparsevae.sparse import normalize_atoms
+
+# At most this part of the atoms is replaced at once.
+_REVIVED_AT_ONCE = 0.05
+
+
+class AtomSelection(Bottleneck):
+    """Selects atoms without a gradient, and trains around that (LASERS, Section 3).
+
+    The decoder sees the combination of the atoms, the encoder receives the decoder's
+    gradient straight through (Eq. 7); a codebook term moves the atoms to the latents,
+    a commitment term the latents to the atoms (Eqs. 3 and 13).
+
+    A subclass says what is selected (`_select`), and may train its atoms itself
+    (`_learn`).
+
+    Parameters
+    ----------
+    latent_dim, n_components : int
+        Length n of a latent and number K of atoms.
+    commitment_weight : float
+        Weight beta of the commitment term.
+    patch_size : int
+        Latents a side that are coded together (LASERS, Section 3.2).
+    train_atoms : bool
+        Let the optimizer train the atoms by the codebook term.
+    """
+
+    def __init__(
+        self, latent_dim, n_components, commitment_weight, patch_size, train_atoms
+    ):
+        super().__init__()
+        self.latent_dim, self.n_components = latent_dim, n_components
+        self.commitment_weight, self.patch_size = commitment_weight, patch_size
+        generator = torch.Generator().manual_seed(0)
+        start = torch.randn(
+            n_components, latent_dim * patch_size**2, generator=generator
+        )
+        self.atoms = nn.Parameter(normalize_atoms(start), requires_grad=train_atoms)
+        self.register_buffer("usage", torch.zeros(n_components), persistent=False)
+        # The rows of the last batch that are coded worst: what dead atoms become.
+        self.register_buffer(
+            "worst_rows", torch.empty(0, start.shape[1]), persistent=False
+        )
+
+    @abc.abstractmethod
+    def _select(self, rows):
+        """Indices and values, ``(N, S)`` each, of rows ``(N, n)``."""
+
+    def _learn(self, rows, indices, values):
+        """Train the atoms on a batch, where no optimizer does."""
+
+    def _revived(self, rows):
+        """What atoms that start anew from ``rows`` look like."""
+        return rows
+
+    def encode(self, latents):
+        """Compact codes."""
+        rows = self.to_rows(latents)
+        indices, values = self._select(rows.flatten(0, 2))
+        grid = rows.shape[:3]
+        return CompactCodes(indices.unflatten(0, grid), values.unflatten(0, grid))
+
+    def forward(self, latents):
+        """Code and decode, with the terms of LASERS' Eqs. 3 and 13, mean over sites."""
+        grid_rows = self.to_rows(latents)
+        rows, grid = grid_rows.flatten(0, 2), grid_rows.shape[:3]
+        indices, values = self._select(rows.detach())
+        decoded = combine(indices, values, self.components)
+        losses = {
+            "commitment": self.commitment_weight * _distance(rows, decoded.detach())
+        }
+        if self.atoms.requires_grad:
+            losses["codebook"] = _distance(rows.detach(), decoded)
+        if self.training:
+            self._observe(rows.detach(), indices, decoded.detach())
+            self._learn(rows.detach(), indices, values)
+        passed = rows + (decoded - rows).detach()  # Eq. 7
+        return {
+            "latents": self.from_rows(passed.unflatten(0, grid)),
+            "codes": CompactCodes(
+                indices.unflatten(0, grid), values.unflatten(0, grid)
+            ),
+            "losses": losses,
+        }
+
+    @torch.no_grad()
+    def _observe(self, rows, indices, decoded):
+        """Count the use of the atoms and remember what they code badly."""
+        used = indices.flatten()
+        self.usage += torch.bincount(used[used >= 0], minlength=len(self.usage))
+        n_worst = min(len(rows), max(1, int(_REVIVED_AT_ONCE * self.n_components)))
+        worst = (rows - decoded).pow(2).sum(1).topk(n_worst).indices
+        self.worst_rows = rows[worst]
+
+    @torch.no_grad()
+    def revive(self):
+        """Put latents that are coded worst in the place of atoms that were not used."""
+        dead = (self.usage == 0).nonzero().flatten()[: len(self.worst_rows)]
+        self.usage.zero_()
+        fresh = self.worst_rows[: len(dead)]
+        self.atoms[dead] = self._revived(fresh)
+        return {self.atoms: dead} if len(dead) else {}
+
+
+def _distance(a, b):
+    """Mean over sites of the squared distance."""
+    return (a - b).pow(2).sum(1).mean()

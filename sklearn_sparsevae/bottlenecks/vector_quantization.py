@@ -1,0 +1,111 @@
+"""Vector quantisation, plain and residual: the bottleneck of VQ-VAE and RQ-VAE."""
+
+import torch
+
+from sklearn_sparsevae.bottlenecks.selection import AtomSelection
+from sklearn_sparsevae.sparse import learn_codebook, nearest_code
+
+# Laplace smoothing of the counts: a code that is hardly used divides by no zero.
+_SMOOTHING = 1e-5
+
+
+class VectorQuantization(AtomSelection):
+    """The nearest code for every site; more levels quantise what is left [1]_ [2]_.
+
+    All levels share one codebook, so that the codes are counts: how often each code is
+    part of the sum.
+
+    Parameters
+    ----------
+    latent_dim, n_components, commitment_weight, patch_size
+        See `AtomSelection`.
+    n_quantizers : int
+        Levels. 1 is VQ-VAE, more is RQ-VAE.
+    codebook_update : {"ema", "gradient"}
+        Train the codes by exponential moving averages of the latents they stand for,
+        or by the gradient of LASERS' Eq. 3.
+    decay : float
+        Of the moving averages, in [0, 1).
+
+    References
+    ----------
+    .. [1] A. van den Oord, O. Vinyals, K. Kavukcuoglu. "Neural Discrete Representation
+       Learning". NeurIPS 2017 (appendix A.1: moving averages).
+    .. [2] D. Lee et al. "Autoregressive Image Generation using Residual Quantization".
+       CVPR 2022.
+    """
+
+    sparsity = "counts"
+
+    def __init__(
+        self,
+        latent_dim,
+        n_components,
+        n_quantizers=1,
+        *,
+        codebook_update="ema",
+        decay=0.99,
+        commitment_weight=0.25,
+        patch_size=1,
+    ):
+        by_gradient = codebook_update == "gradient"
+        super().__init__(
+            latent_dim, n_components, commitment_weight, patch_size, by_gradient
+        )
+        self.n_quantizers, self.decay = n_quantizers, decay
+        self.register_buffer("counts", torch.ones(n_components))
+        self.register_buffer("sums", self.atoms.detach().clone())
+
+    @property
+    def components(self):
+        """Codes ``(K, n)``."""
+        return self.atoms
+
+    def initialize(self, rows, seed):
+        """Place the codes by k-means on latents."""
+        codebook = learn_codebook(
+            rows, self.n_components, n_levels=self.n_quantizers, seed=seed
+        )
+        self.atoms.data.copy_(codebook)
+        self._restart(torch.arange(self.n_components, device=rows.device))
+
+    def _select(self, rows):
+        codebook, left = self.components.detach(), rows
+        indices = []
+        for _ in range(self.n_quantizers):
+            indices.append(nearest_code(left, codebook))
+            left = left - codebook[indices[-1]]
+        indices = torch.stack(indices, 1)
+        return indices, torch.ones_like(indices, dtype=rows.dtype)
+
+    @torch.no_grad()
+    def _learn(self, rows, indices, values):
+        if self.atoms.requires_grad:
+            return
+        batch_counts = torch.zeros_like(self.counts)
+        batch_sums = torch.zeros_like(self.sums)
+        left = rows
+        for index in indices.unbind(1):
+            batch_counts += torch.bincount(index, minlength=len(self.counts))
+            batch_sums.index_add_(0, index, left)
+            left = left - self.atoms[index]
+        self.counts.lerp_(batch_counts, 1 - self.decay)
+        self.sums.lerp_(batch_sums, 1 - self.decay)
+        total = self.counts.sum()
+        smooth = (self.counts + _SMOOTHING) * (
+            total / (total + len(self.counts) * _SMOOTHING)
+        )
+        self.atoms.data.copy_(self.sums / smooth[:, None])
+
+    def revive(self):
+        """Also start the moving averages of the replaced codes anew."""
+        replaced = super().revive()
+        for rows in replaced.values():
+            self._restart(rows)
+        return replaced
+
+    @torch.no_grad()
+    def _restart(self, rows):
+        """Counts of 1 and sums equal to the codes."""
+        self.counts[rows] = 1.0
+        self.sums[rows] = self.atoms[rows]

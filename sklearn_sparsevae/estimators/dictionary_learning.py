@@ -1,0 +1,151 @@
+"""DL-VAE: dictionary learning with OMP between an encoder and a decoder."""
+
+import numbers
+
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from sklearn_sparsevae.bottlenecks import DictionaryLearning
+from sklearn_sparsevae.estimators._docs import shares_parameters
+from sklearn_sparsevae.estimators.base import BaseSparseAutoencoder
+
+
+@shares_parameters(terms=("reconstruction", "commitment", "codebook"))
+class DictionaryLearningVAE(BaseSparseAutoencoder):
+    """Dictionary-learning autoencoder (LASERS' DL-VAE).
+
+    Every site is coded by at most ``n_nonzero_coefs`` atoms, chosen by orthogonal
+    matching pursuit over a dictionary D that is trained together with encoder E and
+    decoder G. Minimises, for codes Z (LASERS [1]_, Equation 13)::
+
+        1/2 ||x - G(Z D)||^2 + ||sg[E(x)] - Z D||^2 + beta ||E(x) - sg[Z D]||^2
+
+    averaged over sites, where sg stops the gradient. With the default backbone the
+    model starts as dictionary learning on patches of pixels, and training improves it.
+
+    Parameters
+    ----------
+    n_components : int, default=512
+        Number of atoms K of the dictionary.
+    n_nonzero_coefs : int, default=5
+        Most non-zeros S of a site; more than ``n_components`` or the length of a latent
+        has no effect.
+    selection : {"omp", "ols"}, default="omp"
+        Take the atom that correlates most with what is left, as orthogonal matching
+        pursuit does, or the one that leaves least after refitting (orthogonal least
+        squares), which fits coherent dictionaries better and takes longer.
+    dictionary_update : {"gradient", "online"}, default="gradient"
+        Train the atoms by the gradient of their loss term, or by online
+        block-coordinate descent (LASERS, Equations 23 to 28).
+    patch_size : int, default=1
+        Latents a side that are coded together (LASERS, Section 3.2): sites are squares
+        of ``patch_size * 2 ** n_downsamples`` pixels a side.
+    commitment_weight : float, default=0.25
+        Weight beta of the term that keeps the latents near their codes.
+    {parameters}
+
+    Attributes
+    ----------
+    components_ : ndarray (n_components, latent_dim * patch_size ** 2)
+        The atoms, of unit norm.
+    {attributes}
+
+    References
+    ----------
+    .. [1] X. Li, A. D. Sarwate. "LASERS: LAtent Space Encoding for Representations with
+       Sparsity for Generative Modeling", 2024.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_sparsevae import DictionaryLearningVAE
+    >>> images = load_digits().images[:200] / 16
+    >>> model = DictionaryLearningVAE(
+    ...     n_components=32, n_nonzero_coefs=3, max_epochs=2, random_state=0
+    ... ).fit(images)
+    >>> codes = model.transform(images)
+    >>> codes.shape, codes.grid_shape, int(codes.sites().count_nonzero(axis=1).max())
+    ((200, 128), (2, 2), 3)
+    """
+
+    _parameter_constraints: dict = {
+        **BaseSparseAutoencoder._parameter_constraints,
+        "n_nonzero_coefs": [Interval(numbers.Integral, 1, None, closed="left")],
+        "selection": [StrOptions({"omp", "ols"})],
+        "dictionary_update": [StrOptions({"gradient", "online"})],
+        "patch_size": [Interval(numbers.Integral, 1, None, closed="left")],
+        "commitment_weight": [Interval(numbers.Real, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        n_components=512,
+        *,
+        n_nonzero_coefs=5,
+        latent_dim=None,
+        n_downsamples=2,
+        selection="omp",
+        dictionary_update="gradient",
+        patch_size=1,
+        commitment_weight=0.25,
+        backbone="auto",
+        backbone_params=None,
+        image_shape=None,
+        value_range=None,
+        crop_size="auto",
+        max_epochs=5,
+        batch_size=32,
+        lr=0.001,
+        lr_schedule="cosine",
+        gradient_clip=1.0,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_epochs_no_change=5,
+        tol=1e-4,
+        warm_start=False,
+        device="auto",
+        precision="float32",
+        callbacks=None,
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(
+            n_components=n_components,
+            latent_dim=latent_dim,
+            n_downsamples=n_downsamples,
+            backbone=backbone,
+            backbone_params=backbone_params,
+            image_shape=image_shape,
+            value_range=value_range,
+            crop_size=crop_size,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            lr=lr,
+            lr_schedule=lr_schedule,
+            gradient_clip=gradient_clip,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_epochs_no_change=n_epochs_no_change,
+            tol=tol,
+            warm_start=warm_start,
+            device=device,
+            precision=precision,
+            callbacks=callbacks,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.n_nonzero_coefs = n_nonzero_coefs
+        self.selection = selection
+        self.dictionary_update = dictionary_update
+        self.patch_size = patch_size
+        self.commitment_weight = commitment_weight
+
+    def _make_bottleneck(self, backbone):
+        return DictionaryLearning(
+            backbone.latent_dim,
+            self.n_components,
+            self.n_nonzero_coefs,
+            selection=self.selection,
+            dictionary_update=self.dictionary_update,
+            commitment_weight=self.commitment_weight,
+            patch_size=self.patch_size,
+        )

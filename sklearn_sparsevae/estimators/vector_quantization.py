@@ -1,0 +1,149 @@
+"""VQ-VAE and RQ-VAE: vector quantisation between an encoder and a decoder."""
+
+import numbers
+
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from sklearn_sparsevae.bottlenecks import VectorQuantization
+from sklearn_sparsevae.estimators._docs import shares_parameters
+from sklearn_sparsevae.estimators.base import BaseSparseAutoencoder
+
+
+@shares_parameters(terms=("reconstruction", "commitment"))
+class VQVAE(BaseSparseAutoencoder):
+    """Vector-quantised autoencoder: VQ-VAE, and RQ-VAE with more quantizers.
+
+    Every site becomes the nearest code of a codebook that is trained together with
+    encoder and decoder ([1]_; LASERS [3]_, Equation 3). With ``n_quantizers`` above one
+    each further level quantises what the levels before it left, over the same
+    codebook [2]_: the code of a site counts how often each code is part of the sum.
+
+    With the default backbone the model starts as vector quantisation of patches of
+    pixels by k-means, and training improves it.
+
+    Parameters
+    ----------
+    n_components : int, default=512
+        Number of codes K in the codebook.
+    n_quantizers : int, default=1
+        Levels: 1 is VQ-VAE, more is RQ-VAE.
+    codebook_update : {"ema", "gradient"}, default="ema"
+        Train the codes by exponential moving averages of the latents they stand for, or
+        by the gradient of their loss term (``train_codebook`` in ``history_``).
+    decay : float, default=0.99
+        Of the moving averages, in [0, 1).
+    patch_size : int, default=1
+        Latents a side that are coded together: sites are squares of
+        ``patch_size * 2 ** n_downsamples`` pixels a side.
+    commitment_weight : float, default=0.25
+        Weight beta of the term that keeps the latents near their codes.
+    {parameters}
+
+    Attributes
+    ----------
+    components_ : ndarray (n_components, latent_dim * patch_size ** 2)
+        The codes.
+    {attributes}
+
+    References
+    ----------
+    .. [1] A. van den Oord, O. Vinyals, K. Kavukcuoglu. "Neural Discrete Representation
+       Learning". NeurIPS 2017.
+    .. [2] D. Lee, C. Kim, S. Kim, M. Cho, W.-S. Han. "Autoregressive Image Generation
+       using Residual Quantization". CVPR 2022.
+    .. [3] X. Li, A. D. Sarwate. "LASERS: LAtent Space Encoding for Representations with
+       Sparsity for Generative Modeling", 2024.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_sparsevae import VQVAE
+    >>> images = load_digits().images[:200] / 16
+    >>> model = VQVAE(n_components=32, max_epochs=2, random_state=0).fit(images)
+    >>> codes = model.transform(images)
+    >>> codes.shape, codes.grid_shape, codes.nnz
+    ((200, 128), (2, 2), 800)
+    """
+
+    _parameter_constraints: dict = {
+        **BaseSparseAutoencoder._parameter_constraints,
+        "n_quantizers": [Interval(numbers.Integral, 1, None, closed="left")],
+        "codebook_update": [StrOptions({"ema", "gradient"})],
+        "decay": [Interval(numbers.Real, 0, 1, closed="left")],
+        "patch_size": [Interval(numbers.Integral, 1, None, closed="left")],
+        "commitment_weight": [Interval(numbers.Real, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        n_components=512,
+        *,
+        n_quantizers=1,
+        latent_dim=None,
+        n_downsamples=2,
+        codebook_update="ema",
+        decay=0.99,
+        patch_size=1,
+        commitment_weight=0.25,
+        backbone="auto",
+        backbone_params=None,
+        image_shape=None,
+        value_range=None,
+        crop_size="auto",
+        max_epochs=5,
+        batch_size=32,
+        lr=0.001,
+        lr_schedule="cosine",
+        gradient_clip=1.0,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_epochs_no_change=5,
+        tol=1e-4,
+        warm_start=False,
+        device="auto",
+        precision="float32",
+        callbacks=None,
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(
+            n_components=n_components,
+            latent_dim=latent_dim,
+            n_downsamples=n_downsamples,
+            backbone=backbone,
+            backbone_params=backbone_params,
+            image_shape=image_shape,
+            value_range=value_range,
+            crop_size=crop_size,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            lr=lr,
+            lr_schedule=lr_schedule,
+            gradient_clip=gradient_clip,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_epochs_no_change=n_epochs_no_change,
+            tol=tol,
+            warm_start=warm_start,
+            device=device,
+            precision=precision,
+            callbacks=callbacks,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.n_quantizers = n_quantizers
+        self.codebook_update = codebook_update
+        self.decay = decay
+        self.patch_size = patch_size
+        self.commitment_weight = commitment_weight
+
+    def _make_bottleneck(self, backbone):
+        return VectorQuantization(
+            backbone.latent_dim,
+            self.n_components,
+            self.n_quantizers,
+            codebook_update=self.codebook_update,
+            decay=self.decay,
+            commitment_weight=self.commitment_weight,
+            patch_size=self.patch_size,
+        )

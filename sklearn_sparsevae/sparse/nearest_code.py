@@ -1,0 +1,58 @@
+"""Nearest code of a codebook: the quantiser of VQ-VAE."""
+
+import torch
+
+from sklearn_sparsevae.sparse._arrays import accepts_arrays
+
+# Entries of the table of scores that is made at a time.
+_SCORES = 2**20
+
+
+@accepts_arrays
+@torch.no_grad()
+def nearest_code(signals, codebook):
+    """Index of the code that is nearest to each signal (LASERS, Eq. 1).
+
+    Parameters
+    ----------
+    signals : (n_signals, latent_dim) tensor or ndarray
+    codebook : (n_components, latent_dim) tensor or ndarray
+        The codes, one a row, as in ``components_``.
+
+    Returns
+    -------
+    indices : (n_signals,) int64 tensor or ndarray
+        The first of several that are equally near.
+
+    Raises
+    ------
+    ValueError
+        When the shapes do not agree.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_sparsevae.sparse import nearest_code
+    >>> nearest_code(np.array([[0.9, 0.2]]), np.eye(2))
+    array([0])
+    """
+    if signals.ndim != 2 or signals.shape[1] != codebook.shape[-1]:
+        raise ValueError(
+            f"signals of shape {tuple(signals.shape)} do not fit a codebook of shape "
+            f"{tuple(codebook.shape)}: expected (n_signals, {codebook.shape[-1]}). "
+            "Codes are rows, as in components_."
+        )
+    half_norms = codebook.pow(2).sum(1) / 2
+    # ||x - e||^2 / 2 = ||x||^2 / 2 - (x e - ||e||^2 / 2)
+    parts = [
+        _argmax(torch.addmm(half_norms, chunk, codebook.mT, beta=-1))
+        for chunk in signals.split(max(1, _SCORES // len(codebook)))
+    ]
+    return torch.cat(parts) if parts else half_norms.new_empty(0, dtype=torch.int64)
+
+
+def _argmax(scores):
+    """Column of the largest entry; numpy's search is several times faster on a CPU."""
+    if scores.device.type != "cpu":
+        return scores.argmax(1)
+    return torch.from_numpy(scores.numpy().argmax(1))
