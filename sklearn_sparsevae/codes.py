@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array
 
-__all__ = ["SparseCodes", "as_codes"]
+__all__ = ["SparseCodes", "as_codes", "quantize_codes"]
 
 _MAX_INT32 = np.iinfo(np.int32).max
 
@@ -275,6 +275,71 @@ def as_codes(X, grid_shape=None, n_atoms=None, *, image_shape=None):
         codes = codes[:]
         codes.image_shape = _check_image_shape(image_shape)
     return codes if codes.has_canonical_format else _canonical(codes.copy())
+
+
+def quantize_codes(codes, coef_bits):
+    """Round coefficients to what ``coef_bits`` bits can say, as stored codes would be.
+
+    A uniform mid-tread quantiser: ``2**coef_bits - 1`` levels, symmetric around zero
+    and one step apart. One step serves all atoms, because atoms have unit norm: the
+    error of a coefficient is then the error of the latents, whichever atom it weighs.
+    The step is chosen so that the largest magnitude among *these* codes is the largest
+    level; quantise a set at once if its images are to share a step.
+
+    Codes that are counts, as vector quantisation gives them (positive integers that add
+    up to the same number at every site), have no coefficients and stay as they are.
+
+    Parameters
+    ----------
+    codes : SparseCodes of shape (n_images, h * w * n_atoms)
+        Codes to store.
+    coef_bits : int
+        Bits of a coefficient, from 2 to 16.
+
+    Returns
+    -------
+    codes : SparseCodes
+        The same grid; coefficients at most half a step from the given ones. Those that
+        round to zero are gone.
+
+    Raises
+    ------
+    ValueError
+        If ``codes`` has no grid or is not finite, or ``coef_bits`` is out of range.
+
+    Examples
+    --------
+    >>> from sklearn_sparsevae.codes import SparseCodes, quantize_codes
+    >>> codes = SparseCodes([[1.0, 0.4, -3.0, 0.0]], grid_shape=(1, 2))
+    >>> quantize_codes(codes, 3).toarray()
+    array([[ 1.,  0., -3.,  0.]], dtype=float32)
+    """
+    if coef_bits not in range(2, 17):
+        raise ValueError(
+            f"Got coef_bits={coef_bits!r}; expected an integer from 2, which leaves "
+            "the levels -1, 0 and 1, to 16."
+        )
+    codes = as_codes(codes)
+    if are_counts(codes):
+        return codes
+    values = codes.data.astype(np.float64)
+    step = np.abs(values).max() / (2 ** (coef_bits - 1) - 1)
+    quantized = codes.copy()
+    quantized.data = (np.rint(values / step) * step).astype(np.float32)
+    return _canonical(quantized)
+
+
+def are_counts(codes):
+    """Whether codes count atoms rather than weigh them.
+
+    So the codes of vector quantisation do: positive integers, which add up to the same
+    number of levels at every site. Codes without a non-zero count nothing.
+    """
+    if codes.nnz == 0:
+        return True
+    if (codes.data < 0).any() or (codes.data % 1).any():
+        return False
+    return bool(np.ptp(codes.sites().sum(axis=1, dtype=np.float64)) == 0)
 
 
 def _without_metadata(kwargs):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.testing import assert_array_equal
+from hypothesis.extra import numpy as hnp
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.cluster import KMeans
@@ -16,7 +17,12 @@ from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler
 
-from sklearn_sparsevae.codes import SparseCodes, as_codes
+from sklearn_sparsevae.codes import (
+    SparseCodes,
+    are_counts,
+    as_codes,
+    quantize_codes,
+)
 
 GRID, N_ATOMS, N_IMAGES = (3, 4), 5, 6
 
@@ -298,3 +304,84 @@ def test_site_colors_must_cover_the_sites():
         SparseCodes(
             np.ones((2, 6)), grid_shape=(2, 3), site_colors=np.ones((2, 2, 2, 3))
         )
+
+
+# Quantisation ------------------------------------------------------------------------
+
+
+coefficients = hnp.arrays(
+    np.float32,
+    (2, 24),
+    elements=st.floats(-(2.0**100), 2.0**100, width=32)
+    | st.sampled_from([0.0, 1.0, -3.0]),
+)
+
+
+@given(coefficients, st.integers(2, 16))
+def test_quantised_coefficients_are_levels_at_most_half_a_step_away(dense, coef_bits):
+    codes = SparseCodes(dense, grid_shape=(2, 3))
+    quantized = quantize_codes(codes, coef_bits)
+    if are_counts(codes):
+        assert_array_equal(quantized.toarray(), dense)
+        return
+    largest = 2 ** (coef_bits - 1) - 1
+    step = np.abs(dense).max().astype(np.float64) / largest
+    error = np.abs(quantized.toarray().astype(np.float64) - dense)
+    assert error.max() <= step / 2 + np.spacing(np.abs(dense).max())
+    assert np.abs(quantized.data).max() == np.abs(dense).max()
+    assert len(np.unique(quantized.toarray())) <= 2 * largest + 1
+    assert np.count_nonzero(quantized.data) == quantized.nnz
+
+
+@given(coefficients, st.integers(2, 16), st.floats(-4, 4))
+def test_quantisation_repeats_itself_and_follows_sign_and_scale(dense, bits, log_scale):
+    dense = np.clip(dense, -1e3, 1e3) + np.float32(0.25)  # never counts
+    codes = SparseCodes(dense, grid_shape=(2, 3))
+    once = quantize_codes(codes, bits)
+    again = quantize_codes(once, bits)
+    assert_allclose(again.toarray(), once.toarray(), rtol=1e-6)
+    negative = quantize_codes(SparseCodes(-dense, grid_shape=(2, 3)), bits)
+    assert_array_equal(negative.toarray(), -once.toarray())
+    power = np.float32(2.0 ** round(log_scale))
+    scaled = quantize_codes(SparseCodes(dense * power, grid_shape=(2, 3)), bits)
+    assert_array_equal(scaled.toarray(), once.toarray() * power)
+
+
+def test_quantisation_keeps_the_grid_and_leaves_its_argument_alone():
+    codes = make_codes()
+    before = codes.toarray()
+    quantized = quantize_codes(codes, 3)
+    assert_same_grid(quantized, codes)
+    assert_array_equal(quantized.site_colors, codes.site_colors)
+    assert 0 < quantized.nnz < codes.nnz
+    assert_array_equal(codes.toarray(), before)
+
+
+@pytest.mark.parametrize(
+    ("sites", "counts"),
+    [
+        ([[0, 1, 0], [1, 0, 0]], True),  # vector quantisation
+        ([[0, 3, 1], [2, 0, 2]], True),  # four residual levels
+        ([[0, 3, 1], [2, 0, 1]], False),  # not as many levels everywhere
+        ([[0, 1, 0], [0, 0, 0]], False),
+        ([[0, 5, -1], [2, 0, 2]], False),
+        ([[0, 0.5, 0.5], [1, 0, 0]], False),
+        ([[0, 0, 0], [0, 0, 0]], True),
+    ],
+)
+def test_counts_are_told_from_coefficients(sites, counts):
+    codes = SparseCodes(np.reshape(sites, (1, -1)), grid_shape=(1, 2))
+    assert are_counts(as_codes(codes)) is counts
+    if counts:
+        assert_array_equal(quantize_codes(codes, 2).toarray(), codes.toarray())
+
+
+def test_codes_of_no_image_can_be_quantised():
+    codes = make_codes()[:0]
+    assert quantize_codes(codes, 8).shape == codes.shape
+
+
+@pytest.mark.parametrize("coef_bits", [1, 17, 7.5, None])
+def test_bits_out_of_range_are_refused(coef_bits):
+    with pytest.raises(ValueError, match="expected an integer from 2"):
+        quantize_codes(make_codes(), coef_bits)

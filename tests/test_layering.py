@@ -21,7 +21,7 @@ TORCH_ROOMS = {
 ARRAY_LIBRARIES = {"sklearn", "scipy", "skimage", "joblib"}
 ARRAY_ROOMS = {
     "codes": ARRAY_LIBRARIES,
-    "metrics": ARRAY_LIBRARIES,
+    "metrics": ARRAY_LIBRARIES | {"codes"},
     "datasets": ARRAY_LIBRARIES,
     "estimators": ARRAY_LIBRARIES
     | {"codes", "metrics", "sparse", "bottlenecks", "backbones", "training"},

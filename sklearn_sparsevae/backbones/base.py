@@ -28,6 +28,11 @@ class Backbone(nn.Module):
         """Images of latents, not yet clipped to [0, 1]."""
         return self.decoder(latents)
 
+    @property
+    def last_layer(self) -> nn.Parameter:
+        """Weight of the decoder's last layer, where losses are balanced."""
+        return self.decoder[-1].weight
+
     def dct_dictionary(self, n_components: int) -> torch.Tensor:
         """DCT atoms ``(n_components, latent_dim)`` in the coordinates of the latents.
 

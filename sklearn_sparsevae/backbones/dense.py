@@ -60,6 +60,11 @@ class DenseBackbone(Backbone):
         rows = flat @ self.basis + self.decoder_branch(flat)
         return (rows * self.scale + self.mean)[:, :, None, None]
 
+    @property
+    def last_layer(self):
+        """Weight of the decoder branch's last layer."""
+        return self.decoder_branch[-1].weight
+
 
 def _mlp(n_in, n_out, width):
     last = nn.Linear(width, n_out)

@@ -27,16 +27,18 @@ class ResidualBackbone(Backbone):
     latent_dim : int, default=None
         At most ``C * 4 ** n_downsamples``, the default; a smaller one keeps the channel
         means and the first principal components of what is left.
-    width : int
-        Channels of the branches.
+    width : int, default=None
+        Channels of the branches; None takes ``16 * 2 ** n_downsamples``, which costs
+        the same for every pixel whatever ``n_downsamples``.
     n_blocks : int
         Residual blocks of a branch.
     """
 
     def __init__(
-        self, n_channels, n_downsamples, latent_dim=None, width=128, n_blocks=2
+        self, n_channels, n_downsamples, latent_dim=None, width=None, n_blocks=2
     ):
         super().__init__()
+        width = 16 * 2**n_downsamples if width is None else width
         self.side = 2**n_downsamples
         self.n_channels = self.n_mean_dims = n_channels
         patch_dim = n_channels * self.side**2
@@ -90,6 +92,11 @@ class ResidualBackbone(Backbone):
         """Transpose of the orthonormal map, plus the branch."""
         patches = F.conv_transpose2d(latents, self._map) + self.decoder_branch(latents)
         return F.pixel_shuffle(patches, self.side) + 0.5
+
+    @property
+    def last_layer(self):
+        """Weight of the decoder branch's last layer."""
+        return self.decoder_branch[-1].weight
 
     def dct_dictionary(self, n_components):
         """Overcomplete DCT of the pixels of a patch, without the channel means."""

@@ -5,6 +5,7 @@ import torch
 from sklearn_sparsevae.bottlenecks.selection import AtomSelection
 from sklearn_sparsevae.sparse import (
     batch_omp,
+    dense_codes,
     learn_dictionary,
     normalize_atoms,
     update_atoms,
@@ -35,7 +36,7 @@ class DictionaryLearning(AtomSelection):
         n_components,
         n_nonzero_coefs=5,
         *,
-        selection="omp",
+        selection="ols",
         dictionary_update="gradient",
         commitment_weight=0.25,
         patch_size=1,
@@ -58,7 +59,13 @@ class DictionaryLearning(AtomSelection):
     def initialize(self, rows, seed):
         """Learn the dictionary on latents."""
         learned = learn_dictionary(
-            rows, self.n_components, n_nonzero_coefs=self.n_nonzero_coefs, seed=seed
+            rows,
+            self.n_components,
+            n_nonzero_coefs=self.n_nonzero_coefs,
+            selection=self.selection,
+            n_iter=100,
+            batch_size=4096,
+            seed=seed,
         )
         self.atoms.data.copy_(learned)
 
@@ -69,6 +76,11 @@ class DictionaryLearning(AtomSelection):
     def _revived(self, rows):
         return normalize_atoms(rows)
 
+    def _restart(self, atoms):
+        """Drop what the moving averages hold of what the atoms were before."""
+        if not self.atoms.requires_grad:
+            self.a[atoms], self.a[:, atoms], self.b[atoms] = 0, 0, 0
+
     @torch.no_grad()
     def _learn(self, rows, indices, values):
         if self.atoms.requires_grad:
@@ -78,8 +90,7 @@ class DictionaryLearning(AtomSelection):
         # Eqs. 25 and 26
         theta = t * n_rows if t < n_rows else n_rows**2 + t - n_rows
         beta = (theta + 1 - n_rows) / (theta + 1)
-        codes = rows.new_zeros(n_rows, self.n_components)
-        codes.scatter_add_(1, indices.clamp(min=0), values)
+        codes = dense_codes(indices, values, self.n_components)
         self.a.mul_(beta).addmm_(codes.mT, codes)  # Eq. 23
         self.b.mul_(beta).addmm_(codes.mT, rows)  # Eq. 24
         self.atoms.data.copy_(update_atoms(self.components, self.a, self.b))

@@ -10,6 +10,8 @@ from sklearn_sparsevae.sparse import normalize_atoms
 
 # At most this part of the atoms is replaced at once.
 _REVIVED_AT_ONCE = 0.05
+# A latent that is shorter is no atom to start from.
+_FLAT = 1e-6
 
 
 class AtomSelection(Bottleneck):
@@ -53,14 +55,17 @@ class AtomSelection(Bottleneck):
 
     @abc.abstractmethod
     def _select(self, rows):
-        """Indices and values, ``(N, S)`` each, of rows ``(N, n)``."""
+        """Return indices and values, ``(N, S)`` each, of rows ``(N, n)``."""
 
     def _learn(self, rows, indices, values):
         """Train the atoms on a batch, where no optimizer does."""
 
     def _revived(self, rows):
-        """What atoms that start anew from ``rows`` look like."""
+        """Return the atoms that start anew from ``rows``."""
         return rows
+
+    def _restart(self, atoms):
+        """Forget what was learned of the atoms of these indices."""
 
     def encode(self, latents):
         """Compact codes."""
@@ -104,10 +109,11 @@ class AtomSelection(Bottleneck):
     @torch.no_grad()
     def revive(self):
         """Put latents that are coded worst in the place of atoms that were not used."""
-        dead = (self.usage == 0).nonzero().flatten()[: len(self.worst_rows)]
+        fresh = self.worst_rows[self.worst_rows.norm(dim=1) > _FLAT]
+        dead = (self.usage == 0).nonzero().flatten()[: len(fresh)]
         self.usage.zero_()
-        fresh = self.worst_rows[: len(dead)]
-        self.atoms[dead] = self._revived(fresh)
+        self.atoms[dead] = self._revived(fresh[: len(dead)])
+        self._restart(dead)
         return {self.atoms: dead} if len(dead) else {}
 
 

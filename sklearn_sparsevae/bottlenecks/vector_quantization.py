@@ -97,15 +97,8 @@ class VectorQuantization(AtomSelection):
         )
         self.atoms.data.copy_(self.sums / smooth[:, None])
 
-    def revive(self):
-        """Also start the moving averages of the replaced codes anew."""
-        replaced = super().revive()
-        for rows in replaced.values():
-            self._restart(rows)
-        return replaced
-
     @torch.no_grad()
-    def _restart(self, rows):
-        """Counts of 1 and sums equal to the codes."""
-        self.counts[rows] = 1.0
-        self.sums[rows] = self.atoms[rows]
+    def _restart(self, atoms):
+        """Set counts to 1 and sums to the codes."""
+        self.counts[atoms] = 1.0
+        self.sums[atoms] = self.atoms[atoms]

@@ -34,9 +34,26 @@ default={backbone!r}
         Let the learning rate fall to zero over the epochs, or keep it.
     gradient_clip : float, default={gradient_clip}
         Longest gradient, as a Euclidean norm.
+    pixel_loss : {{"mse", "l1"}}, default={pixel_loss!r}
+        Squared or absolute error of the pixels; half its sum over a site is the loss.
+    perceptual_weight : float, default={perceptual_weight}
+        Part of the images' loss, in [0, 1), that is their distance in the features of
+        a network (LPIPS): ``1 - eta`` of LASERS' Equation 6, which takes 0.5.
+    perceptual_network : callable, default={perceptual_network}
+        torch module that turns images ``(n, 3, H, W)`` in [0, 1] into a list of feature
+        maps; it is copied, not trained. None is the VGG16 of LPIPS, which needs the
+        extra "metrics" and downloads its weights the first time.
+    adversarial_weight : float, default={adversarial_weight}
+        Above zero, a PatchGAN discriminator trains beside the model, which learns to
+        deceive it (DL-GAN, VQ-GAN): sharper images at some cost in PSNR. At 1 that
+        pulls as hard on the decoder's last layer as the loss of the images does. Needs
+        images or crops of at least 8 pixels a side.
+    adversarial_start : int, default={adversarial_start}
+        Epochs, of all fits of a model together, before the discriminator takes part.
     early_stopping : bool, default={early_stopping}
         Hold out a part of the images, stop when their loss has not improved for
-        ``n_epochs_no_change`` epochs, and keep the best weights.
+        ``n_epochs_no_change`` epochs, and keep the best weights. What a discriminator
+        says does not count.
     validation_fraction : float, default={validation_fraction}
         Part of the images held out for early stopping.
     n_epochs_no_change : int, default={n_epochs_no_change}
@@ -60,7 +77,9 @@ _ATTRIBUTES = """\
     history_ : list of dict
         For each epoch the mean of every loss term ({terms},
         ``train_loss``), ``train_psnr``, ``train_nonzeros`` (a site), the same with
-        ``valid_``, and ``dur`` in seconds.
+        ``valid_``, and ``dur`` in seconds. Where they take part, also
+        ``train_perceptual`` and ``train_adversarial`` (terms of the loss),
+        ``train_adaptive_weight`` and the discriminator's loss ``train_discriminator``.
     n_epochs_ : int
         Epochs trained.
     net_ : ReconstructionNet

@@ -17,9 +17,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_sparsevae import metrics
 from sklearn_sparsevae.backbones import BACKBONES
-from sklearn_sparsevae.codes import SparseCodes, as_codes
+from sklearn_sparsevae.codes import SparseCodes, as_codes, quantize_codes
 from sklearn_sparsevae.estimators import _images
 from sklearn_sparsevae.training import (
+    PIXEL_LOSSES,
     Autoencoder,
     Coder,
     TrainingSettings,
@@ -54,6 +55,11 @@ class BaseSparseAutoencoder(
         "lr": [_POSITIVE],
         "lr_schedule": [StrOptions({"cosine"}), None],
         "gradient_clip": [_POSITIVE],
+        "pixel_loss": [StrOptions(set(PIXEL_LOSSES))],
+        "perceptual_weight": [Interval(numbers.Real, 0, 1, closed="left")],
+        "perceptual_network": [callable, None],
+        "adversarial_weight": [Interval(numbers.Real, 0, None, closed="left")],
+        "adversarial_start": [Interval(numbers.Integral, 0, None, closed="left")],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(numbers.Real, 0, 1, closed="neither")],
         "n_epochs_no_change": [_POSITIVE_INT],
@@ -82,6 +88,11 @@ class BaseSparseAutoencoder(
         lr,
         lr_schedule,
         gradient_clip,
+        pixel_loss,
+        perceptual_weight,
+        perceptual_network,
+        adversarial_weight,
+        adversarial_start,
         early_stopping,
         validation_fraction,
         n_epochs_no_change,
@@ -106,6 +117,11 @@ class BaseSparseAutoencoder(
         self.lr = lr
         self.lr_schedule = lr_schedule
         self.gradient_clip = gradient_clip
+        self.pixel_loss = pixel_loss
+        self.perceptual_weight = perceptual_weight
+        self.perceptual_network = perceptual_network
+        self.adversarial_weight = adversarial_weight
+        self.adversarial_start = adversarial_start
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_epochs_no_change = n_epochs_no_change
@@ -172,6 +188,7 @@ class BaseSparseAutoencoder(
     def _train(self, X, warm, keep_training, **changed):
         """Train from the start, or where there is a net and ``warm``, from there."""
         images, layout, crop_size = self._check_fit_input(X)
+        self._check_losses(layout)
         settings = self._settings(crop_size=crop_size, **changed)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         if warm and getattr(self, "net_", None) is not None:
@@ -208,6 +225,27 @@ class BaseSparseAutoencoder(
                 )
             _images.check_crop_size(images, crop_size)
         return images, layout, crop_size
+
+    def _check_losses(self, layout):
+        """Refuse losses that judge images where there are none."""
+        weights = [
+            f"{name}={value}"
+            for name in ("perceptual_weight", "adversarial_weight")
+            if (value := getattr(self, name)) > 0
+        ]
+        if not weights:
+            return
+        what = "latents" if self.backbone == "identity" else _describe(layout)
+        if self.backbone == "identity" or layout.kind == "vector":
+            raise ValueError(
+                f"{' and '.join(weights)} needs images, got {what}: set it to 0, or "
+                "pass image_shape=(H, W, C) if the rows are images."
+            )
+        if self.perceptual_weight > 0 and layout.channels not in (1, 3):
+            raise ValueError(
+                f"{weights[0]} needs images with 1 or 3 channels, got {what}: set it "
+                "to 0, or convert the images."
+            )
 
     def _crop_side(self, smallest):
         """Side of the crops for images whose smallest side is given; None: no crops."""
@@ -340,7 +378,7 @@ class BaseSparseAutoencoder(
             site_colors=None if vector or self.backbone == "identity" else colors,
         )
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X, coef_bits=None):
         """Images of sparse codes.
 
         Parameters
@@ -348,6 +386,10 @@ class BaseSparseAutoencoder(
         X : SparseCodes, sparse array or matrix, or array-like
             Codes ``(n, h * w * n_components)`` as from `transform`. A plain matrix is
             taken to be codes of images of the size of the fit.
+        coef_bits : int, default=None
+            Bits, from 2 to 16, to which coefficients are rounded first, as in codes
+            stored at the rate of :func:`~sklearn_sparsevae.metrics.bits_per_pixel`;
+            None takes them as they are.
 
         Returns
         -------
@@ -357,6 +399,8 @@ class BaseSparseAutoencoder(
         check_is_fitted(self)
         coder = self._coder()
         codes = self._check_codes(X, coder)
+        if coef_bits is not None:
+            codes = quantize_codes(codes, coef_bits)
         height, width = self._decoded_size(codes, coder)
         grid = (*codes.grid_shape, codes.n_atoms)
         size = coder.batch_size((height, width, 1))

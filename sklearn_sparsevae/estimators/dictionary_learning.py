@@ -29,10 +29,10 @@ class DictionaryLearningVAE(BaseSparseAutoencoder):
     n_nonzero_coefs : int, default=5
         Most non-zeros S of a site; more than ``n_components`` or the length of a latent
         has no effect.
-    selection : {"omp", "ols"}, default="omp"
-        Take the atom that correlates most with what is left, as orthogonal matching
-        pursuit does, or the one that leaves least after refitting (orthogonal least
-        squares), which fits coherent dictionaries better and takes longer.
+    selection : {"ols", "omp"}, default="ols"
+        Take the atom that leaves least after refitting (orthogonal least squares), or
+        the one that correlates most with what is left, as the orthogonal matching
+        pursuit of the paper does, which is a little faster and fits worse.
     dictionary_update : {"gradient", "online"}, default="gradient"
         Train the atoms by the gradient of their loss term, or by online
         block-coordinate descent (LASERS, Equations 23 to 28).
@@ -83,7 +83,7 @@ class DictionaryLearningVAE(BaseSparseAutoencoder):
         n_nonzero_coefs=5,
         latent_dim=None,
         n_downsamples=2,
-        selection="omp",
+        selection="ols",
         dictionary_update="gradient",
         patch_size=1,
         commitment_weight=0.25,
@@ -97,6 +97,11 @@ class DictionaryLearningVAE(BaseSparseAutoencoder):
         lr=0.001,
         lr_schedule="cosine",
         gradient_clip=1.0,
+        pixel_loss="mse",
+        perceptual_weight=0.0,
+        perceptual_network=None,
+        adversarial_weight=0.0,
+        adversarial_start=0,
         early_stopping=False,
         validation_fraction=0.1,
         n_epochs_no_change=5,
@@ -122,6 +127,11 @@ class DictionaryLearningVAE(BaseSparseAutoencoder):
             lr=lr,
             lr_schedule=lr_schedule,
             gradient_clip=gradient_clip,
+            pixel_loss=pixel_loss,
+            perceptual_weight=perceptual_weight,
+            perceptual_network=perceptual_network,
+            adversarial_weight=adversarial_weight,
+            adversarial_start=adversarial_start,
             early_stopping=early_stopping,
             validation_fraction=validation_fraction,
             n_epochs_no_change=n_epochs_no_change,

@@ -3,6 +3,7 @@
 from sklearn_sparsevae.sparse.batch_omp import batch_omp
 from sklearn_sparsevae.sparse.dictionaries import (
     dct_dictionary,
+    dense_codes,
     learn_codebook,
     learn_dictionary,
     normalize_atoms,
@@ -15,6 +16,7 @@ from sklearn_sparsevae.sparse.unrolled import fista_momentum, unrolled_ista
 __all__ = [
     "batch_omp",
     "dct_dictionary",
+    "dense_codes",
     "fista_momentum",
     "ista",
     "learn_codebook",

@@ -1,101 +1,129 @@
 """The inner loop of ``batch_omp`` for the CPU, compiled by numba."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numba
 import numpy as np
-import torch
+
+# Sums and products may be reordered, so that loops over atoms become vector code.
+_compiled = numba.njit(
+    nogil=True,
+    cache=True,
+    error_model="numpy",
+    fastmath={"reassoc", "contract", "nsz", "nnan"},
+)
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz", "nnan"})
-def _code_rows(alphas, energies, gram, diagonal, tol, tiny, floor, ols, found, values):
-    """Code one signal after the other; fills ``found`` and ``values``.
+@_compiled
+def _largest(scores):
+    """Index of the largest of the non-negative ``scores`` (float64), the first if tied.
 
-    ``alphas`` is used up. The names are those of LASERS' Algorithm 1. All sums over
-    atoms run over contiguous rows.
+    Floats that are not negative order like their bits. The last bits, which float32
+    leaves zero, give way to the index: one reduction that becomes vector code.
     """
-    n_steps, n_atoms = found.shape[1], len(gram)
-    # Row s: correlation of every atom with the s-th orthonormalised atom.
-    basis = np.empty((n_steps, n_atoms), gram.dtype)
-    cholesky = np.empty((n_steps, n_steps), gram.dtype)
-    projections = np.empty(n_steps, gram.dtype)
-    scores = np.empty(n_atoms, gram.dtype)
-    powers = np.empty(n_atoms, gram.dtype)
-    for row in range(len(alphas)):
-        alpha, selected = alphas[row], found[row]
-        rest = energies[row]
+    n = len(scores)
+    low = 1
+    while low <= n:
+        low *= 2
+    low -= 1
+    bits = scores.view(np.int64)
+    best = 0
+    for k in range(n):
+        best = max(best, (bits[k] & ~low) | (n - k))
+    return n - (best & low)
+
+
+@_compiled
+def _score(alpha, powers, limits, ols, scores):
+    """What a selection rule maximises, for every atom."""
+    if ols:
+        for k in range(len(alpha)):
+            gain = alpha[k] * alpha[k] / powers[k]
+            scores[k] = gain if powers[k] > limits[k] else 0.0
+    else:
+        for k in range(len(alpha)):
+            scores[k] = abs(alpha[k])
+
+
+@_compiled
+def _orthogonalise(gram, atom, cholesky, size, basis):
+    """Row ``size`` of the basis: that of the Gram matrix without the rows before it."""
+    scale = basis.dtype.type(1) / cholesky[size, size]  # 1 / x would be a float64
+    for k in range(len(gram)):
+        basis[size, k] = scale * gram[atom, k]
+    for s in range(size):
+        weight = scale * cholesky[size, s]
+        for k in range(len(gram)):
+            basis[size, k] -= weight * basis[s, k]
+
+
+@_compiled
+def _code_row(alpha, energy, gram, rule, ols, found, values, work):
+    """Code one signal from its correlations ``alpha``, which are used up.
+
+    Whole arrays are indexed, since every view of one costs two atomic counts.
+    """
+    tol, tiny, diagonal, limits = rule
+    # Row s of the basis: correlations of the s-th orthonormalised atom with all atoms.
+    basis, cholesky, projections, powers, scores = work
+    if ols:
         powers[:] = diagonal
-        size = 0
-        while size < n_steps and rest > tol:
+    size, rest = 0, energy
+    while size < len(found) and rest > tol:
+        _score(alpha, powers, limits, ols, scores)
+        for s in range(size):
+            scores[found[s]] = 0
+        atom = _largest(scores)  # Eq. 19
+
+        pivot = diagonal[atom]
+        for s in range(size):
+            cholesky[size, s] = basis[s, atom]  # solves L w = G_I,j
+            pivot -= basis[s, atom] * basis[s, atom]
+        gain = alpha[atom] * alpha[atom]
+        if pivot <= limits[atom] or gain <= tiny * energy * pivot:
+            break
+        cholesky[size, size] = np.sqrt(pivot)
+        projection = alpha[atom] / cholesky[size, size]
+        projections[size] = projection
+        rest -= projection * projection
+        found[size] = atom  # Eq. 20
+        if size + 1 < len(found):
+            _orthogonalise(gram, atom, cholesky, size, basis)
+            for k in range(len(alpha)):
+                alpha[k] -= projection * basis[size, k]  # Eq. 22
             if ols:
-                for k in range(n_atoms):
-                    usable = powers[k] > floor * diagonal[k]
-                    scores[k] = alpha[k] * alpha[k] / powers[k] if usable else 0
-            else:
-                for k in range(n_atoms):
-                    scores[k] = abs(alpha[k])
-            best = scores[0]
-            for k in range(n_atoms):
-                best = max(best, scores[k])
-            atom = 0
-            while atom < n_atoms - 1 and scores[atom] != best:
-                atom += 1  # Eq. 19
+                for k in range(len(alpha)):
+                    powers[k] -= basis[size, k] * basis[size, k]
+        size += 1
 
-            pivot = diagonal[atom]
-            for s in range(size):
-                weight = basis[s, atom]  # solves L w = G_I,j
-                cholesky[size, s] = weight
-                pivot -= weight * weight
-            gain = alpha[atom] * alpha[atom]
-            if pivot <= floor * diagonal[atom] or gain <= tiny * energies[row] * pivot:
-                break
-            pivot = np.sqrt(pivot)
-            cholesky[size, size] = pivot
-            projection = alpha[atom] / pivot
-            projections[size] = projection
-            rest -= projection * projection
-            selected[size] = atom  # Eq. 20
+    for s in range(size - 1, -1, -1):  # Eq. 21: L^T gamma = projections
+        value = projections[s]
+        for t in range(s + 1, size):
+            value -= cholesky[t, s] * values[t]
+        values[s] = value / cholesky[s, s]
 
-            new = basis[size]
-            new[:] = gram[atom]
-            for s in range(size):
-                weight = cholesky[size, s]
-                for k in range(n_atoms):
-                    new[k] -= weight * basis[s, k]
-            for k in range(n_atoms):
-                new[k] /= pivot
-                alpha[k] -= projection * new[k]  # Eq. 22
-            if ols:
-                for k in range(n_atoms):
-                    powers[k] -= new[k] * new[k]
-                powers[atom] = 0
-            size += 1
-            for s in range(size):
-                alpha[selected[s]] = 0
 
-        for s in range(size - 1, -1, -1):  # Eq. 21: L^T gamma = projections
-            value = projections[s]
-            for t in range(s + 1, size):
-                value -= cholesky[t, s] * values[row, t]
-            values[row, s] = value / cholesky[s, s]
+@_compiled
+def _code_rows(alphas, energies, gram, rule, ols, found, values):
+    n_steps, n_atoms = found.shape[1], len(gram)
+    work = (
+        np.empty((n_steps, n_atoms), gram.dtype),
+        np.empty((n_steps, n_steps), gram.dtype),
+        np.empty(n_steps, gram.dtype),
+        np.empty(n_atoms, gram.dtype),
+        np.empty(n_atoms),
+    )
+    for i in range(len(alphas)):
+        _code_row(alphas[i], energies[i], gram, rule, ols, found[i], values[i], work)
 
 
 def code_rows(*, alphas, energies, gram, tol, tiny, floor, ols, found, values):
-    """Fill ``found`` and ``values`` (N, S) from the correlations ``alphas`` (N, K)."""
-    gram = gram.numpy()
-    diagonal = gram.diagonal().copy()
-    arrays = [t.numpy() for t in (alphas, energies, found, values)]
-    scalars = [gram.dtype.type(v) for v in (tol, tiny, floor)]
+    """Fill ``found`` and ``values`` (B, S) from the correlations ``alphas`` (B, K).
 
-    def run(part):
-        a, e, f, v = (array[part] for array in arrays)
-        _code_rows(a, e, gram, diagonal, *scalars, ols, f, v)
-
-    n_threads = min(torch.get_num_threads(), len(found))
-    edges = np.linspace(0, len(found), n_threads + 1).astype(int)
-    parts = [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
-    if n_threads == 1:
-        run(parts[0])
-    else:
-        with ThreadPoolExecutor(n_threads) as pool:
-            list(pool.map(run, parts))
+    The arguments are tensors of one dtype on the CPU; ``alphas`` is used up.
+    """
+    dtype = alphas.numpy().dtype.type
+    diagonal = gram.diagonal().numpy().copy()
+    rule = dtype(tol), dtype(tiny), diagonal, dtype(floor) * diagonal
+    alphas, energies, gram, found, values = (
+        tensor.numpy() for tensor in (alphas, energies, gram, found, values)
+    )
+    _code_rows(alphas, energies, gram, rule, ols, found, values)

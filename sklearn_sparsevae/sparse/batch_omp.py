@@ -1,14 +1,13 @@
 """Batch orthogonal matching pursuit: sparse codes of a bounded number of atoms.
 
-References
-----------
-.. [1] R. Rubinstein, M. Zibulevsky, M. Elad. "Efficient implementation of the K-SVD
-   algorithm using Batch Orthogonal Matching Pursuit". Technion CS-2008-08.
-.. [2] LASERS, Algorithm 1, Equations 19 to 22.
+Two inner loops do the same: a compiled one, which goes through the signals one by one
+(on the CPU, when numba can be imported), and one in tensor operations, which goes
+through the steps with all signals of a chunk at once (on any device).
 """
 
 import functools
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +18,7 @@ from sklearn_sparsevae.sparse._arrays import accepts_arrays
 # elsewhere what is enough work for the device.
 _CPU_BYTES = 2**21
 _DEVICE_BYTES = 2**28
+_SELECTIONS = ("omp", "ols")
 # Products of few rows round differently; those of a multiple of this many do not.
 _ROW_BLOCK = 128
 # In units of the dtype's resolution: squared sine of the angle between an atom and the
@@ -29,14 +29,86 @@ _PIVOT_FLOOR = 32
 @accepts_arrays
 @torch.no_grad()
 def batch_omp(signals, dictionary, n_nonzero_coefs, tol=None, *, selection="omp"):
-    """Sparse codes by batch orthogonal matching pursuit (LASERS, Algorithm 1)."""
+    """Sparse codes by batch orthogonal matching pursuit (Batch-OMP [1]_).
+
+    Approximately minimises, for every signal x::
+
+        ||x - z D||_2^2   subject to   ||z||_0 <= n_nonzero_coefs
+
+    by taking one atom after the other, and fitting all coefficients anew after each
+    (LASERS [2]_, Algorithm 1). Only correlations are updated, from the Gram matrix of
+    the atoms; no residual is formed.
+
+    A signal stops early when its residual is as small as ``tol`` asks, and when the
+    atom to be taken lies in the span of those taken before or would lower the residual
+    by no more than rounding does. So zero signals, zero atoms and repeated atoms are
+    harmless. A signal that is not finite gets an empty code. A signal's code does not
+    depend on the other signals of the call.
+
+    Parameters
+    ----------
+    signals : (n_signals, latent_dim) tensor or ndarray
+        The signals x, one a row, of a floating dtype; those below float32 are coded
+        in float32.
+    dictionary : (n_components, latent_dim) tensor or ndarray
+        The atoms, one a row, as in ``components_``; on the device of ``signals``.
+        Atoms of any norm are taken as they are, so that long ones are preferred.
+    n_nonzero_coefs : int
+        Largest number of atoms in a code, at least 1. Not more than ``latent_dim`` and
+        ``n_components`` are used.
+    tol : float, default=None
+        Squared norm of the residual at which a signal stops; a signal that is no larger
+        itself gets an empty code. None goes on up to ``n_nonzero_coefs``.
+    selection : {"omp", "ols"}, default="omp"
+        Which atom is taken next: the one of largest absolute correlation with the
+        residual (``"omp"``, Equation 19 of [2]_), or the one that lowers the residual
+        most once all coefficients are fitted anew (``"ols"``, orthogonal least squares
+        [3]_; smaller residuals when atoms are similar to one another).
+
+    Returns
+    -------
+    indices : (n_signals, S) int64 tensor or ndarray
+        Atoms in the order in which they were taken, -1 after the last; S is
+        ``min(n_nonzero_coefs, latent_dim, n_components)``. They are int64 because
+        torch's ``gather`` and ``scatter`` take nothing else.
+    values : (n_signals, S) tensor or ndarray
+        Their coefficients, 0 after the last, in the dtype of ``signals``. No gradient
+        flows through them.
+
+    Raises
+    ------
+    TypeError
+        When ``signals`` or ``dictionary`` is not of a floating dtype.
+    ValueError
+        When the shapes do not agree, ``n_nonzero_coefs < 1``, ``tol`` is negative or
+        ``selection`` is unknown.
+
+    References
+    ----------
+    .. [1] R. Rubinstein, M. Zibulevsky, M. Elad. "Efficient implementation of the K-SVD
+       algorithm using Batch Orthogonal Matching Pursuit". Technion CS-2008-08, 2008.
+    .. [2] "LASERS: LAtent Space Encoding for Representations with Sparsity for
+       generative modeling", Algorithm 1, Equations 19 to 22.
+    .. [3] S. Chen, S. A. Billings, W. Luo. "Orthogonal least squares methods and their
+       application to non-linear system identification". Int. J. Control 50(5), 1989.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_sparsevae.sparse import batch_omp
+    >>> indices, values = batch_omp(np.array([[3.0, 0.5, 2.0]]), np.eye(3), 2)
+    >>> indices
+    array([[0, 2]])
+    >>> values
+    array([[3., 2.]])
+    """
     _check(signals, dictionary, n_nonzero_coefs, tol, selection)
     dtype = torch.promote_types(signals.dtype, torch.float32)
     n_steps = min(n_nonzero_coefs, *dictionary.shape)
     with torch.autocast(signals.device.type, enabled=False):
         indices, values = _code(
-            signals.to(dtype).contiguous(),
-            dictionary.to(dtype).contiguous(),
+            signals.detach().to(dtype).contiguous(),
+            dictionary.detach().to(dtype).contiguous(),
             n_steps,
             0.0 if tol is None else float(tol),
             selection == "ols",
@@ -45,6 +117,12 @@ def batch_omp(signals, dictionary, n_nonzero_coefs, tol=None, *, selection="omp"
 
 
 def _check(signals, dictionary, n_nonzero_coefs, tol, selection):
+    for name, tensor in (("signals", signals), ("dictionary", dictionary)):
+        if not tensor.is_floating_point():
+            raise TypeError(
+                f"{name} must be of a floating dtype, got {tensor.dtype}: convert to "
+                "float32 first."
+            )
     if signals.ndim != 2 or signals.shape[1] != dictionary.shape[-1]:
         raise ValueError(
             f"signals of shape {tuple(signals.shape)} do not fit a dictionary of shape "
@@ -54,9 +132,11 @@ def _check(signals, dictionary, n_nonzero_coefs, tol, selection):
     if n_nonzero_coefs < 1:
         raise ValueError(f"n_nonzero_coefs must be at least 1, got {n_nonzero_coefs}.")
     if tol is not None and not tol >= 0:
-        raise ValueError(f"tol must be None or non-negative, got {tol}.")
-    if selection not in ("omp", "ols"):
-        raise ValueError(f"selection must be 'omp' or 'ols', got {selection!r}.")
+        raise ValueError(f"tol must be None or at least 0, got {tol}.")
+    if selection not in _SELECTIONS:
+        raise ValueError(
+            f"selection must be one of {_SELECTIONS}, got {selection!r}."
+        )
 
 
 @functools.cache
@@ -72,32 +152,56 @@ def _compiled_code_rows():
 def _code(signals, dictionary, n_steps, tol, ols):
     """Code chunk by chunk; returns indices and values (N, S)."""
     on_cpu = signals.device.type == "cpu"
-    code_rows = (on_cpu and _compiled_code_rows()) or _code_rows
+    compiled = _compiled_code_rows() if on_cpu else None
+    code_rows = compiled or _code_rows
+    n_threads = torch.get_num_threads() if compiled else 1
     resolution = torch.finfo(signals.dtype).eps
     gram = dictionary @ dictionary.mT
     energies = signals.square().sum(1).nan_to_num_(nan=0.0, posinf=0.0)
     found = signals.new_full((len(signals), n_steps), -1, dtype=torch.int64)
     values = signals.new_zeros(len(signals), n_steps)
-    chunk = _chunk_length(gram, _CPU_BYTES if on_cpu else _DEVICE_BYTES)
-    buffer = gram.new_empty(min(chunk, _rounded_up(len(signals))), len(gram))
-    for start in range(0, len(signals), chunk):
-        part = slice(start, start + chunk)
-        code_rows(
-            alphas=_correlate(signals[part], dictionary, buffer),
-            energies=energies[part],
-            gram=gram,
-            tol=tol,
-            tiny=resolution,
-            floor=_PIVOT_FLOOR * resolution,
-            ols=ols,
-            found=found[part],
-            values=values[part],
-        )
+    n_bytes = _CPU_BYTES if on_cpu else _DEVICE_BYTES
+    chunk = min(
+        _rounded_up(n_bytes // (len(gram) * gram.element_size())),
+        _rounded_up(len(signals) / n_threads),
+    )
+
+    def work(starts):
+        buffer = gram.new_empty(chunk, len(gram))
+        for start in starts:
+            part = slice(start, start + chunk)
+            code_rows(
+                alphas=_correlate(signals[part], dictionary, buffer),
+                energies=energies[part],
+                gram=gram,
+                tol=tol,
+                tiny=resolution,
+                floor=_PIVOT_FLOOR * resolution,
+                ols=ols,
+                found=found[part],
+                values=values[part],
+            )
+
+    _share(work, range(0, len(signals), chunk), n_threads)
     return found, values
 
 
-def _chunk_length(gram, n_bytes):
-    return _rounded_up(n_bytes // (len(gram) * gram.element_size()))
+def _share(work, starts, n_threads):
+    """Let threads take the starts in turn, torch using one thread in each of them.
+
+    numba's own threads must not be entered by several callers at once; these may.
+    """
+    if n_threads == 1 or len(starts) == 1:
+        work(starts)
+        return
+    shared = iter(starts)
+    outside = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(n_threads, "omp", torch.set_num_threads, (1,)) as pool:
+            list(pool.map(work, [shared] * n_threads))
+    finally:
+        # Each thread has its own setting; this one is that of threads yet to come.
+        torch.set_num_threads(outside)
 
 
 def _rounded_up(n_rows):
@@ -156,16 +260,15 @@ def _code_rows(*, alphas, energies, gram, tol, tiny, floor, ols, found, values):
         found[:, s] = torch.where(alive, atom, -1)
         if s + 1 == n_steps:
             break
-        step = F.embedding_bag(
-            atoms[: s + 1].T.contiguous(),
-            gram,
-            per_sample_weights=inverse[s, : s + 1].T.contiguous(),
-            mode="sum",
-        )
+        bags = atoms[: s + 1].T.contiguous()
+        weights = inverse[s, : s + 1].T.contiguous()
+        del scores  # the same memory serves again, which spares page faults
+        step = F.embedding_bag(bags, gram, per_sample_weights=weights, mode="sum")
         alphas.addcmul_(step, projection[:, None], value=-1)  # Eq. 22
-        alphas.scatter_(1, atoms[: s + 1].T, 0)
+        alphas.scatter_(1, bags, 0)
         if ols:
             powers.addcmul_(step, step, value=-1).scatter_(1, atom[:, None], 0)
+        scores = step
     values.copy_(gamma.T)
 
 

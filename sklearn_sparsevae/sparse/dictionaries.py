@@ -12,6 +12,8 @@ from sklearn_sparsevae.sparse.nearest_code import nearest_code
 
 # An atom whose accumulated squared coefficient is below this was not used.
 _UNUSED = 1e-8
+# Batches that online learning remembers: older codes are those of another dictionary.
+_MEMORY = 20
 
 
 @accepts_arrays
@@ -113,25 +115,29 @@ def learn_dictionary(
     alpha=None,
     *,
     n_nonzero_coefs=None,
+    selection="omp",
     n_iter=30,
     batch_size=2048,
     seed=0,
 ):
     """Learn unit atoms by online dictionary learning (Mairal et al. 2010 [1]_).
 
-    Alternates sparse codes of a batch (FISTA on SC-VAE's Eq. 1, or OMP) with one pass
-    of block coordinate descent over the atoms. Starts from signals drawn in proportion
-    to their norm, so that flat patches do not fill the dictionary; an atom that no
-    recent batch used is replaced by the signal that is coded worst.
+    Alternates sparse codes of a batch with one pass of block coordinate descent over
+    the atoms. Starts from signals drawn in proportion to their norm, so that flat
+    patches do not fill the dictionary; an atom that no recent batch used is replaced
+    by the signal that is coded worst.
 
     Parameters
     ----------
     signals : (n_signals, latent_dim) tensor
     n_components : int
     alpha : float, default=None
-        Weight of the L1 norm.
+        Weight of the L1 norm, for codes by FISTA on SC-VAE's Eq. 1. Give either this or
+        ``n_nonzero_coefs``.
     n_nonzero_coefs : int, default=None
-        Most non-zeros of a signal, instead of ``alpha``.
+        Most non-zeros of a signal, for codes by `batch_omp`.
+    selection : {"omp", "ols"}, default="omp"
+        How `batch_omp` selects.
     n_iter, batch_size : int
         Batches, signals a batch.
     seed : int
@@ -141,11 +147,21 @@ def learn_dictionary(
     -------
     dictionary : (n_components, latent_dim) tensor
 
+    Raises
+    ------
+    ValueError
+        When neither or both of ``alpha`` and ``n_nonzero_coefs`` are given.
+
     References
     ----------
     .. [1] J. Mairal, F. Bach, J. Ponce, G. Sapiro. "Online learning for matrix
        factorization and sparse coding". JMLR 11, 2010 (Algorithms 1 and 2).
     """
+    if (alpha is None) == (n_nonzero_coefs is None):
+        raise ValueError(
+            f"Give either alpha or n_nonzero_coefs, got alpha={alpha} and "
+            f"n_nonzero_coefs={n_nonzero_coefs}."
+        )
     generator = torch.Generator().manual_seed(seed)
     dictionary = _draw_atoms(signals, n_components, generator)
     a = signals.new_zeros(n_components, n_components)
@@ -155,13 +171,23 @@ def learn_dictionary(
             len(signals), (min(batch_size, len(signals)),), generator=generator
         )
         batch = signals[picked.to(signals.device)]
-        codes = _codes(batch, dictionary, alpha, n_nonzero_coefs)
-        forget = 1 - 1 / min(iteration + 1, 20)
+        if n_nonzero_coefs is None:
+            codes = ista(batch, dictionary, alpha, n_steps=40, momentum=True)
+        else:
+            selected = batch_omp(batch, dictionary, n_nonzero_coefs, selection=selection)
+            codes = dense_codes(*selected, n_components)
+        forget = 1 - 1 / min(iteration + 1, _MEMORY)
         a = a.mul_(forget).addmm_(codes.mT, codes)  # Algorithm 1, step 5
         b = b.mul_(forget).addmm_(codes.mT, batch)  # Algorithm 1, step 6
         dictionary = update_atoms(dictionary, a, b)
         _revive_atoms(dictionary, a, batch, codes)
     return dictionary
+
+
+def dense_codes(indices, values, n_components):
+    """Codes ``(N, K)`` of the indices and values ``(N, S)`` that `batch_omp` gives."""
+    codes = values.new_zeros(len(values), n_components)
+    return codes.scatter_add_(1, indices.clamp(min=0), values)
 
 
 def _draw_atoms(signals, n_components, generator):
@@ -177,15 +203,6 @@ def _draw_atoms(signals, n_components, generator):
     # The noise tells repeated and zero signals apart.
     scale = atoms.norm(dim=1, keepdim=True).clamp(min=1e-6)
     return normalize_atoms(atoms + 1e-3 * scale * noise)
-
-
-def _codes(signals, dictionary, alpha, n_nonzero_coefs):
-    """Dense codes ``(N, K)``, by FISTA or by OMP."""
-    if n_nonzero_coefs is None:
-        return ista(signals, dictionary, alpha, n_steps=40, momentum=True)
-    indices, values = batch_omp(signals, dictionary, n_nonzero_coefs)
-    codes = signals.new_zeros(len(signals), len(dictionary))
-    return codes.scatter_add_(1, indices.clamp(min=0), values)
 
 
 def update_atoms(dictionary, a, b):

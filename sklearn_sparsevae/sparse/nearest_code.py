@@ -1,11 +1,14 @@
 """Nearest code of a codebook: the quantiser of VQ-VAE."""
 
 import torch
+from torch.nn import functional as F
 
 from sklearn_sparsevae.sparse._arrays import accepts_arrays
 
 # Entries of the table of scores that is made at a time.
 _SCORES = 2**20
+# Products of few rows round differently; those of a multiple of this many do not.
+_ROW_BLOCK = 128
 
 
 @accepts_arrays
@@ -42,13 +45,21 @@ def nearest_code(signals, codebook):
             f"{tuple(codebook.shape)}: expected (n_signals, {codebook.shape[-1]}). "
             "Codes are rows, as in components_."
         )
+    # Far from the origin, norms would round away what tells neighbours apart.
+    center = codebook.median(0).values
+    codebook = codebook - center
     half_norms = codebook.pow(2).sum(1) / 2
-    # ||x - e||^2 / 2 = ||x||^2 / 2 - (x e - ||e||^2 / 2)
     parts = [
-        _argmax(torch.addmm(half_norms, chunk, codebook.mT, beta=-1))
+        _argmax(_scores(chunk - center, codebook, half_norms))[: len(chunk)]
         for chunk in signals.split(max(1, _SCORES // len(codebook)))
     ]
     return torch.cat(parts) if parts else half_norms.new_empty(0, dtype=torch.int64)
+
+
+def _scores(signals, codebook, half_norms):
+    """Half of ||x||^2 - ||x - e||^2, which is x e - ||e||^2 / 2; a few rows more."""
+    padded = F.pad(signals, (0, 0, 0, -len(signals) % _ROW_BLOCK))
+    return torch.addmm(half_norms, padded, codebook.mT, beta=-1)
 
 
 def _argmax(scores):

@@ -2,6 +2,7 @@
 
 from sklearn_sparsevae.training.autoencoder import Autoencoder
 from sklearn_sparsevae.training.inference import Coder
+from sklearn_sparsevae.training.losses import PIXEL_LOSSES
 from sklearn_sparsevae.training.reconstruction import (
     ReconstructionNet,
     TrainingSettings,
@@ -10,6 +11,7 @@ from sklearn_sparsevae.training.reconstruction import (
 )
 
 __all__ = [
+    "PIXEL_LOSSES",
     "Autoencoder",
     "Coder",
     "ReconstructionNet",

@@ -67,6 +67,14 @@ class ImageBatches(Dataset):
         top, left = (int(torch.randint(r, (), generator=generator)) for r in room)
         return image[top : top + side, left : left + side]
 
+    @property
+    def image_shape(self):
+        """``(H, W, C)`` of the images in a batch."""
+        height, width, n_channels = self.images[0].shape
+        if self.crop_size is None:
+            return height, width, n_channels
+        return self.crop_size, self.crop_size, n_channels
+
     def sample(self, n_images):
         """Up to ``n_images`` items spread over the set, to start a model from."""
         n_images = min(n_images, len(self))

@@ -16,17 +16,23 @@ def not_finite(what, value, net):
     )
 
 
-class GradientClipping(Callback):
+def clip_gradients(parameters, longest, what, net):
     """Limit the norm of the gradient; one that is not finite ends the training."""
+    norm = float(clip_grad_norm_(parameters, longest))
+    if not math.isfinite(norm):
+        raise not_finite(what, norm, net)
+
+
+class GradientClipping(Callback):
+    """Clip the gradient of the net before the optimizer's step."""
 
     def __init__(self, longest):
         self.longest = longest
 
     def on_grad_computed(self, net, named_parameters=(), **kwargs):
-        """Clip before the optimizer's step."""
-        norm = float(clip_grad_norm_([p for _, p in named_parameters], self.longest))
-        if not math.isfinite(norm):
-            raise not_finite("gradient of the loss", norm, net)
+        """Clip what the backward pass left."""
+        parameters = [p for _, p in named_parameters]
+        clip_gradients(parameters, self.longest, "gradient of the loss", net)
 
 
 class Revival(Callback):

@@ -10,6 +10,7 @@ from skorch.callbacks import EarlyStopping, LRScheduler
 from skorch.helper import predefined_split
 
 from sklearn_sparsevae.bottlenecks import CompactCodes
+from sklearn_sparsevae.training.adversarial import Adversary
 from sklearn_sparsevae.training.batching import ImageBatches, identity
 from sklearn_sparsevae.training.callbacks import (
     EpochTerms,
@@ -19,6 +20,7 @@ from sklearn_sparsevae.training.callbacks import (
     not_finite,
 )
 from sklearn_sparsevae.training.devices import resolve_device, seeded
+from sklearn_sparsevae.training.losses import ImageLoss
 
 # Images from which backbone and bottleneck start.
 _N_START = 2048
@@ -33,6 +35,11 @@ class TrainingSettings:
     lr: float
     lr_schedule: str | None
     gradient_clip: float
+    pixel_loss: str
+    perceptual_weight: float
+    perceptual_network: object
+    adversarial_weight: float
+    adversarial_start: int
     crop_size: int | None
     early_stopping: bool
     validation_fraction: float
@@ -45,7 +52,16 @@ class TrainingSettings:
 
 
 class ReconstructionNet(NeuralNet):
-    """skorch's engine with our loss, our parameter groups, and errors that surface."""
+    """skorch's engine with our loss, our parameter groups, and errors that surface.
+
+    Attributes
+    ----------
+    criterion_ : ImageLoss
+    adversary_ : Adversary or None
+        There where training is adversarial.
+    """
+
+    adversary_ = None
 
     def get_params_for_optimizer(self, prefix, named_parameters):
         """Let the module say which parameters train how fast."""
@@ -60,13 +76,31 @@ class ReconstructionNet(NeuralNet):
         Eq. 1.
         """
         target = self.module_.to_unit(y_true.to(self.device))
-        error = (y_pred["images"] - target).pow(2)
-        mse = error.mean()
         n_sites = y_pred["latents"].shape[0] * y_pred["latents"].shape[2:].numel()
-        reconstruction = 0.5 * error.sum() / n_sites  # Eq. 3
-        terms = {"reconstruction": reconstruction, **y_pred["losses"]}
+        image_terms = self.criterion_(y_pred["images"], target, n_sites)  # Eq. 3
+        terms = {**image_terms, **y_pred["losses"]}
+        if training and self._adversary_takes_part():
+            terms["adversarial"], adaptive = self.adversary_.term(
+                y_pred["images"],
+                sum(image_terms.values()),
+                self.module_.backbone.last_layer,
+            )
+            self.history.record_batch("train_adaptive_weight", float(adaptive))
+        mse = (y_pred["images"].detach() - target).pow(2).mean()
         self._record(terms, mse, y_pred["codes"], training)
         return sum(terms.values())  # Eq. 5
+
+    def train_step(self, batch, **fit_params):
+        """Train on a batch; after that the discriminator does, where it takes part."""
+        step = super().train_step(batch, **fit_params)
+        if self._adversary_takes_part():
+            reals = self.module_.to_unit(batch[1].to(self.device))
+            loss = self.adversary_.step(self, reals, step["y_pred"]["images"])
+            self.history.record_batch("train_discriminator", loss)
+        return step
+
+    def _adversary_takes_part(self):
+        return self.adversary_ is not None and len(self.history) > self.adversary_.start
 
     @torch.no_grad()
     def _record(self, terms, mse, codes, training):
@@ -105,12 +139,26 @@ class ReconstructionNet(NeuralNet):
             for _, callback in self.callbacks_
         )
 
+    def set_losses(self, settings, batches):
+        """Have the losses of the settings; a discriminator that is there goes on."""
+        self.criterion_ = ImageLoss(
+            settings.pixel_loss, settings.perceptual_weight, settings.perceptual_network
+        ).to(self.device)
+        if settings.adversarial_weight == 0:
+            self.adversary_ = None
+            return
+        if self.adversary_ is None:
+            *sides, n_channels = batches.image_shape
+            self.adversary_ = Adversary(n_channels, min(sides), self.device)
+        self.adversary_.weight = settings.adversarial_weight
+        self.adversary_.start = settings.adversarial_start
+        self.adversary_.longest = settings.gradient_clip
+
     def forget_training(self):
         """Drop all that only further training needs (it may hold device memory)."""
         self.module_.eval()
         self.module_.zero_grad(set_to_none=True)
-        self.optimizer_, self.callbacks_ = None, []
-        self.callbacks = None
+        self.__dict__.update(_no_training())
 
     def resume_training(self):
         """Have an optimizer whose learning rates are those of a first epoch."""
@@ -127,11 +175,16 @@ class ReconstructionNet(NeuralNet):
         So any machine can load it; further training starts with a fresh optimizer.
         """
         self.module_.to("cpu")
-        training = {"optimizer_": None, "callbacks_": [], "callbacks": None}
-        return self.__dict__ | training
+        return self.__dict__ | _no_training()
 
     def __setstate__(self, state):
         self.__dict__.update(state)
+
+
+def _no_training():
+    """Attributes of a net that nothing is kept to train with."""
+    names = ("optimizer_", "criterion_", "adversary_", "callbacks")
+    return dict.fromkeys(names) | {"callbacks_": []}
 
 
 def make_net(build, images, settings, seed):
@@ -156,7 +209,7 @@ def make_net(build, images, settings, seed):
         module.initialize(train.sample(_N_START).to(device), seed)
         net = ReconstructionNet(
             module,
-            criterion=torch.nn.Module,  # the loss needs no module of its own
+            criterion=torch.nn.Module,  # `set_losses` has ours
             optimizer=functools.partial(torch.optim.Adam, betas=(0.9, 0.99)),
             lr=settings.lr,
             max_epochs=settings.max_epochs,
@@ -172,6 +225,8 @@ def make_net(build, images, settings, seed):
             device=device,
             verbose=0,
         ).initialize()
+        with seeded(seed, device):  # all else is to train as it does without a network
+            net.set_losses(settings, train)
         net.run(train, settings.max_epochs)
     return net
 
@@ -186,6 +241,8 @@ def continue_training(net, images, settings, seed):
     net.callbacks = _callbacks(settings, len(train), valid is not None)
     net.initialize_callbacks()
     net.resume_training()
+    with seeded(seed, device):
+        net.set_losses(settings, train)
     with seeded(seed, device):
         net.run(train, settings.max_epochs)
     return net

@@ -10,12 +10,19 @@ import inspect
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import orthogonal_mp_gram
 
 from sklearn_sparsevae import bottlenecks
-from sklearn_sparsevae.bottlenecks import Bottleneck, LearnedISTA
+from sklearn_sparsevae.bottlenecks import (
+    Bottleneck,
+    CompactCodes,
+    DictionaryLearning,
+    LearnedISTA,
+    VectorQuantization,
+)
 from sklearn_sparsevae.sparse import dct_dictionary, ista
 
-DIM, K, BATCH, GRID = 6, 14, 5, (3, 2)
+DIM, K, BATCH, GRID = 6, 14, 5, (4, 2)
 
 
 def lista(latent_dim, n_components, dct=False, **params):
@@ -39,6 +46,44 @@ def ista_codes(model, rows):
     return torch.cat([means, codes], 1)
 
 
+def pursuit_codes(model, rows):
+    """Codes by scikit-learn's OMP, or by trying every atom for the ols rule."""
+    atoms, rows = (t.double().numpy() for t in (model.components.detach(), rows))
+    n_nonzeros = min(model.n_nonzero_coefs, *atoms.shape)
+    if model.selection == "ols":
+        codes = np.stack([ols_code(row, atoms, n_nonzeros) for row in rows])
+    else:
+        codes = orthogonal_mp_gram(atoms @ atoms.T, atoms @ rows.T, n_nonzeros).T
+    return torch.from_numpy(codes).float()
+
+
+def ols_code(row, atoms, n_nonzeros):
+    """Grow the support by the atom after whose refit least is left."""
+
+    def refit(support):
+        values, *_ = np.linalg.lstsq(atoms[support].T, row, rcond=None)
+        return values, np.linalg.norm(row - values @ atoms[support])
+
+    support = []
+    for _ in range(n_nonzeros):
+        unused = [k for k in range(len(atoms)) if k not in support]
+        support.append(min(unused, key=lambda k: refit([*support, k])[1]))
+    code = np.zeros(len(atoms))
+    code[support] = refit(support)[0]
+    return code
+
+
+def quantized_codes(model, rows):
+    """Counts of the nearest codes, level after level, by all distances."""
+    codes = torch.zeros(len(rows), K)
+    for _ in range(model.n_quantizers):
+        nearest = torch.cdist(rows.double(), model.components.detach().double())
+        nearest = nearest.argmin(1)
+        codes[torch.arange(len(rows)), nearest] += 1
+        rows = rows - model.components.detach()[nearest]
+    return codes
+
+
 # class -> variants by name, oracle
 BOTTLENECKS = {
     LearnedISTA: (
@@ -55,6 +100,41 @@ BOTTLENECKS = {
         },
         ista_codes,
     ),
+    DictionaryLearning: (
+        {
+            "default": functools.partial(DictionaryLearning, n_nonzero_coefs=3),
+            "OMP": functools.partial(
+                DictionaryLearning, n_nonzero_coefs=3, selection="omp"
+            ),
+            "online": functools.partial(
+                DictionaryLearning, n_nonzero_coefs=2, dictionary_update="online"
+            ),
+            "patches": functools.partial(
+                DictionaryLearning, n_nonzero_coefs=3, patch_size=2
+            ),
+            "one atom": functools.partial(DictionaryLearning, n_nonzero_coefs=1),
+            "more than there are": functools.partial(
+                DictionaryLearning, n_nonzero_coefs=99
+            ),
+        },
+        pursuit_codes,
+    ),
+    VectorQuantization: (
+        {
+            "default": VectorQuantization,
+            "gradient": functools.partial(
+                VectorQuantization, codebook_update="gradient"
+            ),
+            "residual": functools.partial(VectorQuantization, n_quantizers=3),
+            "residual, gradient": functools.partial(
+                VectorQuantization, n_quantizers=3, codebook_update="gradient"
+            ),
+            "patches": functools.partial(
+                VectorQuantization, n_quantizers=2, patch_size=2
+            ),
+        },
+        quantized_codes,
+    ),
 }
 VARIANTS = [
     pytest.param(make, oracle, id=f"{cls.__name__}: {name}")
@@ -68,14 +148,28 @@ def latents_of(seed=0, batch=BATCH, grid=GRID, dim=DIM):
     return torch.randn(batch, dim, *grid, generator=generator)
 
 
-def rows_of(latents):
-    return latents.permute(0, 2, 3, 1).flatten(0, 2)
+def rows_of(latents, side):
+    """Rows that are coded together: patches of ``side`` latents a side."""
+    patches = latents.unflatten(3, (-1, side)).unflatten(2, (-1, side))
+    return patches.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(0, 2)
+
+
+def dense(codes):
+    """Codes ``(batch, h, w, K)`` of codes in any form."""
+    if not isinstance(codes, CompactCodes):
+        return codes
+    assert codes.indices.dtype == torch.int64
+    assert ((codes.indices >= -1) & (codes.indices < K)).all()
+    assert not codes.values[codes.indices == -1].any()
+    table = torch.zeros(*codes.indices.shape[:3], K)
+    return table.scatter_add(3, codes.indices.clamp(min=0), codes.values)
 
 
 def started(make):
     """A bottleneck that started from data."""
     model = make(DIM, K).eval()
-    model.initialize(rows_of(latents_of(seed=1, batch=40)), seed=0)
+    rows = rows_of(latents_of(seed=1, batch=40), model.patch_size)
+    model.initialize(rows, seed=0)
     return model
 
 
@@ -84,7 +178,7 @@ def trained(make, n_steps=8):
     model = started(make).train()
     optimizer = torch.optim.Adam(model.parameter_groups(1e-3))
     for step in range(n_steps):
-        latents = latents_of(seed=10 + step)
+        latents = latents_of(seed=10 + step).requires_grad_()
         out = model(latents)
         loss = sum(out["losses"].values()) + (out["latents"] - latents).pow(2).mean()
         optimizer.zero_grad()
@@ -109,27 +203,33 @@ def all_subclasses(cls):
 
 def test_every_bottleneck_is_in_the_table():
     package = bottlenecks.__name__
-    found = {c for c in all_subclasses(Bottleneck) if c.__module__.startswith(package)}
+    found = {
+        c
+        for c in all_subclasses(Bottleneck)
+        if c.__module__.startswith(package) and not inspect.isabstract(c)
+    }
     public = [getattr(bottlenecks, name) for name in bottlenecks.__all__]
-    exported = {c for c in public if inspect.isclass(c)} - {Bottleneck}
-    assert found == exported == set(BOTTLENECKS)
+    exported = {c for c in public if inspect.isclass(c) and issubclass(c, Bottleneck)}
+    assert found == exported - {Bottleneck} == set(BOTTLENECKS)
 
 
 @every_variant
 @both_states
 def test_shapes(make, oracle, state):
     model = state(make)
-    latents = latents_of()
+    latents, side = latents_of(), model.patch_size
     out = model(latents)
     assert set(out) == {"latents", "codes", "losses"}
     assert out["latents"].shape == latents.shape
-    assert out["codes"].shape == (BATCH, *GRID, K)
-    assert model.components.shape == (K, DIM)
-    assert out["codes"].dtype == out["latents"].dtype == torch.float32
+    codes = dense(out["codes"])
+    assert codes.shape == (BATCH, GRID[0] // side, GRID[1] // side, K)
+    assert model.components.shape == (K, DIM * side**2)
+    assert codes.dtype == out["latents"].dtype == torch.float32
     assert out["losses"]
     for loss in out["losses"].values():
         assert loss.shape == () and loss.isfinite()
-    assert model.encode(latents_of(grid=(1, 1))).shape == (BATCH, 1, 1, K)
+    one_site = model.encode(latents_of(grid=(side, side)))
+    assert dense(one_site).shape == (BATCH, 1, 1, K)
 
 
 @every_variant
@@ -137,7 +237,7 @@ def test_shapes(make, oracle, state):
 def test_decoded_codes_are_the_latents_of_forward(make, oracle, state):
     model, latents = state(make), latents_of()
     out, codes = model(latents), model.encode(latents)
-    torch.testing.assert_close(codes, out["codes"])
+    torch.testing.assert_close(dense(codes), dense(out["codes"]))
     torch.testing.assert_close(model.decode(codes), out["latents"])
 
 
@@ -145,24 +245,34 @@ def test_decoded_codes_are_the_latents_of_forward(make, oracle, state):
 @both_states
 def test_the_promised_sparsity_holds(make, oracle, state):
     model = state(make)
-    codes = model.encode(latents_of())
-    assert model.sparsity in {"exact zeros", "n_nonzero_coefs", "one of K", "dense"}
+    codes = dense(model.encode(latents_of()))
+    assert model.sparsity in {"exact zeros", "n_nonzero_coefs", "counts", "dense"}
     if model.sparsity == "exact zeros":
         share = (codes == 0).float().mean()
         assert 0.05 < share < 1
+    elif model.sparsity == "n_nonzero_coefs":
+        assert (codes != 0).sum(-1).max() <= model.n_nonzero_coefs
+        assert (codes != 0).any(-1).all()
+    elif model.sparsity == "counts":
+        assert torch.equal(codes, codes.round()) and (codes >= 0).all()
+        assert (codes.sum(-1) == model.n_quantizers).all()
 
 
 @every_variant
 @both_states
 def test_a_code_does_not_change_with_its_batch_mates(make, oracle, state):
     model, latents = state(make), latents_of()
-    codes = model.encode(latents)
+
+    def encode(latents):
+        return dense(model.encode(latents))
+
+    codes = encode(latents)
     for i in range(BATCH):
-        torch.testing.assert_close(model.encode(latents[i : i + 1])[0], codes[i])
+        torch.testing.assert_close(encode(latents[i : i + 1])[0], codes[i])
     others = latents.clone()
     others[1:] = 1000 * latents_of(seed=9)[1:]
-    torch.testing.assert_close(model.encode(others)[0], codes[0])
-    torch.testing.assert_close(model.encode(latents.flip(0)).flip(0), codes)
+    torch.testing.assert_close(encode(others)[0], codes[0])
+    torch.testing.assert_close(encode(latents.flip(0)).flip(0), codes)
 
 
 @every_variant
@@ -198,19 +308,22 @@ def test_zero_latents_are_nothing_special(make, oracle, state):
     latents[0] = 0
     latents.requires_grad_()
     out = model(latents)
-    assert not out["codes"][0].any()
-    assert not out["latents"][0].any()
+    if model.sparsity == "counts":  # which have no zero
+        assert dense(out["codes"]).isfinite().all() and out["latents"].isfinite().all()
+    else:
+        assert not dense(out["codes"])[0].any()
+        assert not out["latents"][0].any()
     sum(out["losses"].values()).backward()
     assert latents.grad.isfinite().all()
 
 
 @every_variant
 def test_started_from_poor_data_nothing_is_nan(make, oracle):
-    for rows in (torch.zeros(30, DIM), torch.ones(30, DIM), torch.ones(1, DIM)):
+    for value, n_rows in ((0.0, 30), (1.0, 30), (1.0, 1)):
         model = make(DIM, K)
-        model.initialize(rows, seed=0)
+        model.initialize(torch.full((n_rows, model.components.shape[1]), value), seed=0)
         out = model(latents_of())
-        assert out["codes"].isfinite().all() and out["latents"].isfinite().all()
+        assert dense(out["codes"]).isfinite().all() and out["latents"].isfinite().all()
         assert model.components.isfinite().all()
 
 
@@ -220,11 +333,12 @@ def test_duplicate_atoms_are_fine(make, oracle):
     with torch.no_grad():
         model.atoms[1] = model.atoms[0]
         model.atoms[2] = -model.atoms[0]
-    model._start_as_ista()
+    if isinstance(model, LearnedISTA):
+        model._start_as_ista()
     latents = latents_of().requires_grad_()
     out = model(latents)
     out["latents"].pow(2).sum().backward()
-    assert out["codes"].isfinite().all()
+    assert dense(out["codes"]).isfinite().all()
     assert latents.grad.isfinite().all()
     assert all(
         p.grad.isfinite().all() for p in model.parameters() if p.grad is not None
@@ -238,7 +352,7 @@ def test_every_scale_of_latents_is_finite(make, oracle):
         latents = (scale * latents_of()).requires_grad_()
         out = model(latents)
         (out["latents"] / scale).pow(2).sum().backward()
-        assert out["codes"].isfinite().all() and out["latents"].isfinite().all()
+        assert dense(out["codes"]).isfinite().all() and out["latents"].isfinite().all()
         assert latents.grad.isfinite().all()
 
 
@@ -246,7 +360,7 @@ def test_every_scale_of_latents_is_finite(make, oracle):
 @both_states
 def test_eval_mode_repeats_itself(make, oracle, state):
     model, latents = state(make), latents_of()
-    assert torch.equal(model.encode(latents), model.encode(latents))
+    assert torch.equal(*(dense(model.encode(latents)) for _ in range(2)))
     assert torch.equal(model(latents)["latents"], model(latents)["latents"])
 
 
@@ -255,17 +369,17 @@ def test_state_dict_holds_everything(make, oracle):
     model, latents = trained(make), latents_of()
     other = make(DIM, K).eval()
     other.load_state_dict(model.state_dict())
-    assert torch.equal(other.encode(latents), model.encode(latents))
+    assert torch.equal(*(dense(m.encode(latents)) for m in (other, model)))
     assert torch.equal(other.components, model.components)
 
 
 @every_variant
 def test_initialize_follows_its_seed_alone(make, oracle):
-    rows = rows_of(latents_of(seed=1, batch=40))
     state = torch.get_rng_state()
     found = []
     for _ in range(2):
         model = make(DIM, K)
+        rows = rows_of(latents_of(seed=1, batch=40), model.patch_size)
         model.initialize(rows, seed=3)
         found.append(model.components)
     assert torch.equal(*found)
@@ -275,8 +389,10 @@ def test_initialize_follows_its_seed_alone(make, oracle):
 @every_variant
 @both_states
 def test_components_are_unit_atoms(make, oracle, state):
-    norms = state(make).components.norm(dim=1)
-    torch.testing.assert_close(norms, torch.ones(K))
+    model = state(make)
+    if model.sparsity == "counts":
+        pytest.skip("what is counted has the length of a latent")
+    torch.testing.assert_close(model.components.norm(dim=1), torch.ones(K))
 
 
 @every_variant
@@ -301,8 +417,9 @@ def test_training_lowers_its_losses(make, oracle):
 @every_variant
 def test_untrained_codes_are_those_of_an_independent_computation(make, oracle):
     model, latents = started(make), latents_of()
-    expected = oracle(model, rows_of(latents)).unflatten(0, (BATCH, *GRID))
+    expected = oracle(model, rows_of(latents, model.patch_size))
     codes = model.encode(latents)
-    assert (codes - expected).norm() <= 1e-5 * expected.norm()
-    decoded = np.einsum("bhwk,kn->bnhw", codes.detach(), model.components.detach())
-    np.testing.assert_allclose(model.decode(codes).detach(), decoded, atol=1e-5)
+    rows = dense(codes).detach().flatten(0, 2)
+    assert (rows - expected).norm() <= 1e-5 * expected.norm()
+    decoded = rows_of(model.decode(codes).detach(), model.patch_size)
+    torch.testing.assert_close(decoded, rows @ model.components.detach())

@@ -1,0 +1,169 @@
+"""PSNR at equal rate on CIFAR-10 (JPEG): every bottleneck, and classical codes.
+
+The papers compare 9 bits a site with 45 bits and five numbers. Here every code is
+rounded to whole bits (`quantize_codes`) and its bits are counted (`bits_per_pixel`), at
+fixed length and at the bound of the entropy, beside dictionaries, principal components
+and k-means on patches of pixels, and JPEG.
+"""
+
+import time
+
+import _cifar
+import _classical
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+
+from sklearn_sparsevae import VQVAE, DictionaryLearningVAE, SparseCodingVAE
+
+GOAL_RATES = np.geomspace(0.2, 4, 14)
+OURS = {
+    "DL-VAE": DictionaryLearningVAE,
+    "RQ-VAE": VQVAE,
+    "SC-VAE": SparseCodingVAE,
+}
+# Settings of each model, for sites of 4x4 and 8x8 pixels.
+SETTINGS = {
+    "DL-VAE": {
+        2: [{"n_nonzero_coefs": s} for s in (1, 2, 3, 4, 5)],
+        3: [{"n_nonzero_coefs": s} for s in (1, 2, 4, 8, 12)],
+    },
+    "RQ-VAE": {
+        2: [{"n_quantizers": n} for n in (1, 2, 4, 7)],
+        3: [{"n_quantizers": n} for n in (1, 2, 4)],
+    },
+    "SC-VAE": {
+        2: [{"alpha": a} for a in (0.1,)],
+        3: [{"alpha": a} for a in (0.03, 0.1)],
+    },
+}
+# What our best has to beat at every rate.
+RIVALS = ("dictionary", "k-means", "RQ-VAE")
+
+
+def main():
+    """Train and measure everything, print the table and write plot and JSON."""
+    options = _cifar.parser(__doc__, n_train=10_000, json_name="rate_distortion.json")
+    options.set_defaults(max_epochs=3, n_test=500)
+    options.add_argument("--plot", default=_cifar.RESULTS / "rate_distortion.png")
+    arguments = options.parse_args()
+    archive = _cifar.find_archive(options, arguments.data)
+    torch.set_num_threads(arguments.threads)
+    train = _cifar.load(archive, "train", arguments.n_train)
+    test = _cifar.load(archive, "test", arguments.n_test)
+
+    with threadpool_limits(arguments.threads):
+        points = classical_points(train, test)
+        for name in OURS:
+            points += model_points(name, train, test, arguments.max_epochs)
+    goals = compare(points)
+    _classical.plot(points, arguments.plot)
+    print(f"written: {arguments.plot}")
+    content = {
+        "data": _cifar.TITLE,
+        "n_train": len(train),
+        "n_test": len(test),
+        "max_epochs": arguments.max_epochs,
+        "points": [vars(point) for point in points],
+        "comparison": goals,
+    }
+    _cifar.write_json(arguments.json, content)
+
+
+def classical_points(train, test):
+    """Points of all classical codes, each announced."""
+    points = []
+    for side in (4, 8):
+        for measure in (
+            _classical.pca_points,
+            _classical.kmeans_points,
+            _classical.sklearn_points,
+            _classical.our_points,
+        ):
+            points += announced(measure(train, test, side))
+    return points + announced(_classical.jpeg_points(test))
+
+
+def model_points(name, train, test, max_epochs):
+    """Points of one of our models at all its settings."""
+    points = []
+    for n_downsamples, settings in SETTINGS[name].items():
+        side = 2**n_downsamples
+        for setting in settings:
+            model = OURS[name](
+                n_downsamples=n_downsamples,
+                max_epochs=max_epochs,
+                random_state=_cifar.SEED,
+                **setting,
+            )
+            start = time.process_time()
+            model.fit(train)
+            points += announced(
+                _classical.code_points(
+                    f"{name}, {side}x{side}",
+                    ", ".join(f"{key}={value}" for key, value in setting.items()),
+                    model.transform(test),
+                    model.inverse_transform,
+                    test,
+                    time.process_time() - start,
+                )
+            )
+    return points
+
+
+def announced(points):
+    """Print the points of one method: those on its hull."""
+    for point in _classical.envelope(points):
+        print(
+            f"{point.method:28} {point.setting:30} {point.bpp:6.3f} bpp "
+            f"(bound {point.bpp_entropy:6.3f}) {point.psnr:6.2f} dB "
+            f"{point.seconds:6.1f} s",
+            flush=True,
+        )
+    return points
+
+
+def compare(points):
+    """Compare the hulls at equal rates, and return the comparison."""
+    rows = []
+    for key, title in (("bpp", "fixed length"), ("bpp_entropy", "entropy bound")):
+        curves = {"DL-VAE": hull_of(points, ("DL-VAE",), key)}
+        curves |= {name: hull_of(points, (name,), key) for name in RIVALS}
+        curves |= {name: hull_of(points, (name,), key) for name in ("PCA", "SC-VAE")}
+        curves["JPEG scan"] = hull_of(points, ("JPEG",), key, "scan")
+        print(f"\nPSNR in dB at equal rate, {title}")
+        print("bpp    " + "".join(f"{name:>12}" for name in curves))
+        for rate in GOAL_RATES:
+            psnr = {name: at_rate(hull, rate, key) for name, hull in curves.items()}
+            print(f"{rate:5.2f}  " + "".join(f"{v:12.2f}" for v in psnr.values()))
+            rows.append({"rate": float(rate), "counted": title, "psnr": psnr})
+        missed = [
+            f"{row['rate']:.2f}"
+            for row in rows
+            if row["counted"] == title
+            and not row["psnr"]["DL-VAE"] > max(row["psnr"][r] for r in RIVALS)
+        ]
+        verdict = f"missed at {', '.join(missed)} bpp" if missed else "PASS"
+        print(f"DL-VAE above pixel dictionaries and VQ, 0.2 to 4 bpp: {verdict}")
+    return rows
+
+
+def hull_of(points, prefixes, key, suffix=""):
+    """Hull of all points of the methods whose names start and end so."""
+    chosen = [
+        point
+        for point in points
+        if point.method.startswith(prefixes) and point.method.endswith(suffix)
+    ]
+    return _classical.envelope(chosen, key)
+
+
+def at_rate(hull, rate, key):
+    """PSNR of a hull at a rate; minus infinity where it costs more."""
+    rates = [getattr(point, key) for point in hull]
+    psnr = [point.psnr for point in hull]
+    return float(np.interp(rate, rates, psnr, left=-np.inf))
+
+
+if __name__ == "__main__":
+    main()

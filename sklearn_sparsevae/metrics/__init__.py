@@ -1,0 +1,33 @@
+"""What a reconstruction, a code and a segmentation are worth, in numbers.
+
+Every image metric is computed per image and then averaged, every code metric over all
+sites of all images. Images are ``(n, H, W, C)`` or ``(n, H, W)``, channels last:
+``uint8`` is divided by 255, floats are taken as they are.
+"""
+
+from sklearn_sparsevae.metrics._codes import (
+    atom_usage,
+    hoyer,
+    nonzeros_per_site,
+    usage_perplexity,
+    zero_fraction,
+)
+from sklearn_sparsevae.metrics._images import psnr, ssim
+from sklearn_sparsevae.metrics._masks import dice, iou, matched_iou
+from sklearn_sparsevae.metrics._rate import bits_per_pixel
+from sklearn_sparsevae.metrics._scorers import make_scorers
+
+__all__ = [
+    "atom_usage",
+    "bits_per_pixel",
+    "dice",
+    "hoyer",
+    "iou",
+    "make_scorers",
+    "matched_iou",
+    "nonzeros_per_site",
+    "psnr",
+    "ssim",
+    "usage_perplexity",
+    "zero_fraction",
+]

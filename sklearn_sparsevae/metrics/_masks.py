@@ -1,0 +1,149 @@
+"""Segmentation metrics: overlap of masks and of label maps, image by image."""
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+
+def iou(y_true, y_pred, *, per_image=False):
+    """Intersection over union of foreground masks, per image and then averaged.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of bool, or of 0 and 1, of shape (n_images, H, W)
+        True and predicted masks. Any shape that agrees is taken, images first.
+    per_image : bool, default=False
+        Return one number per image instead of their mean.
+
+    Returns
+    -------
+    iou : float, or ndarray of shape (n_images,)
+        In [0, 1]; 1 where both masks are empty. Higher is better.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or a mask holds anything but 0 and 1.
+
+    Examples
+    --------
+    >>> from sklearn_sparsevae.metrics import iou
+    >>> iou([[[1, 1], [0, 0]]], [[[1, 0], [0, 0]]])
+    0.5
+    """
+    both, sizes = _overlaps(y_true, y_pred)
+    return _mean_ratio(both, sizes - both, per_image)
+
+
+def dice(y_true, y_pred, *, per_image=False):
+    """Dice's coefficient (F1) of foreground masks, per image and then averaged.
+
+    ``2 |A and B| / (|A| + |B|)``, which is ``2 iou / (1 + iou)`` on each image.
+
+    Parameters
+    ----------
+    y_true, y_pred, per_image
+        As in :func:`iou`.
+
+    Returns
+    -------
+    dice : float, or ndarray of shape (n_images,)
+        In [0, 1]; 1 where both masks are empty. Higher is better.
+
+    Raises
+    ------
+    ValueError
+        As :func:`iou`.
+
+    Examples
+    --------
+    >>> from sklearn_sparsevae.metrics import dice
+    >>> round(dice([[[1, 1], [0, 0]]], [[[1, 0], [0, 0]]]), 6)
+    0.666667
+    """
+    both, sizes = _overlaps(y_true, y_pred)
+    return _mean_ratio(2 * both, sizes, per_image)
+
+
+def matched_iou(y_true, y_pred, *, per_image=False):
+    """Mean intersection over union of label maps whose numbers mean nothing.
+
+    In each image every true segment is matched to at most one predicted one, so that
+    the sum of their IoU is largest (the Hungarian method). The image's score is the
+    mean over its true segments; a segment left without a partner scores 0, and a
+    predicted segment left over costs only what it took from the others.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of int of shape (n_images, H, W)
+        True and predicted label maps.
+    per_image : bool, default=False
+        Return one number per image instead of their mean.
+
+    Returns
+    -------
+    iou : float, or ndarray of shape (n_images,)
+        In (0, 1]. Higher is better.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or the labels are not integers.
+
+    Examples
+    --------
+    >>> from sklearn_sparsevae.metrics import matched_iou
+    >>> matched_iou([[[0, 0], [1, 1]]], [[[7, 7], [3, 3]]])
+    1.0
+    """
+    y_true, y_pred = _label_maps(y_true, y_pred)
+    values = np.array([_match(true, pred) for true, pred in zip(y_true, y_pred)])
+    return values if per_image else float(values.mean())
+
+
+def _overlaps(y_true, y_pred):
+    """Intersections and summed sizes of the masks of each image."""
+    masks = _label_maps(y_true, y_pred)
+    for mask in masks:
+        if mask.min() < 0 or mask.max() > 1:
+            raise ValueError(
+                f"Got a mask with values from {mask.min()} to {mask.max()}; expected 0 "
+                "and 1, or booleans. Compare label maps with matched_iou, or make "
+                "masks of them: labels == foreground."
+            )
+    true, pred = (mask.reshape(len(mask), -1).astype(bool) for mask in masks)
+    return (true & pred).sum(axis=1), true.sum(axis=1) + pred.sum(axis=1)
+
+
+def _label_maps(y_true, y_pred):
+    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+    if y_true.shape != y_pred.shape or y_true.ndim < 2 or not y_true.size:
+        raise ValueError(
+            f"Got y_true of shape {y_true.shape} and y_pred of shape {y_pred.shape}; "
+            "expected the same shape (n_images, H, W). Bring both to one resolution."
+        )
+    for name, labels in (("y_true", y_true), ("y_pred", y_pred)):
+        if labels.dtype.kind not in "biu":
+            raise ValueError(
+                f"Got {name} of type {labels.dtype}; expected integers or booleans. "
+                "Threshold soft masks first: mask > 0.5."
+            )
+    return y_true, y_pred
+
+
+def _mean_ratio(numerator, denominator, per_image):
+    values = np.divide(
+        numerator, denominator, out=np.ones(len(numerator)), where=denominator > 0
+    )
+    return values if per_image else float(values.mean())
+
+
+def _match(true, pred):
+    """Mean IoU of the true segments of one image under the best matching."""
+    true_labels, true = np.unique(true.ravel(), return_inverse=True)
+    pred_labels, pred = np.unique(pred.ravel(), return_inverse=True)
+    shape = (len(true_labels), len(pred_labels))
+    both = np.zeros(shape)
+    np.add.at(both, (true, pred), 1)
+    union = both.sum(axis=1, keepdims=True) + both.sum(axis=0, keepdims=True) - both
+    scores = both / union
+    return scores[linear_sum_assignment(scores, maximize=True)].sum() / shape[0]

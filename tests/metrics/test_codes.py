@@ -1,0 +1,110 @@
+"""Each code metric against a formula written out, for every form of codes."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+
+from sklearn_sparsevae import metrics
+from sklearn_sparsevae.codes import SparseCodes
+
+floats = st.floats(-1e6, 1e6, width=32)
+dense_codes = hnp.arrays(
+    np.float32, st.tuples(st.integers(1, 6), st.integers(2, 7)), elements=floats
+).map(lambda codes: codes * (np.abs(codes) > 1))
+
+
+def hoyer_by_hand(code):
+    """Hoyer, 2004, section 3.1; 1 for an empty code."""
+    if not code.any():
+        return 1.0
+    code = [abs(float(z)) for z in code]
+    ratio = sum(code) / math.sqrt(sum(z * z for z in code))
+    return (math.sqrt(len(code)) - ratio) / (math.sqrt(len(code)) - 1)
+
+
+@given(dense_codes)
+def test_code_metrics_are_their_formulas(codes):
+    expected = np.mean([hoyer_by_hand(code) for code in codes])
+    assert_allclose(metrics.hoyer(codes), expected, atol=1e-7)
+    usage = [sum(code[k] != 0 for code in codes) for k in range(codes.shape[1])]
+    assert_array_equal(metrics.atom_usage(codes), usage)
+    assert_allclose(metrics.nonzeros_per_site(codes), sum(usage) / len(codes))
+    assert_allclose(metrics.zero_fraction(codes), np.mean(codes == 0))
+    shares = [count / sum(usage) for count in usage if count]
+    perplexity = math.prod(share**-share for share in shares) if shares else 0
+    assert_allclose(metrics.usage_perplexity(codes), perplexity)
+
+
+@given(dense_codes, st.integers(1, 3), st.integers(1, 3))
+def test_all_forms_of_codes_measure_the_same(sites, h, w):
+    sites = np.tile(sites, (h * w, 1))
+    n_atoms = sites.shape[1]
+    flat = sites.reshape(-1, h * w * n_atoms)
+    forms = [
+        (SparseCodes(flat, grid_shape=(h, w)), None),
+        (flat, n_atoms),
+        (sparse.csr_array(flat), n_atoms),
+        (sparse.csc_matrix(flat), n_atoms),
+        (sparse.coo_array(sites), None),
+        (sparse.csr_array(sites), n_atoms),
+    ]
+    for name in ("hoyer", "nonzeros_per_site", "zero_fraction", "usage_perplexity"):
+        values = [getattr(metrics, name)(codes, k) for codes, k in forms]
+        assert_allclose(values, values[0], rtol=1e-9)
+
+
+@given(dense_codes, st.floats(1e-3, 1e3))
+def test_hoyer_knows_neither_scale_nor_sign_nor_order(codes, scale):
+    value = metrics.hoyer(codes)
+    assert 0 <= value <= 1
+    changed = -scale * codes.astype(np.float64)[:, ::-1]
+    assert_allclose(metrics.hoyer(changed), value, atol=1e-7)
+
+
+def test_hoyer_of_extreme_codes():
+    assert metrics.hoyer(np.eye(4)) == 1.0
+    assert metrics.hoyer(np.ones((3, 4))) == 0.0
+    assert metrics.hoyer(np.zeros((3, 4))) == 1.0
+
+
+def test_stored_zeros_are_zeros():
+    codes = sparse.csr_array(([0.0, 2.0], [0, 1], [0, 2]), shape=(1, 4))
+    assert metrics.nonzeros_per_site(codes) == 1.0
+    assert_array_equal(metrics.atom_usage(codes), [0, 1, 0, 0])
+
+
+def test_many_sites_are_measured_without_a_dense_copy():
+    n_columns = 1024 * 512
+    shape = (20_000, n_columns)  # 39 GiB, had it been dense
+    codes = sparse.csr_array(([1.0], ([3], [700])), shape=shape)
+    codes = SparseCodes(codes[:64], grid_shape=(32, 32))
+    assert metrics.hoyer(codes) == 1.0
+    assert metrics.nonzeros_per_site(codes) == 1 / (64 * 1024)
+
+
+@pytest.mark.parametrize(
+    ("codes", "n_atoms", "message"),
+    [
+        (np.ones((2, 6)), 4, "expected a multiple of n_atoms=4"),
+        (np.ones((2, 6)), 0, "expected a multiple of n_atoms=0"),
+        (np.ones((2, 2, 6)), None, "a matrix with one row"),
+        (np.full((2, 6), np.nan), None, "NaN or infinite"),
+        (np.ones((0, 6)), None, "at least one row"),
+        (np.ones((2, 6)), 1, "at least two"),
+    ],
+)
+def test_bad_codes_are_refused(codes, n_atoms, message):
+    with pytest.raises(ValueError, match=message):
+        metrics.hoyer(codes, n_atoms)
+
+
+def test_codes_know_their_number_of_atoms():
+    codes = SparseCodes(np.eye(2, 8), grid_shape=(2, 2))
+    with pytest.raises(ValueError, match="n_atoms=4 for codes of 2 atoms"):
+        metrics.atom_usage(codes, 4)

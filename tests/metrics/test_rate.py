@@ -1,0 +1,184 @@
+"""Bits per pixel against sums done by hand, and the bounds that hold between them."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.testing import assert_allclose
+from scipy.stats import entropy as scipy_entropy
+
+from sklearn_sparsevae.codes import SparseCodes, are_counts, quantize_codes
+from sklearn_sparsevae.metrics import bits_per_pixel
+
+GRID, N_ATOMS, IMAGE = (2, 3), 4, (8, 12, 3)
+N_PIXELS = 96
+
+dense_codes = hnp.arrays(
+    np.float32,
+    st.tuples(st.integers(1, 4), st.just(math.prod(GRID) * N_ATOMS)),
+    elements=st.sampled_from([0.0, 0.0, 0.0, -2.0, 0.01, 0.3, 1.0, 1.0, 7.5]),
+)
+bit_depths = st.integers(2, 16)
+
+
+def make_codes(dense, grid=GRID, image_shape=IMAGE):
+    return SparseCodes(dense, grid_shape=grid, image_shape=image_shape)
+
+
+def k_sparse(rng, n_images, grid, n_atoms, n_nonzeros, values):
+    """Codes with exactly ``n_nonzeros`` different atoms at each site."""
+    n_sites = n_images * math.prod(grid)
+    atoms = np.argsort(rng.random((n_sites, n_atoms)), axis=1)[:, :n_nonzeros]
+    return SparseCodes.from_sites(
+        np.broadcast_to(values, atoms.shape).ravel(),
+        atoms.ravel(),
+        np.full(n_sites, n_nonzeros),
+        grid_shape=grid,
+        n_atoms=n_atoms,
+        image_shape=(4 * grid[0], 4 * grid[1], 3),
+    )
+
+
+@pytest.mark.parametrize("coef_bits", [4, 8, 16])
+def test_laser_counts_45_bits_and_five_coefficients_a_site(rng, coef_bits):
+    codes = k_sparse(rng, 3, (8, 8), 512, 5, [0.5, -1, 1, 0.9, -0.3])
+    expected = (45 + 5 * coef_bits) / 16
+    assert_allclose(bits_per_pixel(codes, coef_bits), expected)
+
+
+@pytest.mark.parametrize("coef_bits", [2, 8])
+def test_vector_quantisation_spends_nine_bits_on_one_of_512(rng, coef_bits):
+    codes = k_sparse(rng, 3, (8, 8), 512, 1, 1.0)
+    assert bits_per_pixel(codes, coef_bits) == 9 / 16
+
+
+def test_residual_quantisation_spends_its_index_on_every_level():
+    # Four levels at each of two sites: an atom may serve more than one of them.
+    dense = [[3, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0]]
+    codes = make_codes(dense, (1, 2), (4, 4))
+    assert bits_per_pixel(codes) == 2 * 4 * 3 / 16
+    levels = scipy_entropy([3, 1, 4], base=2)
+    assert_allclose(bits_per_pixel(codes, entropy=True), 8 * levels / 16)
+
+
+def test_any_number_of_non_zeros_by_hand():
+    # 2, 0 and 1 non-zeros of 4 atoms; 0.1 is less than half a step of 5 / 7.
+    dense = [[0, 5.0, 0.1, -2.0, 0, 0, 0, 0, 0, 0, 0, 5.0]]
+    codes = make_codes(dense, (1, 3), (2, 6))
+    fixed = 3 * math.log2(3) + 3 * (2 + 4)
+    assert_allclose(bits_per_pixel(codes, 4), fixed / 12)
+    numbers = 3 * math.log2(3)
+    atoms = 3 * scipy_entropy([2, 1], base=2)  # atoms 1, 3 and 3
+    values = 3 * scipy_entropy([2, 1], base=2)  # 5, -2 and 5
+    bound = (numbers + atoms + values) / 12
+    assert_allclose(bits_per_pixel(codes, 4, entropy=True), bound)
+
+
+def test_the_number_of_non_zeros_costs_what_its_range_needs():
+    dense = np.zeros((1, 2, 8))
+    dense[0, 0, :3], dense[0, 1, :4] = 1.5, -1.5
+    codes = make_codes(dense.reshape(1, 16), (1, 2), (1, 1))
+    assert_allclose(bits_per_pixel(codes, 8), 2 * 1 + 7 * (3 + 8))
+
+
+def test_empty_codes_cost_nothing():
+    codes = make_codes(np.zeros((2, 24)))
+    assert bits_per_pixel(codes) == bits_per_pixel(codes, entropy=True) == 0
+
+
+def test_stored_zeros_cost_nothing():
+    codes = make_codes([[0.5, 7.0, 0.0, 7.0, -1.0, 0.0]], (1, 3), (1, 1))
+    stored = codes.copy()
+    codes.data[0] = 0.0
+    stored.data[0] = 0.001
+    assert bits_per_pixel(codes) == bits_per_pixel(stored)
+
+
+@given(dense_codes, bit_depths)
+def test_the_entropy_is_never_above_the_fixed_length(dense, coef_bits):
+    codes = make_codes(dense)
+    bound = bits_per_pixel(codes, coef_bits, entropy=True)
+    assert 0 <= bound <= bits_per_pixel(codes, coef_bits) + 1e-9
+
+
+@given(dense_codes, bit_depths, st.booleans(), st.randoms(use_true_random=False))
+def test_the_order_of_images_and_atoms_does_not_matter(
+    dense, coef_bits, entropy, random
+):
+    sites = dense.reshape(len(dense), *GRID, N_ATOMS)
+    images = random.sample(range(len(sites)), len(sites))
+    atoms = random.sample(range(N_ATOMS), N_ATOMS)
+    changed = sites[images][..., atoms].reshape(dense.shape)
+    rates = [
+        bits_per_pixel(make_codes(x), coef_bits, entropy=entropy)
+        for x in (dense, changed)
+    ]
+    assert_allclose(*rates)
+
+
+@given(dense_codes, bit_depths, st.booleans())
+def test_a_set_twice_has_the_same_mean(dense, coef_bits, entropy):
+    rates = [
+        bits_per_pixel(make_codes(x), coef_bits, entropy=entropy)
+        for x in (dense, np.vstack([dense, dense]))
+    ]
+    assert_allclose(*rates)
+
+
+def pack(symbols, radix):
+    """One integer below ``radix ** len(symbols)``."""
+    return sum(int(symbol) * radix**i for i, symbol in enumerate(symbols))
+
+
+def unpack(packed, radix, n_symbols):
+    return np.array([packed // radix**i % radix for i in range(n_symbols)], dtype=int)
+
+
+@given(dense_codes, bit_depths)
+def test_the_bits_suffice_to_store_and_restore_quantised_codes(dense, coef_bits):
+    codes = quantize_codes(make_codes(dense), coef_bits)
+    assume(not are_counts(codes))
+    sites = codes.sites()
+    numbers, largest = np.diff(sites.indptr), 2 ** (coef_bits - 1) - 1
+    fewest, step = numbers.min(), np.abs(dense).max() / largest
+    radices = [int(np.ptp(numbers)) + 1, N_ATOMS, 2**coef_bits]
+    levels = np.rint(sites.data / step) + largest
+    assert 0 <= levels.min() <= levels.max() < radices[2]
+    streams = [numbers - fewest, sites.indices, levels]
+    stored = [pack(stream, radix) for stream, radix in zip(streams, radices)]
+    bits = sum(len(x) * math.log2(radix) for x, radix in zip(streams, radices))
+    assert_allclose(bits_per_pixel(codes, coef_bits), bits / (len(dense) * N_PIXELS))
+
+    numbers = unpack(stored[0], radices[0], len(dense) * math.prod(GRID)) + fewest
+    atoms = unpack(stored[1], radices[1], numbers.sum())
+    values = (unpack(stored[2], radices[2], numbers.sum()) - largest) * step
+    restored = SparseCodes.from_sites(
+        values, atoms, numbers, grid_shape=GRID, n_atoms=N_ATOMS
+    )
+    assert_allclose(restored.toarray(), codes.toarray(), rtol=1e-6)
+
+
+def test_plain_matrices_say_their_shapes(rng):
+    codes = k_sparse(rng, 2, (2, 2), 8, 2, [0.4, -1.0])
+    plain = bits_per_pixel(codes.toarray(), grid_shape=(2, 2), image_shape=(8, 8))
+    assert plain == bits_per_pixel(codes)
+
+
+@pytest.mark.parametrize(
+    ("codes", "options", "message"),
+    [
+        (np.ones((2, 24)), {}, "Pass grid_shape"),
+        (np.ones((2, 24)), {"grid_shape": GRID}, r"Pass image_shape=\(H, W, C\)"),
+        (make_codes(np.ones((0, 24))), {}, "codes of no image"),
+        (make_codes(np.ones((1, 24))), {"coef_bits": 1}, "coef_bits=1; expected"),
+        (make_codes(np.ones((1, 24))), {"coef_bits": 17}, "coef_bits=17; expected"),
+        (make_codes(np.ones((1, 24))), {"coef_bits": "8"}, "coef_bits='8'; expected"),
+        (make_codes(np.full((1, 24), np.nan)), {}, "NaN"),
+    ],
+)
+def test_what_cannot_be_counted_is_refused(codes, options, message):
+    with pytest.raises(ValueError, match=message):
+        bits_per_pixel(codes, **options)
