@@ -42,7 +42,7 @@ from sklearn_sparsevae.codes import SparseCodes, are_counts, quantize_codes
 from sklearn_sparsevae.sparse import batch_omp, learn_dictionary
 
 N_ATOMS = 512
-COEF_BITS = (4, 5, 6, 7, 8, 9, 10)
+COEF_BITS = (3, 4, 5, 6, 7, 8, 9, 10)
 # Non-zeros of a patch, by its side, between 0.2 and 4 bits per pixel or a little more.
 N_NONZEROS = {4: (1, 2, 3, 4, 5, 6), 8: (1, 2, 4, 6, 8, 12, 16, 20)}
 N_COMPONENTS = {4: (4, 8, 16, 32, 48), 8: (4, 8, 16, 32, 64, 192)}

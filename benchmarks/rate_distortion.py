@@ -34,7 +34,7 @@ SETTINGS = {
     },
     "SC-VAE": {
         2: [{"alpha": a} for a in (0.1,)],
-        3: [{"alpha": a} for a in (0.03, 0.1)],
+        3: [{"alpha": a} for a in (0.1,)],
     },
 }
 # What our best has to beat at every rate.
@@ -160,6 +160,8 @@ def hull_of(points, prefixes, key, suffix=""):
 
 def at_rate(hull, rate, key):
     """PSNR of a hull at a rate; minus infinity where it costs more."""
+    if not hull:
+        return -np.inf
     rates = [getattr(point, key) for point in hull]
     psnr = [point.psnr for point in hull]
     return float(np.interp(rate, rates, psnr, left=-np.inf))

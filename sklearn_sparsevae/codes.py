@@ -283,8 +283,9 @@ def quantize_codes(codes, coef_bits):
     A uniform mid-tread quantiser: ``2**coef_bits - 1`` levels, symmetric around zero
     and one step apart. One step serves all atoms, because atoms have unit norm: the
     error of a coefficient is then the error of the latents, whichever atom it weighs.
-    The step is chosen so that the largest magnitude among *these* codes is the largest
-    level; quantise a set at once if its images are to share a step.
+    The step is the one that leaves the smallest squared error on *these* codes, with
+    larger magnitudes clipped to the largest level: few levels are not spent on a few
+    outliers. Quantise a set at once if its images are to share a step.
 
     Codes that are counts, as vector quantisation gives them (positive integers that add
     up to the same number at every site), have no coefficients and stay as they are.
@@ -299,8 +300,8 @@ def quantize_codes(codes, coef_bits):
     Returns
     -------
     codes : SparseCodes
-        The same grid; coefficients at most half a step from the given ones. Those that
-        round to zero are gone.
+        The same grid; coefficients at most half a step from the given ones, or at the
+        largest level. Those that round to zero are gone.
 
     Raises
     ------
@@ -323,10 +324,19 @@ def quantize_codes(codes, coef_bits):
     if are_counts(codes):
         return codes
     values = codes.data.astype(np.float64)
-    step = np.abs(values).max() / (2 ** (coef_bits - 1) - 1)
+    largest = 2 ** (coef_bits - 1) - 1
+    # From no clipping to clipping at a 32nd of the largest magnitude.
+    steps = np.abs(values).max() / largest * 2.0 ** -np.arange(0, 5.01, 0.25)
+    errors = [np.square(_round(values, s, largest) - values).sum() for s in steps]
     quantized = codes.copy()
-    quantized.data = (np.rint(values / step) * step).astype(np.float32)
+    rounded = _round(values, steps[np.argmin(errors)], largest)
+    quantized.data = rounded.astype(np.float32)
     return _canonical(quantized)
+
+
+def _round(values, step, largest):
+    """Nearest of the multiples of ``step`` up to ``largest``."""
+    return np.clip(np.rint(values / step), -largest, largest) * step
 
 
 def are_counts(codes):

@@ -87,9 +87,8 @@ class DictionaryLearning(AtomSelection):
             return
         self.n_updates += 1
         t, n_rows = int(self.n_updates), len(rows)
-        # Eqs. 25 and 26
-        theta = t * n_rows if t < n_rows else n_rows**2 + t - n_rows
-        beta = (theta + 1 - n_rows) / (theta + 1)
+        theta = t * n_rows if t < n_rows else n_rows**2 + t - n_rows  # Eq. 26
+        beta = (theta + 1 - n_rows) / (theta + 1)  # Eq. 25
         codes = dense_codes(indices, values, self.n_components)
         self.a.mul_(beta).addmm_(codes.mT, codes)  # Eq. 23
         self.b.mul_(beta).addmm_(codes.mT, rows)  # Eq. 24

@@ -80,6 +80,7 @@ class AtomSelection(Bottleneck):
         rows, grid = grid_rows.flatten(0, 2), grid_rows.shape[:3]
         indices, values = self._select(rows.detach())
         decoded = combine(indices, values, self.components)
+        # The terms of Eq. 3, which are those of Eq. 13.
         losses = {
             "commitment": self.commitment_weight * _distance(rows, decoded.detach())
         }

@@ -60,7 +60,7 @@ def bits_per_pixel(
 
     References
     ----------
-    .. [1] X. Li, T. Wang, S. Chintakindi, et al. "LASERS: LAtent Space Encoding for
+    .. [1] X. Li, A. D. Sarwate. "LASERS: LAtent Space Encoding for
        Representations with Sparsity for Generative Modeling".
 
     Examples

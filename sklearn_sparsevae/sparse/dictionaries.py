@@ -174,7 +174,9 @@ def learn_dictionary(
         if n_nonzero_coefs is None:
             codes = ista(batch, dictionary, alpha, n_steps=40, momentum=True)
         else:
-            selected = batch_omp(batch, dictionary, n_nonzero_coefs, selection=selection)
+            selected = batch_omp(
+                batch, dictionary, n_nonzero_coefs, selection=selection
+            )
             codes = dense_codes(*selected, n_components)
         forget = 1 - 1 / min(iteration + 1, _MEMORY)
         a = a.mul_(forget).addmm_(codes.mT, codes)  # Algorithm 1, step 5

@@ -143,7 +143,7 @@ def test_the_bits_suffice_to_store_and_restore_quantised_codes(dense, coef_bits)
     assume(not are_counts(codes))
     sites = codes.sites()
     numbers, largest = np.diff(sites.indptr), 2 ** (coef_bits - 1) - 1
-    fewest, step = numbers.min(), np.abs(dense).max() / largest
+    fewest, step = numbers.min(), np.abs(codes.data).max() / largest
     radices = [int(np.ptp(numbers)) + 1, N_ATOMS, 2**coef_bits]
     levels = np.rint(sites.data / step) + largest
     assert 0 <= levels.min() <= levels.max() < radices[2]
