@@ -1,4 +1,4 @@
-"""Let a tensor function take and return ndarrays too."""
+"""Between tensors and ndarrays."""
 
 import functools
 
@@ -35,3 +35,10 @@ def _as_ndarray(result):
     if isinstance(result, tuple):
         return tuple(_as_ndarray(part) for part in result)
     return result.numpy()
+
+
+def argmax_of_rows(scores):
+    """First largest entry of every row; numpy is several times faster on a CPU."""
+    if scores.device.type == "cpu":
+        return torch.from_numpy(scores.numpy().argmax(1))
+    return scores.argmax(1)

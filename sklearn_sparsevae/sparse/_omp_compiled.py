@@ -32,19 +32,23 @@ def _largest(scores):
 
 
 @_compiled
-def _score(alpha, powers, limits, ols, scores):
-    """What a selection rule maximises, for every atom."""
-    if ols:
-        for k in range(len(alpha)):
-            gain = alpha[k] * alpha[k] / powers[k]
-            scores[k] = gain if powers[k] > limits[k] else 0.0
-    else:
-        for k in range(len(alpha)):
-            scores[k] = abs(alpha[k])
+def _score_omp(alpha, scores):
+    """Fill ``scores`` with the absolute correlations."""
+    for k in range(len(alpha)):
+        scores[k] = abs(alpha[k])
 
 
 @_compiled
-def _orthogonalise(gram, atom, cholesky, size, basis):
+def _score_ols(alpha, powers, limits, diagonal, least, scores):
+    """Fill ``scores`` with what each atom, once refitted, takes from the residual."""
+    for k in range(len(alpha)):
+        square = alpha[k] * alpha[k]
+        usable = (powers[k] > limits[k]) & (square > least * diagonal[k])
+        scores[k] = square / powers[k] if usable else 0.0
+
+
+@_compiled
+def _orthogonalize(gram, atom, cholesky, size, basis):
     """Row ``size`` of the basis: that of the Gram matrix without the rows before it."""
     scale = basis.dtype.type(1) / cholesky[size, size]  # 1 / x would be a float64
     for k in range(len(gram)):
@@ -66,9 +70,13 @@ def _code_row(alpha, energy, gram, rule, ols, found, values, work):
     basis, cholesky, projections, powers, scores = work
     if ols:
         powers[:] = diagonal
+    least = tiny * energy
     size, rest = 0, energy
     while size < len(found) and rest > tol:
-        _score(alpha, powers, limits, ols, scores)
+        if ols:
+            _score_ols(alpha, powers, limits, diagonal, least, scores)
+        else:
+            _score_omp(alpha, scores)
         for s in range(size):
             scores[found[s]] = 0
         atom = _largest(scores)  # Eq. 19
@@ -77,8 +85,8 @@ def _code_row(alpha, energy, gram, rule, ols, found, values, work):
         for s in range(size):
             cholesky[size, s] = basis[s, atom]  # solves L w = G_I,j
             pivot -= basis[s, atom] * basis[s, atom]
-        gain = alpha[atom] * alpha[atom]
-        if pivot <= limits[atom] or gain <= tiny * energy * pivot:
+        square = alpha[atom] * alpha[atom]
+        if pivot <= limits[atom] or square <= least * diagonal[atom]:
             break
         cholesky[size, size] = np.sqrt(pivot)
         projection = alpha[atom] / cholesky[size, size]
@@ -86,7 +94,7 @@ def _code_row(alpha, energy, gram, rule, ols, found, values, work):
         rest -= projection * projection
         found[size] = atom  # Eq. 20
         if size + 1 < len(found):
-            _orthogonalise(gram, atom, cholesky, size, basis)
+            _orthogonalize(gram, atom, cholesky, size, basis)
             for k in range(len(alpha)):
                 alpha[k] -= projection * basis[size, k]  # Eq. 22
             if ols:

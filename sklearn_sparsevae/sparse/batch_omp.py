@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 import torch.nn.functional as F
 
-from sklearn_sparsevae.sparse._arrays import accepts_arrays
+from sklearn_sparsevae.sparse._arrays import accepts_arrays, argmax_of_rows
 
 # Bytes of the correlations handled together: on the CPU what stays in a core's cache,
 # elsewhere what is enough work for the device.
@@ -39,11 +39,12 @@ def batch_omp(signals, dictionary, n_nonzero_coefs, tol=None, *, selection="omp"
     (LASERS [2]_, Algorithm 1). Only correlations are updated, from the Gram matrix of
     the atoms; no residual is formed.
 
-    A signal stops early when its residual is as small as ``tol`` asks, and when the
-    atom to be taken lies in the span of those taken before or would lower the residual
-    by no more than rounding does. So zero signals, zero atoms and repeated atoms are
-    harmless. A signal that is not finite gets an empty code. A signal's code does not
-    depend on the other signals of the call.
+    A signal stops early when its residual is as small as ``tol`` asks, when the atom to
+    be taken lies in the span of those taken before, and when its correlation with the
+    residual, relative to the norms of atom and signal, is no more than the square root
+    of the dtype's resolution: what is left is rounding. So zero signals, zero atoms and
+    repeated atoms are harmless. A signal that is not finite gets an empty code. A
+    signal's code does not depend on the other signals of the call.
 
     Parameters
     ----------
@@ -134,9 +135,7 @@ def _check(signals, dictionary, n_nonzero_coefs, tol, selection):
     if tol is not None and not tol >= 0:
         raise ValueError(f"tol must be None or at least 0, got {tol}.")
     if selection not in _SELECTIONS:
-        raise ValueError(
-            f"selection must be one of {_SELECTIONS}, got {selection!r}."
-        )
+        raise ValueError(f"selection must be one of {_SELECTIONS}, got {selection!r}.")
 
 
 @functools.cache
@@ -144,7 +143,7 @@ def _compiled_code_rows():
     """Return the compiled inner loop, or None without numba."""
     try:
         from sklearn_sparsevae.sparse._omp_compiled import code_rows
-    except ImportError:
+    except (ImportError, RuntimeError):  # numba has no folder to write to
         return None
     return code_rows
 
@@ -235,22 +234,25 @@ def _code_rows(*, alphas, energies, gram, tol, tiny, floor, ols, found, values):
     gamma = gram.new_zeros(n_steps, n_signals)
     alive = torch.ones_like(energies, dtype=torch.bool)
     rest = energies.clone()
-    powers = diagonal.repeat(n_signals, 1) if ols else None
+    if ols:
+        powers = diagonal.repeat(n_signals, 1)
+        least = tiny * energies[:, None] * diagonal
     scores = torch.empty_like(alphas)
     for s in range(n_steps):
         if ols:
-            torch.square(alphas, out=scores).div_(powers)
-            scores.masked_fill_(powers <= floor * diagonal, 0)
+            torch.square(alphas, out=scores)
+            unusable = (powers <= floor * diagonal) | (scores <= least)
+            scores.div_(powers).masked_fill_(unusable, 0)
         else:
             torch.abs(alphas, out=scores)
-        atom = _argmax(scores)  # Eq. 19
+        atom = argmax_of_rows(scores)  # Eq. 19
         atoms[s] = atom  # Eq. 20
         alpha = alphas.gather(1, atom[:, None])[:, 0]
         coupling = gram.take(atoms[:s] * len(gram) + atom)
         w = (inverse[:s, :s] * coupling).sum(1)  # solves L w = G_I,j
         pivot = diagonal[atom] - w.square().sum(0)
         alive &= (rest > tol) & (pivot > floor * diagonal[atom])
-        alive &= alpha.square() > tiny * energies * pivot
+        alive &= alpha.square() > tiny * energies * diagonal[atom]
         scale = torch.where(alive, pivot, torch.inf).rsqrt()
         inverse[s, :s] = -(w[:, None] * inverse[:s, :s]).sum(0) * scale
         inverse[s, s] = scale
@@ -262,18 +264,9 @@ def _code_rows(*, alphas, energies, gram, tol, tiny, floor, ols, found, values):
             break
         bags = atoms[: s + 1].T.contiguous()
         weights = inverse[s, : s + 1].T.contiguous()
-        del scores  # the same memory serves again, which spares page faults
         step = F.embedding_bag(bags, gram, per_sample_weights=weights, mode="sum")
         alphas.addcmul_(step, projection[:, None], value=-1)  # Eq. 22
         alphas.scatter_(1, bags, 0)
         if ols:
             powers.addcmul_(step, step, value=-1).scatter_(1, atom[:, None], 0)
-        scores = step
     values.copy_(gamma.T)
-
-
-def _argmax(scores):
-    """First largest entry of every row; numpy is several times faster on the CPU."""
-    if scores.device.type == "cpu":
-        return torch.from_numpy(scores.numpy().argmax(1))
-    return scores.argmax(1)

@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional as F
 
-from sklearn_sparsevae.sparse._arrays import accepts_arrays
+from sklearn_sparsevae.sparse._arrays import accepts_arrays, argmax_of_rows
 
 # Entries of the table of scores that is made at a time.
 _SCORES = 2**20
@@ -60,10 +60,3 @@ def _scores(signals, codebook, half_norms):
     """Half of ||x||^2 - ||x - e||^2, which is x e - ||e||^2 / 2; a few rows more."""
     padded = F.pad(signals, (0, 0, 0, -len(signals) % _ROW_BLOCK))
     return torch.addmm(half_norms, padded, codebook.mT, beta=-1)
-
-
-def _argmax(scores):
-    """Column of the largest entry; numpy's search is several times faster on a CPU."""
-    if scores.device.type != "cpu":
-        return scores.argmax(1)
-    return torch.from_numpy(scores.numpy().argmax(1))
