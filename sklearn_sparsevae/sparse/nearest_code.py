@@ -50,7 +50,7 @@ def nearest_code(signals, codebook):
     codebook = codebook - center
     half_norms = codebook.pow(2).sum(1) / 2
     parts = [
-        _argmax(_scores(chunk - center, codebook, half_norms))[: len(chunk)]
+        argmax_of_rows(_scores(chunk - center, codebook, half_norms))[: len(chunk)]
         for chunk in signals.split(max(1, _SCORES // len(codebook)))
     ]
     return torch.cat(parts) if parts else half_norms.new_empty(0, dtype=torch.int64)
