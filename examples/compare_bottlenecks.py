@@ -2,10 +2,9 @@
 Compare bottlenecks with everything else equal
 ==============================================
 
-Learned ISTA, dictionary learning, vector quantisation and residual quantisation, between
-the same encoder and decoder, on random crops of the same photos. Prints what each keeps
-of photos it has not seen, and what its codes cost in bits, and writes
-``build/demo/bottlenecks.png``.
+Learned ISTA, dictionary learning, vector and residual quantisation, between the same
+encoder and decoder, on random crops of the same photos. Prints what each keeps of other
+photos and what its codes cost in bits, and writes ``build/demo/bottlenecks.png``.
 
 Run ``python examples/compare_bottlenecks.py [--epochs N] [--output FOLDER]``.
 """

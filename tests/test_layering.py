@@ -16,10 +16,7 @@ TORCH_ROOMS = {
     "sparse": {"torch", "numba"},
     "bottlenecks": {"torch", "sparse"},
     "backbones": {"torch", "sparse"},
-    "training": {
-        *("torch", "skorch", "tqdm", "torchmetrics"),
-        *("sparse", "bottlenecks", "backbones"),
-    },
+    "training": {"torch", "skorch", "tqdm", "sparse", "bottlenecks", "backbones"},
 }
 ARRAY_LIBRARIES = {"sklearn", "scipy", "skimage", "joblib"}
 ARRAY_ROOMS = {

@@ -39,10 +39,11 @@ default={backbone!r}
     perceptual_weight : float, default={perceptual_weight}
         Part of the images' loss, in [0, 1), that is their distance in the features of
         a network (LPIPS): ``1 - eta`` of LASERS' Equation 6, which takes 0.5.
-    perceptual_network : callable, default={perceptual_network}
+    perceptual_network : callable or str, default={perceptual_network}
         torch module that turns images ``(n, 3, H, W)`` in [0, 1] into a list of feature
-        maps; it is copied, not trained. None is the VGG16 of LPIPS, which needs the
-        extra "metrics" and downloads its weights the first time.
+        maps; it is copied, not trained. A string is the path of torchvision's weights
+        of VGG16, which LPIPS is built on; None downloads them the first time. Both need
+        the extra "metrics".
     adversarial_weight : float, default={adversarial_weight}
         Above zero, a PatchGAN discriminator trains beside the model, which learns to
         deceive it (DL-GAN, VQ-GAN): sharper images at some cost in PSNR. At 1 that

@@ -57,7 +57,7 @@ class BaseSparseAutoencoder(
         "gradient_clip": [_POSITIVE],
         "pixel_loss": [StrOptions(set(PIXEL_LOSSES))],
         "perceptual_weight": [Interval(numbers.Real, 0, 1, closed="left")],
-        "perceptual_network": [callable, None],
+        "perceptual_network": [callable, str, None],
         "adversarial_weight": [Interval(numbers.Real, 0, None, closed="left")],
         "adversarial_start": [Interval(numbers.Integral, 0, None, closed="left")],
         "early_stopping": ["boolean"],
@@ -286,6 +286,11 @@ class BaseSparseAutoencoder(
         free = vector or name == "identity"
         value_range = (0, 1) if free else self._value_range
         bottleneck = self._make_bottleneck(backbone)
+        if vector and bottleneck.patch_size > 1:
+            raise ValueError(
+                f"patch_size={bottleneck.patch_size} needs images or grids of latents, "
+                "got vectors (n, n_features), which are one site each: leave it at 1."
+            )
         site_size = 2**n_downsamples * bottleneck.patch_size
         return Autoencoder(backbone, bottleneck, site_size, value_range, self.precision)
 
@@ -472,8 +477,8 @@ class BaseSparseAutoencoder(
         Returns
         -------
         atoms : ndarray (n_components, s, s, C)
-            ``s = 2 ** n_downsamples``; what one unit of the atom alone decodes to,
-            less what an empty code decodes to.
+            ``s`` pixels are the side of a site; what one unit of the atom alone decodes
+            to, less what an empty code decodes to.
         """
         check_is_fitted(self)
         coder = self._coder()

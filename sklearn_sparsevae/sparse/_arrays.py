@@ -4,6 +4,10 @@ import functools
 
 import numpy as np
 import torch
+from torch.nn import functional as F
+
+# Products of few rows round differently; those of a multiple of this many do not.
+ROW_BLOCK = 128
 
 
 def accepts_arrays(function):
@@ -42,3 +46,13 @@ def argmax_of_rows(scores):
     if scores.device.type == "cpu":
         return torch.from_numpy(scores.numpy().argmax(1))
     return scores.argmax(1)
+
+
+def pad_rows(signals):
+    """Add rows of zeros up to a whole number of blocks.
+
+    The library picks another kernel for few rows, and that rounds differently: a
+    signal's products would depend on how many others there are.
+    """
+    missing = -len(signals) % ROW_BLOCK
+    return F.pad(signals, (0, 0, 0, missing)) if missing else signals

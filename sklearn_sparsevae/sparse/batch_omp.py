@@ -12,15 +12,18 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 import torch.nn.functional as F
 
-from sklearn_sparsevae.sparse._arrays import accepts_arrays, argmax_of_rows
+from sklearn_sparsevae.sparse._arrays import (
+    ROW_BLOCK,
+    accepts_arrays,
+    argmax_of_rows,
+    pad_rows,
+)
 
 # Bytes of the correlations handled together: on the CPU what stays in a core's cache,
 # elsewhere what is enough work for the device.
 _CPU_BYTES = 2**21
 _DEVICE_BYTES = 2**28
 _SELECTIONS = ("omp", "ols")
-# Products of few rows round differently; those of a multiple of this many do not.
-_ROW_BLOCK = 128
 # In units of the dtype's resolution: squared sine of the angle between an atom and the
 # span of those selected before, below which the atom counts as one of the span.
 _PIVOT_FLOOR = 32
@@ -204,19 +207,14 @@ def _share(work, starts, n_threads):
 
 
 def _rounded_up(n_rows):
-    return max(1, math.ceil(n_rows / _ROW_BLOCK)) * _ROW_BLOCK
+    return max(1, math.ceil(n_rows / ROW_BLOCK)) * ROW_BLOCK
 
 
 def _correlate(signals, dictionary, buffer):
-    """Correlations of signals with atoms (N, K), a row's not depending on the others.
-
-    The library picks another kernel for few rows, and that rounds differently.
-    """
-    n_signals = len(signals)
-    n_padding = _rounded_up(n_signals) - n_signals
-    padded = F.pad(signals, (0, 0, 0, n_padding)) if n_padding else signals
+    """Correlations of signals with atoms (N, K), each row's alone."""
+    padded = pad_rows(signals)
     out = buffer[: len(padded)]
-    return torch.mm(padded, dictionary.mT, out=out)[:n_signals]
+    return torch.mm(padded, dictionary.mT, out=out)[: len(signals)]
 
 
 def _code_rows(*, alphas, energies, gram, tol, tiny, floor, ols, found, values):

@@ -1,14 +1,11 @@
 """Nearest code of a codebook: the quantiser of VQ-VAE."""
 
 import torch
-from torch.nn import functional as F
 
-from sklearn_sparsevae.sparse._arrays import accepts_arrays, argmax_of_rows
+from sklearn_sparsevae.sparse._arrays import accepts_arrays, argmax_of_rows, pad_rows
 
 # Entries of the table of scores that is made at a time.
 _SCORES = 2**20
-# Products of few rows round differently; those of a multiple of this many do not.
-_ROW_BLOCK = 128
 
 
 @accepts_arrays
@@ -58,5 +55,4 @@ def nearest_code(signals, codebook):
 
 def _scores(signals, codebook, half_norms):
     """Half of ||x||^2 - ||x - e||^2, which is x e - ||e||^2 / 2; a few rows more."""
-    padded = F.pad(signals, (0, 0, 0, -len(signals) % _ROW_BLOCK))
-    return torch.addmm(half_norms, padded, codebook.mT, beta=-1)
+    return torch.addmm(half_norms, pad_rows(signals), codebook.mT, beta=-1)

@@ -65,7 +65,7 @@ class Coder:
 
     def components(self):
         """Return the atoms ``(n_components, latent_dim)``."""
-        return self.module.bottleneck.components.detach().cpu().numpy()
+        return self.module.bottleneck.components.detach().cpu().numpy().copy()
 
     def _unit_batches(self, images):
         size = self.batch_size(images.shape[1:])

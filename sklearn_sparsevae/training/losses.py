@@ -1,15 +1,14 @@
 """What a reconstructed image costs: its pixels, and what a network sees in it."""
 
 import copy
-import functools
 
 import torch
 from torch import nn
 
+from sklearn_sparsevae.training.lpips import load_lpips
+
 # Allowed values of ``pixel_loss=`` in the estimators: the cost of one pixel's error.
 PIXEL_LOSSES = {"mse": torch.square, "l1": torch.abs}
-# The deepest of VGG16's features that LPIPS compares are 16 times coarser.
-_SMALLEST_FOR_VGG = 16
 
 
 class ImageLoss(nn.Module):
@@ -26,8 +25,8 @@ class ImageLoss(nn.Module):
         Squared or absolute error.
     perceptual_weight : float
         ``1 - eta``, in [0, 1).
-    perceptual_network : callable or None
-        See `PerceptualDistance`; None is LPIPS with VGG16, from the extra "metrics".
+    perceptual_network : callable, str or None
+        See `PerceptualDistance`; otherwise LPIPS, see `load_lpips`.
     """
 
     def __init__(self, pixel_loss, perceptual_weight, perceptual_network):
@@ -36,8 +35,8 @@ class ImageLoss(nn.Module):
         self.perceptual_weight = perceptual_weight
         self.distance = None
         if perceptual_weight > 0:
-            if perceptual_network is None:
-                perceptual_network = _lpips_network()
+            if not callable(perceptual_network):
+                perceptual_network = load_lpips(perceptual_network)
             self.distance = PerceptualDistance(perceptual_network)
 
     def forward(self, output, target, n_sites: int) -> dict:
@@ -106,42 +105,3 @@ class PerceptualDistance(nn.Module):
                 "expected a list of feature maps: let it return [features]."
             )
         return [f * (f.square().sum(1, keepdim=True) + 1e-8).rsqrt() for f in layers]
-
-
-class _LPIPSNetwork(nn.Module):
-    """VGG16 and the channel weights that were fitted to what people see."""
-
-    def __init__(self, lpips):
-        super().__init__()
-        self.scale, self.body = lpips.scaling_layer, lpips.net
-        self.heads = nn.ModuleList(head.model[-1] for head in lpips.lins)
-
-    @property
-    def channel_weights(self):
-        return [head.weight.flatten() for head in self.heads]
-
-    def forward(self, images):
-        height, width = images.shape[-2:]
-        if min(height, width) < _SMALLEST_FOR_VGG:
-            raise ValueError(
-                f"LPIPS needs images of at least {_SMALLEST_FOR_VGG} pixels a side, "
-                f"got {height}x{width}: give larger images, a perceptual_network of "
-                "your own, or perceptual_weight=0."
-            )
-        return list(self.body(self.scale(2 * images - 1)))
-
-
-@functools.cache
-def _lpips_network():
-    """LPIPS as published; torchvision downloads VGG16's weights the first time."""
-    try:
-        from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
-
-        lpips = LearnedPerceptualImagePatchSimilarity(net_type="vgg")
-    except ImportError as error:
-        raise ImportError(
-            "perceptual_weight above 0 without a perceptual_network needs torchmetrics "
-            f"and torchvision ({error}): run `pip install sklearn-sparsevae[metrics]`, "
-            "or give a perceptual_network."
-        ) from error
-    return _LPIPSNetwork(lpips.net)

@@ -88,7 +88,9 @@ class ReconstructionNet(NeuralNet):
             self.history.record_batch("train_adaptive_weight", float(adaptive))
         mse = (y_pred["images"].detach() - target).pow(2).mean()
         self._record(terms, mse, y_pred["codes"], training)
-        return sum(terms.values())  # Eq. 5
+        loss = sum(terms.values())  # Eq. 5
+        # Where the bottleneck trains itself and is all there is, no gradient is needed.
+        return loss if loss.requires_grad else loss.requires_grad_()
 
     def train_step(self, batch, **fit_params):
         """Train on a batch; after that the discriminator does, where it takes part."""

@@ -53,7 +53,9 @@ def pursuit_codes(model, rows):
     if model.selection == "ols":
         codes = np.stack([ols_code(row, atoms, n_nonzeros) for row in rows])
     else:
-        codes = orthogonal_mp_gram(atoms @ atoms.T, atoms @ rows.T, n_nonzeros).T
+        codes = orthogonal_mp_gram(
+            atoms @ atoms.T, atoms @ rows.T, n_nonzero_coefs=n_nonzeros
+        ).T
     return torch.from_numpy(codes).float()
 
 
@@ -113,9 +115,6 @@ BOTTLENECKS = {
                 DictionaryLearning, n_nonzero_coefs=3, patch_size=2
             ),
             "one atom": functools.partial(DictionaryLearning, n_nonzero_coefs=1),
-            "more than there are": functools.partial(
-                DictionaryLearning, n_nonzero_coefs=99
-            ),
         },
         pursuit_codes,
     ),

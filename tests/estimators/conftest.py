@@ -5,7 +5,14 @@ import pytest
 from skimage.transform import resize
 from sklearn.datasets import load_sample_images
 
-from sklearn_sparsevae import SparseCodingVAE
+from sklearn_sparsevae import VQVAE, DictionaryLearningVAE, SparseCodingVAE
+
+#: Every estimator, with what makes it quick.
+ESTIMATORS = {
+    SparseCodingVAE: {"n_rollout_steps": 5},
+    DictionaryLearningVAE: {"n_nonzero_coefs": 3},
+    VQVAE: {},
+}
 
 
 @pytest.fixture(scope="session")
@@ -25,20 +32,42 @@ def images(photos):
     return photos.astype(np.float32) / 255
 
 
+@pytest.fixture(scope="session")
+def patches_of():
+    """Rows of patches, channel by channel as pixel-unshuffle orders them."""
+
+    def rows(images, side):
+        n, height, width, channels = images.shape
+        shape = (n, height // side, side, width // side, side, channels)
+        return (
+            images.reshape(shape)
+            .transpose(0, 1, 3, 5, 2, 4)
+            .reshape(-1, channels * side**2)
+        )
+
+    return rows
+
+
+@pytest.fixture(params=ESTIMATORS, ids=lambda cls: cls.__name__)
+def estimator(request):
+    """Every estimator; a file about one of them overrides this."""
+    return request.param
+
+
 @pytest.fixture
-def tiny():
+def tiny(estimator):
     """Return a function that makes a model of a second."""
 
     def make(**params):
         defaults = {
             "n_components": 24,
             "n_downsamples": 2,
-            "n_rollout_steps": 5,
             "backbone_params": {"width": 16},
             "max_epochs": 1,
             "batch_size": 4,
             "random_state": 0,
+            **ESTIMATORS[estimator],
         }
-        return SparseCodingVAE(**(defaults | params))
+        return estimator(**(defaults | params))
 
     return make

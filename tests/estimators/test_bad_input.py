@@ -6,7 +6,10 @@ import torch
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import InvalidParameterError
 
+from sklearn_sparsevae import VQVAE, DictionaryLearningVAE, SparseCodingVAE
 from sklearn_sparsevae.codes import as_codes
+
+only_sparse_coding = pytest.mark.parametrize("estimator", [SparseCodingVAE])
 
 
 @pytest.fixture
@@ -89,9 +92,10 @@ def test_channels_first(fitted, images):
         fitted.transform(images.transpose(0, 3, 1, 2))
 
 
-def test_another_number_of_features(tiny, vectors):
+def test_another_number_of_features(estimator, tiny, vectors):
     model = tiny(backbone_params=None).fit(vectors)
-    message = "X has 5 features, but SparseCodingVAE is expecting 6 features as input"
+    name = estimator.__name__
+    message = f"X has 5 features, but {name} is expecting 6 features as input"
     with pytest.raises(ValueError, match=message):
         model.transform(vectors[:, :5])
     with pytest.raises(ValueError, match=message):
@@ -180,9 +184,6 @@ def test_crop_size_with_rows(tiny, images, image_shape):
     [
         ("n_components", 0),
         ("n_components", 2.5),
-        ("alpha", 0),
-        ("alpha", -1.0),
-        ("n_rollout_steps", 0),
         ("n_downsamples", -1),
         ("max_epochs", -1),
         ("batch_size", 0),
@@ -190,10 +191,7 @@ def test_crop_size_with_rows(tiny, images, image_shape):
         ("lr_schedule", "linear"),
         ("gradient_clip", 0),
         ("validation_fraction", 1.0),
-        ("threshold", "vectorial"),
-        ("penalty", "l0"),
         ("backbone", "resnet"),
-        ("dictionary", "wavelets"),
         ("precision", "float16"),
         ("crop_size", 0),
     ],
@@ -205,6 +203,36 @@ def test_parameters_out_of_range(tiny, images, name, value):
         tiny(**{name: value}).fit(images)
 
 
+@pytest.mark.parametrize(
+    ("estimator", "name", "value"),
+    [
+        (SparseCodingVAE, "alpha", 0),
+        (SparseCodingVAE, "alpha", -1.0),
+        (SparseCodingVAE, "n_rollout_steps", 0),
+        (SparseCodingVAE, "threshold", "vectorial"),
+        (SparseCodingVAE, "penalty", "l0"),
+        (SparseCodingVAE, "dictionary", "wavelets"),
+        (DictionaryLearningVAE, "n_nonzero_coefs", 0),
+        (DictionaryLearningVAE, "selection", "lars"),
+        (DictionaryLearningVAE, "dictionary_update", "ema"),
+        (DictionaryLearningVAE, "patch_size", 0),
+        (DictionaryLearningVAE, "commitment_weight", -0.1),
+        (VQVAE, "n_quantizers", 0),
+        (VQVAE, "codebook_update", "online"),
+        (VQVAE, "decay", 1.0),
+        (VQVAE, "decay", -0.1),
+        (VQVAE, "patch_size", 1.5),
+        (VQVAE, "commitment_weight", -1),
+    ],
+)
+def test_own_parameters_out_of_range(estimator, tiny, images, name, value):
+    with pytest.raises(
+        InvalidParameterError, match=f"The '{name}' parameter.*{value!r}"
+    ):
+        tiny(**{name: value}).fit(images)
+
+
+@only_sparse_coding
 @pytest.mark.parametrize("n_components", [1, 3])
 def test_no_more_atoms_than_channels(tiny, images, n_components):
     message = f"n_components={n_components} and latent_dim=48 must both exceed the 3"
@@ -212,6 +240,7 @@ def test_no_more_atoms_than_channels(tiny, images, n_components):
         tiny(n_components=n_components).fit(images)
 
 
+@only_sparse_coding
 def test_given_atoms_of_another_shape(tiny, images):
     with pytest.raises(ValueError, match=r"dictionary has shape \(24, 5\), expected"):
         tiny(dictionary=np.ones((24, 5))).fit(images)

@@ -1,15 +1,26 @@
 """The overcomplete DCT, and dictionaries learned from signals."""
 
+import functools
+
 import numpy as np
 import pytest
 import scipy.fft
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.cluster import KMeans
+from sklearn.datasets import make_blobs
 
 from sklearn_sparsevae.sparse import (
+    batch_omp,
     dct_dictionary,
+    dense_codes,
     ista,
+    learn_codebook,
     learn_dictionary,
+    nearest_code,
     normalize_atoms,
+    update_atoms,
 )
 
 
@@ -115,6 +126,36 @@ def test_planted_atoms_are_found():
     assert overlap.mean() > by_chance.mean() + 0.1
 
 
+def left_by_pursuit(signals, atoms, n_nonzero_coefs):
+    codes = dense_codes(*batch_omp(signals, atoms, n_nonzero_coefs), len(atoms))
+    return (signals - codes @ atoms).pow(2).sum().item()
+
+
+@pytest.mark.parametrize("selection", ["omp", "ols"])
+def test_planted_atoms_are_found_from_codes_of_few_non_zeros(selection):
+    signals, atoms = planted()
+    learned, drawn = (
+        learn_dictionary(
+            signals, 12, n_nonzero_coefs=2, selection=selection, n_iter=n_iter
+        )
+        for n_iter in (100, 0)
+    )
+    assert is_unit(learned) and is_unit(drawn)
+    left = left_by_pursuit(signals, learned, 2)
+    assert left < 0.5 * left_by_pursuit(signals, drawn, 2)
+    assert left < 0.2 * signals.pow(2).sum()
+    overlap, by_chance = (
+        (atoms @ found.mT).abs().max(1).values.mean() for found in (learned, drawn)
+    )
+    assert overlap > by_chance + 0.03
+
+
+@pytest.mark.parametrize("coding", [{}, {"alpha": 0.1, "n_nonzero_coefs": 2}])
+def test_one_way_of_coding_has_to_be_chosen(coding):
+    with pytest.raises(ValueError, match="either alpha or n_nonzero_coefs, got alpha="):
+        learn_dictionary(planted()[0], 12, **coding)
+
+
 def test_learning_lowers_the_lasso_energy():
     signals, atoms = planted(seed=2)
     learned = learn_dictionary(signals, 12, 0.3, n_iter=60)
@@ -124,13 +165,24 @@ def test_learning_lowers_the_lasso_energy():
     assert ours < 1.1 * lasso_energy(signals, atoms, 0.3)
 
 
-def test_seed_decides_the_dictionary_and_nothing_else_is_touched():
+@pytest.mark.parametrize(
+    "learn",
+    [
+        functools.partial(learn_dictionary, alpha=0.1, n_iter=3),
+        functools.partial(learn_dictionary, n_nonzero_coefs=2, n_iter=3),
+        learn_codebook,
+        functools.partial(learn_codebook, n_levels=3),
+    ],
+    ids=["L1", "few non-zeros", "codebook", "codebook of levels"],
+)
+def test_seed_decides_what_is_learned_and_nothing_else_is_touched(learn):
     signals, _ = planted()
-    state = torch.get_rng_state()
-    first = learn_dictionary(signals, 12, 0.1, n_iter=3, seed=5)
-    assert torch.equal(first, learn_dictionary(signals, 12, 0.1, n_iter=3, seed=5))
-    assert not torch.equal(first, learn_dictionary(signals, 12, 0.1, n_iter=3, seed=6))
+    before, state = signals.clone(), torch.get_rng_state()
+    first = learn(signals, 12, seed=5)
+    assert torch.equal(first, learn(signals, 12, seed=5))
+    assert not torch.equal(first, learn(signals, 12, seed=6))
     assert torch.equal(state, torch.get_rng_state())
+    assert torch.equal(signals, before)
 
 
 @pytest.mark.parametrize(
@@ -146,10 +198,106 @@ def test_seed_decides_the_dictionary_and_nothing_else_is_touched():
     ],
     ids="all zero,one signal,few,single,duplicates,tiny,huge".split(","),
 )
-@pytest.mark.parametrize("alpha", [1e-3, 10.0])
-def test_poor_signals_still_give_distinct_unit_atoms(signals, alpha):
+@pytest.mark.parametrize(
+    "coding",
+    [{"alpha": 1e-3}, {"alpha": 10.0}, {"n_nonzero_coefs": 2}, {"n_nonzero_coefs": 99}],
+    ids=str,
+)
+def test_poor_signals_still_give_unit_atoms(signals, coding):
     before = signals.clone()
-    learned = learn_dictionary(signals, 12, alpha, n_iter=5)
+    learned = learn_dictionary(signals, 12, **coding, n_iter=5)
     assert torch.equal(signals, before)
     assert learned.shape == (12, 8)
     assert is_unit(learned)
+
+
+# ---- parts of learning --------------------------------------------------------------
+
+
+@given(st.integers(0, 2**16), st.integers(0, 9), st.integers(1, 5))
+def test_dense_codes_hold_every_value_at_its_atom(seed, n_signals, n_nonzeros):
+    rng = np.random.default_rng(seed)
+    indices = rng.integers(-1, 7, (n_signals, n_nonzeros))
+    values = rng.standard_normal(indices.shape) * (indices >= 0)
+    expected = np.zeros((n_signals, 7))
+    for row, (atoms, coefs) in enumerate(zip(indices, values, strict=True)):
+        for atom, coef in zip(atoms, coefs, strict=True):
+            expected[row, atom] += coef
+    codes = dense_codes(torch.from_numpy(indices), torch.from_numpy(values), 7)
+    np.testing.assert_allclose(codes, expected)
+
+
+def test_a_pass_over_the_atoms_never_leaves_more():
+    signals, atoms = planted(seed=4)
+    codes = dense_codes(*batch_omp(signals, normalize_atoms(signals[:12]), 2), 12)
+    a, b = codes.mT @ codes, codes.mT @ signals
+    left = [(signals - codes @ normalize_atoms(signals[:12])).pow(2).sum().item()]
+    learned = normalize_atoms(signals[:12])
+    for _ in range(10):
+        before = learned.clone()
+        learned = update_atoms(learned, a, b)
+        assert is_unit(learned)
+        left.append((signals - codes @ learned).pow(2).sum().item())
+        assert not torch.equal(learned, before)
+    assert all(after <= 1.0001 * before for before, after in zip(left, left[1:]))
+    assert left[-1] < left[0]
+
+
+def test_a_pass_leaves_unused_atoms_and_its_arguments_as_they_are():
+    signals, atoms = planted(seed=4)
+    codes = dense_codes(*batch_omp(signals, atoms, 2), 12)
+    codes[:, [3, 7]] = 0
+    arguments = atoms, codes.mT @ codes, codes.mT @ signals
+    kept = [t.clone() for t in arguments]
+    updated = update_atoms(*arguments)
+    assert torch.equal(updated[[3, 7]], atoms[[3, 7]])
+    assert all(torch.equal(*pair) for pair in zip(arguments, kept, strict=True))
+
+
+# ---- codebooks ----------------------------------------------------------------------
+
+
+def inertia(signals, codebook):
+    return (signals - codebook[nearest_code(signals, codebook)]).pow(2).sum().item()
+
+
+@pytest.mark.parametrize("std", [1.0, 3.0])
+@pytest.mark.parametrize("n_components", [30, 60])
+def test_codebooks_are_about_as_good_as_k_means(std, n_components):
+    blobs, _ = make_blobs(600, 6, centers=10, cluster_std=std, random_state=0)
+    signals = torch.from_numpy(blobs.astype(np.float32))
+    best = KMeans(n_components, n_init=1, random_state=0).fit(blobs).inertia_
+    assert inertia(signals, learn_codebook(signals, n_components)) < 1.2 * best
+
+
+def test_codebooks_converge_to_means_of_what_they_stand_for():
+    signals, _ = planted()
+    codebook = learn_codebook(signals, 12, n_iter=300)
+    nearest = nearest_code(signals, codebook)
+    for k in nearest.unique():
+        torch.testing.assert_close(codebook[k], signals[nearest == k].mean(0))
+
+
+def test_further_levels_code_what_the_first_left():
+    signals, _ = planted()
+    codebook = learn_codebook(signals, 30, n_levels=3)
+    first = learn_codebook(signals, 10)
+    torch.testing.assert_close(codebook[:10], first)
+    rest = signals - first[nearest_code(signals, first)]
+    assert inertia(rest, codebook[10:20]) < 0.7 * rest.pow(2).sum()
+
+
+@pytest.mark.parametrize("n_components", [1, 2, 5, 31])
+@pytest.mark.parametrize("n_levels", [1, 2, 4, 7])
+def test_any_number_of_levels_gets_all_codes(n_components, n_levels):
+    codebook = learn_codebook(planted()[0], n_components, n_levels=n_levels)
+    assert codebook.shape == (n_components, 8)
+    assert codebook.isfinite().all()
+
+
+@pytest.mark.parametrize("n_signals", [1, 5, 12])
+def test_as_many_codes_as_signals_leave_nothing(n_signals):
+    signals = planted()[0][:n_signals]
+    codebook = learn_codebook(signals, 12)
+    assert codebook.shape == (12, 8)
+    torch.testing.assert_close(codebook[nearest_code(signals, codebook)], signals)

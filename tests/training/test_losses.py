@@ -1,7 +1,7 @@
 """The loss of the images: its scale, LPIPS' form, and networks of the user's own."""
 
+import importlib.util
 import pickle
-import sys
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from sklearn.base import clone
 from torch import nn
 
 from sklearn_sparsevae import DictionaryLearningVAE
-from sklearn_sparsevae.training import losses
+from sklearn_sparsevae.training import losses, lpips
 from sklearn_sparsevae.training.losses import ImageLoss, PerceptualDistance
 
 seeds = st.integers(0, 2**31)
@@ -226,11 +226,69 @@ def test_network_is_a_parameter_like_any_other_and_is_not_kept(photos):
 
 
 def test_without_the_extra_the_error_names_it(photos, monkeypatch):
-    losses._lpips_network.cache_clear()
-    monkeypatch.setitem(sys.modules, "torchmetrics", None)
-    monkeypatch.setitem(sys.modules, "torchmetrics.image.lpip", None)
-    with pytest.raises(ImportError, match=r"sklearn-sparsevae\[metrics\].*perceptual_"):
+    lpips.load_lpips.cache_clear()
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"perceptual_.*sklearn-sparsevae\[metrics\]"):
         tiny(perceptual_weight=0.5).fit(photos)
+
+
+@pytest.fixture
+def vgg_file(tmp_path, monkeypatch):
+    """Random weights in the form of torchvision's, and heads in that of LPIPS."""
+    generator = torch.Generator().manual_seed(0)
+    widths = [3, *(w for stage in lpips._STAGES for w in stage)]
+    numbers = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)  # of VGG16's layers
+    body = {"classifier.0.bias": torch.zeros(2)}
+    for number, n_in, n_out in zip(numbers, widths, widths[1:], strict=False):
+        weight = torch.randn(n_out, n_in, 3, 3, generator=generator) / n_in**0.5 / 2
+        body[f"features.{number}.weight"] = weight
+        body[f"features.{number}.bias"] = torch.zeros(n_out)
+    heads = {
+        f"lin{i}.model.1.weight": torch.full((1, stage[-1], 1, 1), float(i))
+        for i, stage in enumerate(lpips._STAGES)
+    }
+    package = tmp_path / "torchmetrics"
+    (package / lpips._HEADS).parent.mkdir(parents=True)
+    torch.save(heads, package / lpips._HEADS)
+    spec = importlib.util.spec_from_file_location("t", package / "__init__.py")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
+    lpips.load_lpips.cache_clear()
+    torch.save(body, tmp_path / "vgg16.pth")
+    return tmp_path / "vgg16.pth"
+
+
+def test_local_weights_make_the_network_of_lpips(vgg_file):
+    network = lpips.load_lpips(str(vgg_file))
+    body, images = torch.load(vgg_file), images_of(0, side=16, n=1)
+    maps = network(images)
+    assert [m.shape[1:] for m in maps] == [
+        (stage[-1], 16 // 2**i, 16 // 2**i) for i, stage in enumerate(lpips._STAGES)
+    ]
+    # The first map by hand.
+    x = (images - network.mean) / network.deviation
+    for number in (0, 2):
+        weight, bias = (body[f"features.{number}.{k}"] for k in ("weight", "bias"))
+        x = torch.relu(torch.nn.functional.conv2d(x, weight, bias, padding=1))
+    torch.testing.assert_close(maps[0], x)
+    # The first stage's channels count 0 here, so that only the others are compared.
+    distance = PerceptualDistance(network)
+    assert distance(images, images) == 0 < distance(images, images_of(1, side=16, n=1))
+
+
+def test_an_estimator_takes_the_path_of_the_weights(vgg_file):
+    photos = np.random.default_rng(0).random((4, 16, 16, 3), dtype=np.float32)
+    model = tiny(perceptual_weight=0.5, perceptual_network=str(vgg_file), max_epochs=1)
+    assert model.fit(photos).history_[0]["train_perceptual"] > 0
+    with pytest.raises(ValueError, match="at least 16 pixels a side, got 8x8"):
+        model.fit(photos[:, :8, :8])
+
+
+def test_other_weights_are_refused(vgg_file, tmp_path):
+    torch.save({"features.0.weight": torch.zeros(1)}, tmp_path / "other.pth")
+    with pytest.raises(ValueError, match=r"other\.pth does not hold torchvision's"):
+        lpips.load_lpips(str(tmp_path / "other.pth"))
+    with pytest.raises(FileNotFoundError):
+        lpips.load_lpips(str(tmp_path / "missing.pth"))
 
 
 def test_images_of_other_than_one_or_three_channels_are_refused(photos):
