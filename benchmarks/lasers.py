@@ -16,7 +16,8 @@ How to read the tables:
   paper's PSNR, *paper*, is no peer: it was computed on training batches, pooled over
   the images of a batch, after 100 epochs of 50,000 images that were no JPEG files; in
   Table 4 its S is 4.
-* *atoms* is the perplexity of the usage of the atoms over all the test images.
+* *atoms* is the perplexity of the usage of the atoms over all the test images. (The
+  paper's is another measure, near K for any small codes.)
 * *bpp* is bits per pixel with coefficients of 8 bits; PSNR is measured without rounding
   them.
 * *CPU min* is the process time of the fit.
@@ -51,7 +52,7 @@ TABLE_4 = {
     "VQ-VAE": {64: 22.53, 256: 23.59, 512: 22.36},
     "DL-VAE": {64: 26.79, 256: 28.03, 512: 28.95},
 }
-MIN_PERPLEXITY = {"VQ-VAE": 400, "DL-VAE": 450}  # of N_ATOMS
+MIN_PERPLEXITY = {("VQ-VAE", N_ATOMS, 1): 400, ("DL-VAE", N_ATOMS, N_NONZEROS): 450}
 HEADLINE_GOALS = ((37.0, 10.0), (38.5, 30.0))  # dB within CPU-minutes
 LONG_EPOCHS = 60
 INGREDIENT_IMAGES, INGREDIENT_EPOCHS = 5000, 3
@@ -181,12 +182,11 @@ def rises(name, key, rows):
     return verdict(f"{name}: PSNR rises with {key} ({curve})", passed)
 
 
-def uses_all(name, rows):
-    """Check the lowest perplexity of a model's rows with all atoms."""
-    lowest = min(row["perplexity"] for row in rows)
-    bound = MIN_PERPLEXITY[name]
-    text = f"{name}: lowest perplexity {lowest:.0f} of {N_ATOMS} (goal: > {bound})"
-    return verdict(text, lowest > bound)
+def varied(row, bound):
+    """Check the perplexity of a row."""
+    what = f"{row['method']}, S={row['S']}: perplexity {row['perplexity']:.0f}"
+    text = f"{what} of {row['K']} (goal: > {bound})"
+    return verdict(text, row["perplexity"] > bound)
 
 
 def run_tables(args, train, test):
@@ -199,13 +199,9 @@ def run_tables(args, train, test):
         results[f"table_{number}"], own = measure[number]()
         goals += own
     print()
-    for name in MIN_PERPLEXITY:
-        rows = [
-            row
-            for (method, k, _), row in tables.fitted.items()
-            if method == name and k == N_ATOMS
-        ]
-        goals += [uses_all(name, rows)] if rows else []
+    for key, bound in MIN_PERPLEXITY.items():
+        if key in tables.fitted:
+            goals.append(varied(tables.fitted[key], bound))
     return {"backbone": args.backbone, **results, "goals": goals}
 
 

@@ -277,25 +277,14 @@ def learn_codebook(signals, n_components, *, n_levels=1, n_iter=10, seed=0):
 
 
 def _k_means(signals, n_codes, n_iter, generator):
-    drawn = torch.randperm(len(signals), generator=generator)[: 20 * n_codes]
-    codes = _spread(signals[drawn.to(signals.device)], n_codes, generator)
+    # Not k-means++: on patches of photos its codes are no nearer, but used less evenly.
+    drawn = torch.randperm(len(signals), generator=generator)
+    drawn = drawn.repeat(-(-n_codes // len(drawn)))[:n_codes]
+    codes = signals[drawn.to(signals.device)].clone()
     for _ in range(n_iter):
         nearest = nearest_code(signals, codes)
         counts = torch.bincount(nearest, minlength=n_codes)
         sums = torch.zeros_like(codes).index_add_(0, nearest, signals)
         used = counts > 0
         codes[used] = sums[used] / counts[used, None]
-    return codes
-
-
-def _spread(signals, n_codes, generator):
-    """Draw signals far from those drawn before (k-means++, Arthur and others 2007)."""
-    codes = signals.new_empty(n_codes, signals.shape[1])
-    distances = torch.ones(len(signals))
-    for k in range(n_codes):
-        # The constant is for when all that is left has been drawn.
-        chosen = torch.multinomial(distances + 1e-12, 1, generator=generator)
-        codes[k] = signals[chosen.to(signals.device)]
-        new = (signals - codes[k]).pow(2).sum(1).cpu()
-        distances = new if k == 0 else torch.minimum(distances, new)
     return codes
