@@ -38,7 +38,7 @@ from unittest import mock
 import _cifar
 import _classical
 import torch
-from reconstruction import timed_fit
+from reconstruction import epochs, timed_fit
 from skorch.callbacks import Freezer
 from threadpoolctl import threadpool_limits
 
@@ -74,12 +74,6 @@ def make_vq(**options):
 
 def _common(options):
     return {"n_downsamples": 2, "random_state": _cifar.SEED} | options
-
-
-def epochs(args, otherwise=None):
-    """``max_epochs`` as an option of the model, when it is not to be the default."""
-    wanted = args.max_epochs or otherwise
-    return {} if wanted is None else {"max_epochs": wanted}
 
 
 def fitted_row(name, model, train, test, paper=None):

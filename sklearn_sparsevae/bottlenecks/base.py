@@ -67,7 +67,7 @@ class Bottleneck(nn.Module, abc.ABC):
         """Return ``latents`` (decoded), ``codes`` and ``losses``: scalars by name."""
 
     def revive(self) -> dict:
-        """Replace atoms that were not used since the last call.
+        """Replace atoms that were little used since the last call.
 
         Returns
         -------

@@ -10,6 +10,8 @@ from sklearn_sparsevae.sparse import normalize_atoms
 
 # At most this part of the atoms is replaced at once.
 _REVIVED_AT_ONCE = 0.05
+# An atom is replaced when it is used less than this part of its fair share.
+_LITTLE_USED = 0.5
 # A latent that is shorter is no atom to start from.
 _FLAT = 1e-6
 
@@ -48,10 +50,8 @@ class AtomSelection(Bottleneck):
         )
         self.atoms = nn.Parameter(normalize_atoms(start), requires_grad=train_atoms)
         self.register_buffer("usage", torch.zeros(n_components), persistent=False)
-        # The rows of the last batch that are coded worst: what dead atoms become.
-        self.register_buffer(
-            "worst_rows", torch.empty(0, start.shape[1]), persistent=False
-        )
+        # Latents of the last batch: what atoms that are replaced become.
+        self.register_buffer("fresh", torch.empty(0, start.shape[1]), persistent=False)
 
     @abc.abstractmethod
     def _select(self, rows):
@@ -87,7 +87,7 @@ class AtomSelection(Bottleneck):
         if self.atoms.requires_grad:
             losses["codebook"] = _distance(rows.detach(), decoded)
         if self.training:
-            self._observe(rows.detach(), indices, decoded.detach())
+            self._observe(rows.detach(), indices)
             self._learn(rows.detach(), indices, values)
         passed = rows + (decoded - rows).detach()  # Eq. 7
         return {
@@ -99,23 +99,26 @@ class AtomSelection(Bottleneck):
         }
 
     @torch.no_grad()
-    def _observe(self, rows, indices, decoded):
-        """Count the use of the atoms and remember what they code badly."""
+    def _observe(self, rows, indices):
+        """Count the use of the atoms, and remember some latents."""
         used = indices.flatten()
         self.usage += torch.bincount(used[used >= 0], minlength=len(self.usage))
-        n_worst = min(len(rows), max(1, int(_REVIVED_AT_ONCE * self.n_components)))
-        worst = (rows - decoded).pow(2).sum(1).topk(n_worst).indices
-        self.worst_rows = rows[worst]
+        n_fresh = max(1, int(_REVIVED_AT_ONCE * self.n_components))
+        self.fresh = rows[torch.randperm(len(rows), device=rows.device)[:n_fresh]]
 
     @torch.no_grad()
     def revive(self):
-        """Put latents that are coded worst in the place of atoms that were not used."""
-        fresh = self.worst_rows[self.worst_rows.norm(dim=1) > _FLAT]
-        dead = (self.usage == 0).nonzero().flatten()[: len(fresh)]
+        """Put latents in the place of the atoms that were used least.
+
+        Random ones, which are found where latents are many: so usage becomes more even.
+        """
+        fresh = self.fresh[self.fresh.norm(dim=1) > _FLAT]
+        order = torch.argsort(self.usage, stable=True)[: len(fresh)]
+        weak = order[self.usage[order] < _LITTLE_USED * self.usage.mean()]
         self.usage.zero_()
-        self.atoms[dead] = self._revived(fresh[: len(dead)])
-        self._restart(dead)
-        return {self.atoms: dead} if len(dead) else {}
+        self.atoms[weak] = self._revived(fresh[: len(weak)])
+        self._restart(weak)
+        return {self.atoms: weak} if len(weak) else {}
 
 
 def _distance(a, b):
