@@ -36,7 +36,7 @@ class GradientClipping(Callback):
 
 
 class Revival(Callback):
-    """Let the bottleneck replace little-used atoms, and forget their optimizer's moments.
+    """Let the bottleneck replace little-used atoms, and Adam forget their moments.
 
     Every 100 steps in the first nine tenths of ``n_steps``: what is replaced has to
     have time to settle.
