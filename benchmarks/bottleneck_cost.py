@@ -10,7 +10,8 @@ How to read the table: every round takes a few steps with each bottleneck in tur
 *images/s* is the median over the rounds, *step / none* and *step / VQ* the medians of
 the ratios of the times of a step within a round: what else the machine does hits all of
 a round alike. The goal is that a step with dictionary learning takes at most 1.15 times
-as long as one with vector quantisation.
+as long as one with vector quantisation. Leave the other cores idle: threads wait for
+one another, and whatever else runs is then measured as well.
 
 Run ``python benchmarks/bottleneck_cost.py``.
 """
