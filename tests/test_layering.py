@@ -85,7 +85,7 @@ def _bottlenecks():
 def test_bottlenecks_do_not_import_one_another(path):
     siblings = {f"{PACKAGE}.bottlenecks.{other.stem}" for other in _bottlenecks()}
     # What several share, and the file itself.
-    for name in ("base", "selection", path.stem):
+    for name in ("base", "selection", "thresholds", path.stem):
         siblings.discard(f"{PACKAGE}.bottlenecks.{name}")
     assert not [n for n in imports_of(path) if n.startswith(tuple(siblings))]
 

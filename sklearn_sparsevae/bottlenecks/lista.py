@@ -19,13 +19,15 @@ What departs from the paper, and why (``docs/lista.rst`` has the measurements):
   which cost next to nothing in the loss.
 """
 
-import math
-
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from sklearn_sparsevae.bottlenecks.base import Bottleneck
+from sklearn_sparsevae.bottlenecks.thresholds import (
+    ScalarThreshold,
+    StructuredThreshold,
+    VectorThreshold,
+)
 from sklearn_sparsevae.sparse import (
     fista_momentum,
     ista,
@@ -36,26 +38,12 @@ from sklearn_sparsevae.sparse import (
 )
 
 
-class ScalarThreshold(nn.Module):
-    """One non-negative threshold for each atom, the same at every site.
-
-    Starts at ``alpha`` for all atoms and stays non-negative through a softplus. A
-    threshold policy maps latent rows ``(N, n)`` to ``(K,)`` or ``(N, K)`` thresholds in
-    units of ``alpha``; the rollout divides them by L.
-    """
-
-    def __init__(self, n_components: int, alpha: float, learn: bool):
-        super().__init__()
-        start = torch.full((n_components,), _inverse_softplus(alpha))
-        self.raw = nn.Parameter(start, requires_grad=learn)
-
-    def forward(self, rows: torch.Tensor) -> torch.Tensor:
-        """Thresholds ``(K,)`` for any rows."""
-        return F.softplus(self.raw)
-
-
-# Names of ``threshold=`` in the estimator; the policies that follow register here.
-THRESHOLDS = {"scalar": ScalarThreshold}
+# Names of ``threshold=`` in the estimator.
+THRESHOLDS = {
+    "scalar": ScalarThreshold,
+    "vector": VectorThreshold,
+    "structured": StructuredThreshold,
+}
 
 
 def _l1(codes, alpha):
@@ -153,7 +141,7 @@ class LearnedISTA(Bottleneck):
             None if coupled else nn.Parameter(torch.empty(n_atoms, n_atoms))
         )
         self.register_buffer("lipschitz", torch.ones(()))
-        self.thresholds = THRESHOLDS[threshold](n_atoms, alpha, learn_alpha)
+        self.thresholds = THRESHOLDS[threshold](latent_dim, n_atoms, alpha, learn_alpha)
         self.momentum = nn.Parameter(
             fista_momentum(n_rollout_steps, momentum), requires_grad=momentum
         )
@@ -189,16 +177,19 @@ class LearnedISTA(Bottleneck):
     def encode(self, latents):
         """Codes ``(batch, h, w, K)`` with exact zeros."""
         rows, grid = self._rows(latents)
-        codes, _ = self._code(rows[:, self.n_mean_dims :], normalize_atoms(self.atoms))
+        x, atoms = rows[:, self.n_mean_dims :], normalize_atoms(self.atoms)
+        codes, _ = self._code(x, atoms, self.thresholds(latents))
         return self._with_means(rows, codes).unflatten(0, grid)
 
     def forward(self, latents):
         """Code and decode, with the terms of SC-VAE's Eq. 4 averaged over the sites."""
         rows, grid = self._rows(latents)
         means, x = rows[:, : self.n_mean_dims], rows[:, self.n_mean_dims :]
-        codes, decoded = self._code(x, normalize_atoms(self.atoms))
+        thresholds = self.thresholds(latents)
+        codes, decoded = self._code(x, normalize_atoms(self.atoms), thresholds)
         latent = 0.5 * (x - decoded).pow(2).sum(1).mean()  # Eq. 4, first term
-        penalty = self.penalty(codes, self.alpha).sum(1).mean()  # Eq. 4, second term
+        weights = self._penalty_weights(thresholds)
+        penalty = self.penalty(codes, weights).sum(1).mean()  # Eq. 4, second term
         decoded = torch.cat([means, decoded], 1).unflatten(0, grid)
         return {
             "latents": self.from_rows(decoded),
@@ -210,14 +201,27 @@ class LearnedISTA(Bottleneck):
         rows = self.to_rows(latents)
         return rows.flatten(0, 2), rows.shape[:3]
 
-    def _code(self, x, atoms):
+    def _penalty_weights(self, thresholds):
+        """Weights of the L1 norm: alpha, or weights around it (SSC-VAE, Eq. 7).
+
+        Those of Eq. 7 are the thresholds themselves, which would fade together with the
+        penalty. Here they say where codes are to be sparse, and alpha how much: the
+        weights are proportional to the thresholds, with the mean alpha, and constants
+        for the gradient.
+        """
+        if thresholds.ndim == 1:
+            return self.alpha
+        weights = thresholds.detach().clamp(min=1e-6 * self.alpha)
+        return weights * (self.alpha / weights.mean())  # SSC-VAE, Eq. 7
+
+    def _code(self, x, atoms, thresholds):
         """Codes of rows ``(N, n)`` and what they decode to.
 
         A trained rollout takes steps that are too long for signals unlike any it was
         trained on. Where its code explains less than no code would, plain ISTA's,
         which cannot diverge, takes its place.
         """
-        codes = self._roll_out(x, atoms)
+        codes = self._roll_out(x, atoms, thresholds)
         decoded = codes @ atoms
         with torch.no_grad():
             energy = x.pow(2).sum(1)
@@ -226,17 +230,18 @@ class LearnedISTA(Bottleneck):
             with torch.no_grad():
                 safe = ista(x[diverged], atoms, self.alpha, len(self.momentum))
             # Coded as zeros, so that what overflowed leaves no NaN in the gradients.
-            codes = self._roll_out(x.masked_fill(diverged[:, None], 0), atoms)
+            x = x.masked_fill(diverged[:, None], 0)
+            codes = self._roll_out(x, atoms, thresholds)
             codes = codes.index_put((diverged,), safe)
             decoded = codes @ atoms
         return codes, decoded
 
-    def _roll_out(self, x, atoms):
+    def _roll_out(self, x, atoms, thresholds):
         return unrolled_ista(
             x,
             self.filters / self.lipschitz,
             atoms,
-            self.thresholds(x) / self.lipschitz,
+            thresholds / self.lipschitz,
             momentum=self.momentum,
             gains=self.log_gains.exp(),
             threshold_gains=self.log_threshold_gains.exp(),
@@ -252,15 +257,13 @@ class LearnedISTA(Bottleneck):
         """Matrices at 3 times ``lr``, thresholds and step scalars at 100 times."""
         matrices = [self.atoms, self.filters, self.inhibition]
         scalars = [self.momentum, self.log_gains, self.log_threshold_gains]
-        scalars += self.thresholds.parameters()
-        return [
+        scalars.append(self.thresholds.raw)
+        groups = [
             {"params": [p for p in params if p is not None], "lr": lr * factor}
             for params, factor in (
                 (matrices, self._MATRIX_LR),
                 (scalars, self._SCALAR_LR),
+                (self.thresholds.networks(), 1.0),
             )
         ]
-
-
-def _inverse_softplus(value):
-    return math.log(math.expm1(value)) if value < 20 else float(value)
+        return [group for group in groups if group["params"]]

@@ -46,8 +46,10 @@ default="learned"
     penalty : {"log", "l1"}, default="log"
         The paper's L1 norm, or the reweighted one [2]_, which has the same slope at
         zero but lets large coefficients be: at equal non-zeros it is worth several dB.
-    threshold : {"scalar"}, default="scalar"
-        How the shrinkage thresholds come about.
+    threshold : {"scalar", "vector", "structured"}, default="scalar"
+        Thresholds of the shrinkage: one for each atom (SC-VAE); one for each atom and
+        site, inferred from the latents; or those, refined by attention over atoms and
+        over sites (SSC-VAE [3]_, Equations 5 to 11).
     momentum : bool, default=True
         Start the rollout as FISTA and train its extrapolation; otherwise as ISTA.
     coupled : bool, default=True
@@ -68,6 +70,9 @@ default="learned"
        Coding-based Variational Autoencoder with Learned ISTA", 2023.
     .. [2] E. Candes, M. Wakin, S. Boyd. "Enhancing Sparsity by Reweighted l1
        Minimization". J. Fourier Anal. Appl. 14, 2008.
+    .. [3] H. Wang, L. Wang, Z. Wang, L. Ma, Y. Luo. "SSC-VAE: Structured Sparse Coding
+       Based Variational Autoencoder for Detail Preserved Image Reconstruction". AAAI
+       2025.
 
     Examples
     --------

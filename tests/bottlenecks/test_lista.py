@@ -29,7 +29,7 @@ def started(**params):
 
 @pytest.mark.parametrize("alpha", [1e-4, 0.01, 0.1, 1.0, 10.0, 50.0])
 def test_thresholds_start_at_alpha(alpha):
-    thresholds = ScalarThreshold(5, alpha, learn=True)(torch.zeros(2, DIM))
+    thresholds = ScalarThreshold(DIM, 5, alpha, learn=True)(torch.zeros(2, DIM))
     torch.testing.assert_close(thresholds, torch.full((5,), alpha), rtol=1e-3, atol=0)
 
 

@@ -1,0 +1,130 @@
+"""How the thresholds of learned ISTA come about: SC-VAE, and SSC-VAE (Wang et al.).
+
+A policy maps a grid of latents ``(batch, n, h, w)`` to non-negative thresholds, in units
+of the L1 weight: ``(K,)`` for all sites, or ``(batch * h * w, K)``. All start at
+``alpha`` everywhere, so that every rollout starts as (F)ISTA.
+
+Where SSC-VAE's equations or its code are departed from:
+
+* A softplus keeps the thresholds non-negative. In the released code half of them are
+  negative at the start, and the shrinkage then inflates.
+* The residual blocks and attentions start as the identity, and the attentions as
+  factors in (0, 2) rather than (0, 1).
+* The blocks are narrow in the middle: their full width would take more time than all
+  of the rollout.
+"""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+_WIDTH = 32  # channels in the middle of a residual block
+_REDUCTION = 16  # atoms for each hidden unit of the channel attention
+
+
+class ScalarThreshold(nn.Module):
+    """One threshold for each atom, the same at every site (SC-VAE).
+
+    Parameters
+    ----------
+    latent_dim, n_atoms : int
+        Length of a latent, number of atoms.
+    alpha : float
+        Where the thresholds start.
+    learn : bool
+        Train them.
+    """
+
+    def __init__(self, latent_dim: int, n_atoms: int, alpha: float, learn: bool):
+        super().__init__()
+        start = torch.full((n_atoms,), _inverse_softplus(alpha))
+        self.raw = nn.Parameter(start, requires_grad=learn)
+
+    def forward(self, latents: torch.Tensor) -> torch.Tensor:
+        """Thresholds ``(K,)`` for any latents."""
+        return F.softplus(self.raw)
+
+    def networks(self) -> list[nn.Parameter]:
+        """Parameters that train as fast as a network, not as fast as a threshold."""
+        return [p for name, p in self.named_parameters() if name != "raw"]
+
+
+class VectorThreshold(ScalarThreshold):
+    """One threshold for each atom and site, inferred from the latents (SSC-VAE + In).
+
+    A convolution to K channels and two residual blocks (SSC-VAE, Section 3.2), added to
+    one learned number for each atom.
+    """
+
+    def __init__(self, latent_dim, n_atoms, alpha, learn):
+        super().__init__(latent_dim, n_atoms, alpha, learn)
+        self.infer = nn.Sequential(
+            nn.Conv2d(latent_dim, n_atoms, 1), _Block(n_atoms), _Block(n_atoms)
+        )
+        # In units in which the start is 1; zero: what is inferred comes in gradually.
+        self.scale = nn.Parameter(torch.zeros(n_atoms, 1, 1))
+        self.requires_grad_(learn)
+
+    def forward(self, latents):
+        """Thresholds ``(batch * h * w, K)``."""
+        return self.grid(latents).permute(0, 2, 3, 1).flatten(0, 2)
+
+    def grid(self, latents):
+        """Thresholds ``(batch, K, h, w)``: the alpha of SSC-VAE's Eq. 5."""
+        inferred = self.raw[:, None, None] + self.scale * self.infer(latents)
+        return F.softplus(inferred)
+
+
+class StructuredThreshold(VectorThreshold):
+    """Inferred thresholds, refined over atoms and over sites (SSC-VAE).
+
+    Channel attention, then spatial attention, as in CBAM (Woo et al. 2018).
+    """
+
+    def __init__(self, latent_dim, n_atoms, alpha, learn):
+        super().__init__(latent_dim, n_atoms, alpha, learn)
+        hidden = max(4, n_atoms // _REDUCTION)
+        self.channels = nn.Sequential(
+            nn.Linear(n_atoms, hidden, bias=False),
+            nn.ReLU(),
+            _zeroed(nn.Linear(hidden, n_atoms, bias=False)),
+        )
+        self.sites = _zeroed(nn.Conv2d(2, 1, 3, padding=1, bias=False))
+        self.requires_grad_(learn)
+
+    def grid(self, latents):
+        """Refined thresholds ``(batch, K, h, w)``."""
+        alpha = super().grid(latents)
+        over_sites = alpha.mean((2, 3)), alpha.amax((2, 3))
+        weight = 2 * torch.sigmoid(sum(map(self.channels, over_sites)))  # SSC Eq. 9
+        alpha = weight[:, :, None, None] * alpha
+        over_atoms = torch.stack([alpha.mean(1), alpha.amax(1)], 1)
+        weight = 2 * torch.sigmoid(self.sites(over_atoms))  # SSC Eq. 10
+        return weight * alpha  # SSC Eq. 11
+
+
+class _Block(nn.Module):
+    """Residual block whose branch is narrow (SSC-VAE, Section 3.2)."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.ReLU(),
+            nn.Conv2d(channels, _WIDTH, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(_WIDTH, channels, 1),
+        )
+
+    def forward(self, x):
+        return x + self.body(x)
+
+
+def _zeroed(layer):
+    nn.init.zeros_(layer.weight)
+    return layer
+
+
+def _inverse_softplus(value):
+    return math.log(math.expm1(value)) if value < 20 else float(value)
