@@ -37,7 +37,6 @@ from sklearn_sparsevae.sparse import (
     unrolled_ista,
 )
 
-
 # Names of ``threshold=`` in the estimator.
 THRESHOLDS = {
     "scalar": ScalarThreshold,

@@ -1,7 +1,7 @@
 """How the thresholds of learned ISTA come about: SC-VAE, and SSC-VAE (Wang et al.).
 
-A policy maps a grid of latents ``(batch, n, h, w)`` to non-negative thresholds, in units
-of the L1 weight: ``(K,)`` for all sites, or ``(batch * h * w, K)``. All start at
+A policy maps a grid of latents ``(batch, n, h, w)`` to non-negative thresholds, in
+units of the L1 weight: ``(K,)`` for all sites, or ``(batch * h * w, K)``. All start at
 ``alpha`` everywhere, so that every rollout starts as (F)ISTA.
 
 Where SSC-VAE's equations or its code are departed from:

@@ -128,3 +128,12 @@ def test_training_stays_finite(images, tiny, alpha, n_rollout_steps, coupled):
 def test_clone_copies_given_atoms(tiny):
     atoms = np.eye(24, 48, dtype=np.float32)
     assert clone(tiny(dictionary=atoms)).dictionary is not atoms
+
+
+def test_the_ablation_of_thresholds_is_one_grid_search(tiny, photos):
+    policies = ["scalar", "vector", "structured"]
+    search = GridSearchCV(tiny(), {"threshold": policies}, cv=2).fit(photos)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    for policy in policies:
+        codes = tiny(threshold=policy).fit(photos).transform(photos)
+        assert 0 < codes.nnz < 0.9 * np.prod(codes.shape)
