@@ -5,7 +5,7 @@ from skimage import data
 from sklearn.datasets import load_sample_image
 from sklearn.utils import Bunch, check_random_state
 
-__all__ = ["load_sample_photos", "random_crops"]
+from sklearn_sparsevae.datasets._download import check_subset
 
 _DESCR = """Seven colour photographs that scikit-learn and scikit-image ship
 
@@ -71,10 +71,7 @@ def load_sample_photos(*, subset="all"):
     >>> photos.names, photos.images[0].shape
     (['chelsea', 'coffee', 'flower'], (300, 451, 3))
     """
-    if subset not in _SUBSETS:
-        raise ValueError(
-            f"Got subset={subset!r}; expected one of {', '.join(map(repr, _SUBSETS))}."
-        )
+    check_subset(subset, _SUBSETS)
     loaders = _SUBSETS[subset]
     images = [np.ascontiguousarray(load()) for load in loaders.values()]
     return Bunch(images=images, names=list(loaders), DESCR=_DESCR)
