@@ -13,7 +13,9 @@ import sklearn_sparsevae
 
 PACKAGE = sklearn_sparsevae.__name__
 ROOT = Path(__file__).parents[1]
-USER_MODULES = ("", "codes", "metrics", "datasets", "plotting", "segmentation")
+USER_MODULES = (
+    *("", "codes", "metrics", "datasets", "degrade", "plotting", "segmentation"),
+)
 # numpydoc's codes: no docstring, no summary, parameters missing, unknown or out of
 # order, no description, returns missing.
 DOCSTRING_ERRORS = {"GL08", "SS01", "PR01", "PR02", "PR03", "PR07", "RT01", "RT03"}

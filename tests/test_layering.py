@@ -22,7 +22,8 @@ ARRAY_LIBRARIES = {"sklearn", "scipy", "skimage", "joblib"}
 ARRAY_ROOMS = {
     "codes": ARRAY_LIBRARIES,
     "metrics": ARRAY_LIBRARIES | {"codes"},
-    "datasets": ARRAY_LIBRARIES,
+    "datasets": ARRAY_LIBRARIES | {"PIL", "pooch"},
+    "degrade": ARRAY_LIBRARIES,
     "estimators": ARRAY_LIBRARIES
     | {"codes", "metrics", "sparse", "bottlenecks", "backbones", "training"},
     "segmentation": ARRAY_LIBRARIES | {"codes", "metrics"},
@@ -102,10 +103,21 @@ def test_the_rules_reject_what_they_should():
     assert is_allowed("scipy.fft", "sparse")
 
 
-@pytest.mark.parametrize("room", ["segmentation", "codes", "metrics", "plotting"])
+ARRAYS_ONLY = ["segmentation", "codes", "metrics", "plotting", "degrade"]
+
+
+@pytest.mark.parametrize("room", ARRAYS_ONLY)
 def test_array_rooms_start_without_torch(room):
     code = f"import sys, {PACKAGE}.{room}; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT.parent)
+
+
+def test_pooch_is_imported_when_something_is_downloaded():
+    for path in (ROOT / "datasets").glob("*.py"):
+        top = ast.parse(path.read_text(encoding="utf-8")).body
+        names = [a.name for n in top if isinstance(n, ast.Import) for a in n.names]
+        names += [n.module for n in top if isinstance(n, ast.ImportFrom)]
+        assert "pooch" not in names, path.name
 
 
 def test_drawing_is_imported_when_something_is_drawn():

@@ -24,6 +24,12 @@ default={backbone!r}
         Train on random square crops of this side; None trains on whole images, "auto"
         on crops of 64 pixels (at least 8 sites) where the images are larger. An epoch
         has as many crops as cover the photos, and at least 1024.
+    degrade : callable, default={degrade}
+        Spoils every training batch afresh, so that ``fit(X_clean)`` trains to restore:
+        ``degrade(images, random_state=...)`` gets ``(n, H, W, C)`` in the dtype of
+        ``X`` and a RandomState, and keeps shape and dtype. For instance
+        ``functools.partial(degrade.gaussian_noise, sigma=20)``, see
+        :mod:`sklearn_sparsevae.degrade`.
     max_epochs : int, default={max_epochs}
         Passes over the training images.
     batch_size : int, default={batch_size}

@@ -90,26 +90,26 @@ def check_images(X, *, image_shape, value_range, any_range, name="X"):
     return _check_values(X, value_range, any_range, name), Layout(X.shape[1:], kind)
 
 
-def check_photos(photos, *, crop_size, **rules):
+def check_photos(photos, *, crop_size, name="X", **rules):
     """Check a list of photos of possibly different sizes, to train on their crops.
 
     Returns the photos as a list of channels-last arrays and their common layout, whose
     image shape is that of a crop.
     """
     checked = [
-        check_images(np.asarray(p)[None], name=f"X[{i}]", **rules)
+        check_images(np.asarray(p)[None], name=f"{name}[{i}]", **rules)
         for i, p in enumerate(photos)
     ]
     channels = {(layout.kind, layout.channels) for _, layout in checked}
     if len(channels) > 1:
         raise ValueError(
-            f"The photos of X differ in their channels: {sorted(channels)}. Convert "
-            "all to the same number of channels."
+            f"The photos of {name} differ in their channels: {sorted(channels)}. "
+            "Convert all to the same number of channels."
         )
     dtypes = {images.dtype for images, _ in checked}
     if len(dtypes) > 1:
         raise ValueError(
-            f"The photos of X differ in their dtypes: {sorted(map(str, dtypes))}. "
+            f"The photos of {name} differ in their dtypes: {sorted(map(str, dtypes))}. "
             "Convert all to uint8, or all to floats in [0, 1]."
         )
     kind, n_channels = channels.pop()
@@ -123,6 +123,35 @@ def is_photo_list(X):
         return False
     shapes = {np.shape(photo) for photo in X}
     return len(shapes) > 1 and all(len(shape) in (2, 3) for shape in shapes)
+
+
+def is_target(y, X):
+    """Whether ``y`` holds the images that those of ``X`` are to be restored to.
+
+    It does if it is uint8 or floats of the shape of ``X`` (in a list, photo by photo).
+    Anything else, such as labels and integer masks, is for others to use.
+
+    Raises
+    ------
+    ValueError
+        When ``y`` is images of another shape.
+    """
+    if is_photo_list(X):
+        same_length = isinstance(y, (list, tuple)) and len(y) == len(X)
+        return same_length and all(map(is_target, y, X))
+    try:
+        X, y = (np.asarray(_as_array(images)) for images in (X, y))
+    except ValueError:  # a list of lists of labels
+        return False
+    if y.ndim != X.ndim or not (y.dtype == np.uint8 or y.dtype.kind == "f"):
+        return False
+    if y.ndim > 2 and y.shape != X.shape:
+        raise ValueError(
+            f"y holds images of shape {y.shape}, but X has shape {X.shape}: images and "
+            "what they are restored to must have the same shape. Resize X first, or "
+            "leave y out."
+        )
+    return y.shape == X.shape
 
 
 def check_crop_size(images, crop_size):

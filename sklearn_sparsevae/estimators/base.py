@@ -11,7 +11,7 @@ from sklearn.base import (
     TransformerMixin,
     _fit_context,
 )
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -50,6 +50,7 @@ class BaseSparseAutoencoder(
         "image_shape": [tuple, list, None],
         "value_range": [tuple, list, None],
         "crop_size": [StrOptions({"auto"}), _POSITIVE_INT, None],
+        "degrade": [callable, None],
         "max_epochs": [Interval(numbers.Integral, 0, None, closed="left")],
         "batch_size": [_POSITIVE_INT],
         "lr": [_POSITIVE],
@@ -83,6 +84,7 @@ class BaseSparseAutoencoder(
         image_shape,
         value_range,
         crop_size,
+        degrade,
         max_epochs,
         batch_size,
         lr,
@@ -112,6 +114,7 @@ class BaseSparseAutoencoder(
         self.image_shape = image_shape
         self.value_range = value_range
         self.crop_size = crop_size
+        self.degrade = degrade
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.lr = lr
@@ -141,15 +144,18 @@ class BaseSparseAutoencoder(
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
-        """Train encoder, bottleneck and decoder to reconstruct ``X``.
+        """Train encoder, bottleneck and decoder to reconstruct ``X``, or restore ``y``.
 
         Parameters
         ----------
         X : array-like of shape (n, H, W, C), (n, H, W) or (n, n_features), or list
             uint8, or floats in [0, 1] (see ``value_range``). Unless ``crop_size`` is
             None, also a list of photos ``(H, W, C)`` or ``(H, W)`` of different sizes.
-        y : None
-            Not used.
+        y : array-like or list, default=None
+            Images to restore those of ``X`` to, uint8 or floats of the same shape: the
+            model starts from them, and all losses compare with them. None stands for
+            ``X`` itself. What is neither uint8 nor floats of the shape of ``X``
+            (labels and integer masks, say) is not used.
 
         Returns
         -------
@@ -159,11 +165,11 @@ class BaseSparseAutoencoder(
         Raises
         ------
         ValueError, TypeError
-            When ``X`` is not as described.
+            When ``X`` is not as described, or ``y`` is images of another shape.
         FloatingPointError
             When a term of the loss stops being finite.
         """
-        return self._train(X, warm=self.warm_start, keep_training=self.warm_start)
+        return self._train(X, y, warm=self.warm_start, keep_training=self.warm_start)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
@@ -174,8 +180,8 @@ class BaseSparseAutoencoder(
         X : as in `fit`
             The first call also decides where the model starts, so give it a sample
             that shows what is to come.
-        y : None
-            Not used.
+        y : as in `fit`
+            Images to restore those of ``X`` to, or None.
 
         Returns
         -------
@@ -183,24 +189,26 @@ class BaseSparseAutoencoder(
             The fitted estimator.
         """
         one_pass = {"max_epochs": 1, "lr_schedule": None, "early_stopping": False}
-        return self._train(X, warm=True, keep_training=True, **one_pass)
+        return self._train(X, y, warm=True, keep_training=True, **one_pass)
 
-    def _train(self, X, warm, keep_training, **changed):
+    def _train(self, X, y, warm, keep_training, **changed):
         """Train from the start, or where there is a net and ``warm``, from there."""
         images, layout, crop_size = self._check_fit_input(X)
-        self._check_losses(layout)
+        targets = self._check_targets(y, X)
+        self._check_needs_of_images(layout)
         settings = self._settings(crop_size=crop_size, **changed)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         if warm and getattr(self, "net_", None) is not None:
             self._check_same_layout(layout)
             # Other crops and another order than in the epochs before.
             net = continue_training(
-                self.net_, images, settings, (seed + self.n_epochs_) % 2**31
+                self.net_, images, targets, settings, (seed + self.n_epochs_) % 2**31
             )
         else:
             build = functools.partial(self._make_autoencoder, layout)
-            net = make_net(build, images, settings, seed)
-        return self._keep(net, layout, images, keep_training)
+            net = make_net(build, images, targets, settings, seed)
+        judged = images if targets is None else targets
+        return self._keep(net, layout, judged, keep_training)
 
     def _settings(self, **changed):
         fields = TrainingSettings.__dataclass_fields__
@@ -226,20 +234,30 @@ class BaseSparseAutoencoder(
             _images.check_crop_size(images, crop_size)
         return images, layout, crop_size
 
-    def _check_losses(self, layout):
-        """Refuse losses that judge images where there are none."""
+    def _check_targets(self, y, X):
+        """Images of ``y`` to restore those of ``X`` to, or None; in fit and score."""
+        if not _images.is_target(y, X):
+            return None
+        rules = {"name": "y", **self._input_rules()}
+        if _images.is_photo_list(y):
+            return _images.check_photos(y, crop_size=None, **rules)[0]
+        return _images.check_images(y, **rules)[0]
+
+    def _check_needs_of_images(self, layout):
+        """Refuse losses that judge images, and what spoils them, without images."""
         weights = [
             f"{name}={value}"
             for name in ("perceptual_weight", "adversarial_weight")
             if (value := getattr(self, name)) > 0
         ]
-        if not weights:
+        needs = weights + (["degrade"] if self.degrade is not None else [])
+        if not needs:
             return
         what = "latents" if self.backbone == "identity" else _describe(layout)
         if self.backbone == "identity" or layout.kind == "vector":
             raise ValueError(
-                f"{' and '.join(weights)} needs images, got {what}: set it to 0, or "
-                "pass image_shape=(H, W, C) if the rows are images."
+                f"{' and '.join(needs)} needs images, got {what}: set it to 0 (degrade "
+                "to None), or pass image_shape=(H, W, C) if the rows are images."
             )
         if self.perceptual_weight > 0 and layout.channels not in (1, 3):
             raise ValueError(
@@ -310,7 +328,7 @@ class BaseSparseAutoencoder(
             )
         return self.backbone
 
-    def _keep(self, net, layout, images, keep_training):
+    def _keep(self, net, layout, judged, keep_training):
         history = [
             {k: v for k, v in epoch.items() if k != "batches"} for epoch in net.history
         ]
@@ -323,12 +341,12 @@ class BaseSparseAutoencoder(
         self.image_shape_ = layout.image_shape
         self.n_features_in_ = layout.n_features
         # What PSNR takes as the peak: vectors have no fixed range.
-        self.data_range_ = self._data_range(layout, images)
+        self.data_range_ = self._data_range(layout, judged)
         return self
 
-    def _data_range(self, layout, images):
+    def _data_range(self, layout, judged):
         if layout.kind == "vector" or self.backbone == "identity":
-            return float(np.ptp(images)) or 1.0
+            return float(np.ptp(judged)) or 1.0
         low, high = self._value_range
         return float(high - low)
 
@@ -417,25 +435,38 @@ class BaseSparseAutoencoder(
         ]
         return self._finish(np.concatenate(images), self.layout_.kind)
 
-    def reconstruct(self, X):
-        """Images after coding and decoding, both steps at once.
+    def reconstruct(self, X, tile=None):
+        """Images after coding and decoding, both steps at once; or images restored.
 
         Parameters
         ----------
         X : array-like
             As in `transform`.
+        tile : int, default=None
+            Side in pixels of square tiles to reconstruct one after another, where whole
+            images take too much memory. It is rounded up to whole sites, four at least.
+            Neighbours overlap by a quarter and fade into one another, so that seams do
+            not show. None takes images whole.
 
         Returns
         -------
         images : ndarray
-            In the layout of ``X``, float32; equal to
-            ``inverse_transform(transform(X))``.
+            In the layout of ``X``, float32; without ``tile`` equal to
+            ``inverse_transform(transform(X))``. With it, pixels are the same wherever a
+            network of convolutions does not see the border of a tile; a network that
+            looks at whole images ("vqgan") sees a tile instead.
         """
         check_is_fitted(self)
-        return self._reconstruct(*self._check_input(X))
+        if tile is not None:
+            check_scalar(tile, "tile", numbers.Integral, min_val=1)
+        return self._reconstruct(*self._check_input(X), tile)
 
-    def _reconstruct(self, images, layout):
-        output = np.concatenate(list(self._coder().reconstruct(images)))
+    def _reconstruct(self, images, layout, tile=None):
+        coder = self._coder()
+        if tile is None:
+            output = np.concatenate(list(coder.reconstruct(images)))
+        else:
+            output = coder.reconstruct_tiles(images, tile)
         return self._finish(output, layout.kind)
 
     def score(self, X, y=None):
@@ -447,7 +478,7 @@ class BaseSparseAutoencoder(
             As in `transform`.
         y : array-like, default=None
             Images to compare with, of the shape of ``X``; None compares with ``X``.
-            What is not an array of that shape (labels, say) is not used.
+            What is not images is not used, as in `fit`.
 
         Returns
         -------
@@ -456,9 +487,8 @@ class BaseSparseAutoencoder(
         """
         check_is_fitted(self)
         images, layout = self._check_input(X)
-        target = images
-        if y is not None and np.shape(y) == np.shape(X):
-            target, _ = self._check_input(y)
+        target = self._check_targets(y, X)
+        target = images if target is None else target
         output = self._reconstruct(images, layout).reshape(target.shape)
         if target.dtype == np.uint8:
             low, high = self._value_range

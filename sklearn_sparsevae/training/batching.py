@@ -18,11 +18,20 @@ class ImageBatches(Dataset):
     crop_size : int or None
         Side of square crops at random positions; None gives whole images.
     fixed : bool
-        The same crops every time (for validation).
+        The same crops, degraded alike, every time (for validation).
+    targets : like ``images``, default=None
+        What the images are to become, cut at the same places; None stands for the
+        images themselves.
+    degrade : callable, default=None
+        ``degrade(images, random_state=...)`` spoils each batch of images, not of
+        targets, afresh.
     """
 
-    def __init__(self, images, crop_size=None, fixed=False):
+    def __init__(
+        self, images, crop_size=None, fixed=False, *, targets=None, degrade=None
+    ):
         self.images, self.crop_size, self.fixed = images, crop_size, fixed
+        self.targets, self.degrade = targets, degrade
         if crop_size is None:
             self.owner = np.arange(len(images))
             return
@@ -39,33 +48,55 @@ class ImageBatches(Dataset):
         return self.__getitems__([index])
 
     def __getitems__(self, indices):
-        """Return images (also as targets) for a list of indices."""
+        """Return images and their targets for a list of indices."""
         indices = np.asarray(indices)
-        owners = self.owner[indices]
-        if self.crop_size is None:
-            batch = self._whole(owners)
-        else:
-            generator = self._generator(indices)
-            batch = np.stack([self._crop(owner, generator) for owner in owners])
-        batch = torch.from_numpy(batch)
-        return batch, batch
-
-    def _whole(self, owners):
-        if isinstance(self.images, np.ndarray):
-            return self.images[owners]
-        return np.stack([self.images[i] for i in owners])
+        generator = self._generator(indices)
+        places = self._places(self.owner[indices], generator)
+        images = targets = self._cut(self.images, places)
+        if self.targets is not None:
+            targets = self._cut(self.targets, places)
+        if self.degrade is not None:
+            images = self._degrade(images, generator)
+        batch = torch.from_numpy(images)
+        return batch, batch if targets is images else torch.from_numpy(targets)
 
     def _generator(self, indices):
-        """Choose what draws crop positions: torch's own, or one that repeats itself."""
+        """Choose what draws at random: torch's own, or one that repeats itself."""
         if not self.fixed:
             return None
         return torch.Generator().manual_seed(int(indices[0]))
 
-    def _crop(self, owner, generator):
-        image, side = self.images[owner], self.crop_size
-        room = (image.shape[0] - side + 1, image.shape[1] - side + 1)
-        top, left = (int(torch.randint(r, (), generator=generator)) for r in room)
-        return image[top : top + side, left : left + side]
+    def _places(self, owners, generator):
+        """Which images to cut, and where: an index for the array of images, or each."""
+        if self.crop_size is None:
+            return owners
+        return [(owner, *self._window(owner, generator)) for owner in owners]
+
+    def _window(self, owner, generator):
+        side = self.crop_size
+        room = [length - side + 1 for length in self.images[owner].shape[:2]]
+        starts = [int(torch.randint(r, (), generator=generator)) for r in room]
+        return [slice(start, start + side) for start in starts]
+
+    def _cut(self, images, places):
+        if self.crop_size is not None:
+            return np.stack([images[i][rows, columns] for i, rows, columns in places])
+        if isinstance(images, np.ndarray):
+            return images[places]
+        return np.stack([images[i] for i in places])
+
+    def _degrade(self, images, generator):
+        seed = int(torch.randint(2**31, (), generator=generator))
+        # A copy, since the images may be the targets too.
+        rng = np.random.RandomState(seed)
+        degraded = np.asarray(self.degrade(images.copy(), random_state=rng))
+        if degraded.shape != images.shape or degraded.dtype != images.dtype:
+            raise ValueError(
+                f"degrade turned images of shape {images.shape} and dtype "
+                f"{images.dtype} into {degraded.shape} and {degraded.dtype}: it must "
+                "keep both."
+            )
+        return degraded
 
     @property
     def image_shape(self):
@@ -76,10 +107,14 @@ class ImageBatches(Dataset):
         return self.crop_size, self.crop_size, n_channels
 
     def sample(self, n_images):
-        """Up to ``n_images`` items spread over the set, to start a model from."""
+        """Targets of up to ``n_images`` items spread over the set, to start from.
+
+        A model starts from what it is to produce: its atoms are then clean, and a short
+        code of something spoilt already restores much of it.
+        """
         n_images = min(n_images, len(self))
         indices = np.linspace(0, len(self) - 1, n_images).round().astype(int)
-        return self.__getitems__(indices)[0]
+        return self.__getitems__(indices)[1]
 
 
 def identity(batch):

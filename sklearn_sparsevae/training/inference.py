@@ -57,6 +57,46 @@ class Coder:
             codes = bottleneck.encode(self.module.latents(unit))
             yield self._finish(bottleneck.decode(codes), height, width)
 
+    def reconstruct_tiles(self, images, tile):
+        """Reconstructions ``(n, H, W, C)`` from tiles that fade into one another.
+
+        Parameters
+        ----------
+        images : ndarray (n, H, W, C)
+        tile : int
+            Side of a tile in pixels; rounded up to whole sites, and to at least four.
+        """
+        output = np.zeros(images.shape, np.float32)
+        for rows, row_weights in self._tiles(images.shape[1], tile):
+            for columns, column_weights in self._tiles(images.shape[2], tile):
+                weights = row_weights[:, None, None] * column_weights[:, None]
+                done = 0
+                for part in self.reconstruct(images[:, rows, columns]):
+                    batch = slice(done, done + len(part))
+                    output[batch, rows, columns] += weights * part
+                    done += len(part)
+        return output
+
+    def _tiles(self, length, tile):
+        """Yield the slices of one axis and their weights, which sum to one everywhere.
+
+        Tiles start at whole sites and share a quarter of their side with the next one,
+        along which one fades out as linearly as the other fades in.
+        """
+        side = self.module.site_size
+        n_sites = max(4, -(-tile // side))
+        overlap = n_sites // 4 * side
+        step = n_sites * side - overlap
+        ramp = (np.arange(overlap, dtype=np.float32) + 0.5) / overlap
+        for start in range(0, max(1, length - overlap), step):
+            end = min(start + step + overlap, length)
+            weights = np.ones(end - start, np.float32)
+            if start > 0:
+                weights[:overlap] = ramp
+            if end < length:
+                weights[-overlap:] = ramp[::-1]
+            yield slice(start, end), weights
+
     @torch.no_grad()
     def decode(self, codes, height, width):
         """Images ``(n, height, width, C)`` of dense codes ``(n, h, w, K)``."""

@@ -41,6 +41,7 @@ class TrainingSettings:
     adversarial_weight: float
     adversarial_start: int
     crop_size: int | None
+    degrade: object
     early_stopping: bool
     validation_fraction: float
     n_epochs_no_change: int
@@ -189,7 +190,7 @@ def _no_training():
     return dict.fromkeys(names) | {"callbacks_": []}
 
 
-def make_net(build, images, settings, seed):
+def make_net(build, images, targets, settings, seed):
     """Build a net, start it from the data and train it.
 
     Parameters
@@ -197,6 +198,8 @@ def make_net(build, images, settings, seed):
     build : callable
         Returns a fresh `Autoencoder`; called under the seed.
     images : ndarray (n, H, W, C) or list of ndarrays (H, W, C)
+    targets : like ``images``, or None
+        What to restore the images to; None stands for the images themselves.
     settings : TrainingSettings
     seed : int
 
@@ -205,7 +208,7 @@ def make_net(build, images, settings, seed):
     net : ReconstructionNet
     """
     device = resolve_device(settings.device)
-    train, valid = _split(images, settings, seed)
+    train, valid = _split(images, targets, settings, seed)
     with seeded(seed, device):
         module = build().to(device=device, memory_format=torch.channels_last)
         module.initialize(train.sample(_N_START).to(device), seed)
@@ -233,10 +236,10 @@ def make_net(build, images, settings, seed):
     return net
 
 
-def continue_training(net, images, settings, seed):
+def continue_training(net, images, targets, settings, seed):
     """Train a net further, with its optimizer if it still has one."""
     device = resolve_device(settings.device)
-    train, valid = _split(images, settings, seed)
+    train, valid = _split(images, targets, settings, seed)
     net.module_.to(device)
     net.device, net.lr, net.batch_size = device, settings.lr, settings.batch_size
     net.train_split = None if valid is None else predefined_split(valid)
@@ -250,11 +253,13 @@ def continue_training(net, images, settings, seed):
     return net
 
 
-def _split(images, settings, seed):
+def _split(images, targets, settings, seed):
     """Training batches, and validation batches when early stopping needs them."""
-    crop_size = settings.crop_size
+    batches = functools.partial(
+        ImageBatches, crop_size=settings.crop_size, degrade=settings.degrade
+    )
     if not settings.early_stopping:
-        return ImageBatches(images, crop_size), None
+        return batches(images, targets=targets), None
     order = np.random.RandomState(seed).permutation(len(images))
     n_valid = max(1, round(settings.validation_fraction * len(images)))
     if n_valid >= len(images):
@@ -262,13 +267,18 @@ def _split(images, settings, seed):
             f"early_stopping holds out {n_valid} of {len(images)} images and leaves "
             "none to train on: give more images or turn early_stopping off."
         )
-    valid, train = (
-        images[np.sort(part)]
-        if isinstance(images, np.ndarray)
-        else [images[i] for i in sorted(part)]
-        for part in (order[:n_valid], order[n_valid:])
+    valid, train = np.sort(order[:n_valid]), np.sort(order[n_valid:])
+    return (
+        batches(_take(images, train), targets=_take(targets, train)),
+        batches(_take(images, valid), targets=_take(targets, valid), fixed=True),
     )
-    return ImageBatches(train, crop_size), ImageBatches(valid, crop_size, fixed=True)
+
+
+def _take(images, indices):
+    """Take some of the images, if there are any."""
+    if images is None or isinstance(images, np.ndarray):
+        return images if images is None else images[indices]
+    return [images[i] for i in indices]
 
 
 def _callbacks(settings, n_items, has_valid):

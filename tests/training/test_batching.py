@@ -90,3 +90,47 @@ def test_sample_is_spread_over_the_set(wanted, found):
     sample = ImageBatches(images).sample(wanted).flatten().tolist()
     assert len(sample) == len(set(sample)) == found
     assert sample[0] == 0 and sample[-1] == 6
+
+
+# ---- targets, and images that are spoilt --------------------------------------------
+
+
+def add_noise(images, random_state):
+    return images + random_state.normal(size=images.shape).astype(images.dtype)
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+@pytest.mark.parametrize("crop_size", [10, None])
+def test_images_and_targets_are_cut_at_one_place(crop_size, fixed):
+    photos = (
+        PHOTOS if crop_size else np.stack([numbered(7, 9, first=i) for i in range(3)])
+    )
+    batches = ImageBatches(
+        photos, crop_size, fixed, targets=[-photo for photo in photos]
+    )
+    images, targets = batches.__getitems__(range(len(batches)))
+    assert torch.equal(images, -targets)
+    assert (batches.sample(3) <= 0).all()  # what a model starts from: targets
+
+
+def test_without_targets_only_the_images_are_spoilt():
+    batches = ImageBatches(PHOTOS, 10, fixed=True, degrade=add_noise)
+    images, targets = batches.__getitems__([3, 30, 34])
+    clean, _ = ImageBatches(PHOTOS, 10, fixed=True).__getitems__([3, 30, 34])
+    assert torch.equal(targets, clean)
+    noise = (images - targets).double()
+    assert 0.8 < noise.std() < 1.2 and abs(noise.mean()) < 0.3
+
+
+@pytest.mark.parametrize("crop_size", [10, None])
+@pytest.mark.parametrize("fixed", [True, False])
+def test_noise_is_fresh_unless_fixed(crop_size, fixed):
+    photos = PHOTOS if crop_size else [numbered(10, 10, first=i) for i in range(40)]
+    batches = ImageBatches(photos, crop_size, fixed, degrade=add_noise)
+    state = torch.get_rng_state()
+    first, again = (
+        torch.sub(*batches.__getitems__([3, 30, 34])).double() for _ in range(2)
+    )
+    assert torch.equal(first, again) == fixed
+    torch.set_rng_state(state)
+    assert torch.equal(torch.sub(*batches.__getitems__([3, 30, 34])).double(), first)

@@ -1,0 +1,241 @@
+"""What degradations do to images: how much, where, and the same for the same seed."""
+
+import functools
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from sklearn.datasets import load_sample_image
+
+from sklearn_sparsevae import degrade
+from sklearn_sparsevae.degrade import (
+    bicubic_downsample,
+    gaussian_noise,
+    random_mask,
+    speckle,
+    square_mask,
+)
+
+ALL = {
+    "gaussian_noise": functools.partial(gaussian_noise, sigma=30),
+    "speckle": functools.partial(speckle, sigma=60),
+    "square_mask": functools.partial(square_mask, size=5),
+    "random_mask": functools.partial(random_mask, fraction=0.3),
+    "bicubic_downsample": functools.partial(bicubic_downsample, factor=2),
+}
+every = pytest.mark.parametrize("name", ALL)
+at_random = pytest.mark.parametrize("name", [n for n in ALL if "bicubic" not in n])
+
+
+@pytest.fixture(scope="module")
+def photos():
+    photo = load_sample_image("china.jpg")
+    return np.stack([photo[i : i + 16, i : i + 21] for i in (0, 150, 300)])
+
+
+def in_dtype(photos, dtype, value_range=(0, 1)):
+    low, high = value_range
+    unit = photos / 255
+    return photos if dtype == np.uint8 else (unit * (high - low) + low).astype(dtype)
+
+
+def test_nobody_forgets_a_function():
+    assert set(ALL) == set(degrade.__all__)
+
+
+# ---- of all of them -----------------------------------------------------------------
+
+
+@every
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_shape_dtype_and_range_stay_and_the_input_too(photos, name, dtype):
+    X = in_dtype(photos, dtype)
+    before = X.copy()
+    spoilt = ALL[name](X, random_state=0)
+    assert spoilt.shape == X.shape and spoilt.dtype == dtype
+    assert spoilt.min() >= 0 and spoilt.max() <= (255 if dtype == np.uint8 else 1)
+    assert not np.array_equal(spoilt, X)
+    np.testing.assert_array_equal(X, before)
+
+
+@every
+def test_bytes_are_the_floats_that_they_stand_for(photos, name):
+    of_bytes = ALL[name](photos, random_state=0)
+    of_floats = ALL[name](photos / 255, random_state=0)
+    np.testing.assert_array_equal(of_bytes, np.rint(of_floats * 255))
+
+
+@every
+def test_units_are_those_of_the_range(photos, name):
+    unit = ALL[name](photos / 255, random_state=0)
+    X = in_dtype(photos, np.float64, (-1, 3))
+    spoilt = ALL[name](X, value_range=(-1, 3), random_state=0)
+    np.testing.assert_allclose(spoilt, unit * 4 - 1, atol=1e-12)
+
+
+@every
+def test_a_list_of_photos_is_degraded_as_the_array_of_them_is(photos, name):
+    expected = ALL[name](photos, random_state=0)
+    np.testing.assert_array_equal(ALL[name](list(photos), random_state=0), expected)
+    sizes = [photos[0], photos[1, :9], photos[2, :, :8, 0]]
+    spoilt = ALL[name](sizes, random_state=0)
+    assert [a.shape for a in spoilt] == [a.shape for a in sizes]
+    np.testing.assert_array_equal(spoilt[0], expected[0])
+
+
+@every
+def test_grey_images_may_have_an_axis_of_channels_or_none(photos, name):
+    grey = photos[..., 0]
+    with_axis = ALL[name](grey[..., None], random_state=0)
+    np.testing.assert_array_equal(ALL[name](grey, random_state=0), with_axis[..., 0])
+
+
+@at_random
+def test_one_seed_one_result_and_images_differ(photos, name):
+    same = np.repeat(photos[:1], 8, axis=0)
+    first, again, other = (ALL[name](same, random_state=s) for s in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert len(np.unique(first.reshape(8, -1), axis=0)) > 1
+    state = np.random.RandomState(0)
+    np.testing.assert_array_equal(ALL[name](same, random_state=state), first)
+    assert not np.array_equal(ALL[name](same, random_state=state), first)
+
+
+@every
+def test_it_can_be_pickled_as_a_parameter(photos, name):
+    copy = pickle.loads(pickle.dumps(ALL[name]))
+    np.testing.assert_array_equal(
+        copy(photos, random_state=3), ALL[name](photos, random_state=3)
+    )
+
+
+@every
+def test_what_are_no_images_is_refused(name):
+    with pytest.raises(ValueError, match=r"shape \(3, 12\).*list of photos"):
+        ALL[name](np.zeros((3, 12)))
+    with pytest.raises(TypeError, match="dtype int64; expected uint8 or floats"):
+        ALL[name](np.zeros((1, 8, 8), np.int64))
+
+
+@pytest.mark.parametrize(
+    ("function", "value"),
+    [
+        (gaussian_noise, -1),
+        (gaussian_noise, np.nan),
+        (speckle, -0.1),
+        (square_mask, 0),
+        (square_mask, 17),
+        (random_mask, 1.1),
+        (random_mask, -0.1),
+        (bicubic_downsample, 0.5),
+    ],
+)
+def test_amounts_out_of_range_are_refused(photos, function, value):
+    with pytest.raises(ValueError, match=f"={value}; expected"):
+        function(photos, value)
+
+
+# ---- noise --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sigma", [5, 20])
+def test_noise_has_the_deviation_asked_for(sigma):
+    grey = np.full((4, 100, 100), 128, np.uint8)
+    noise = gaussian_noise(grey, sigma, random_state=0).astype(float) - 128
+    # Rounding to whole numbers adds a variance of 1/12.
+    assert noise.var() == pytest.approx(sigma**2 + 1 / 12, rel=0.03)
+    assert abs(noise.mean()) < 4 * sigma / np.sqrt(noise.size)
+    neighbours = np.mean(noise[:, 1:] * noise[:, :-1]) / sigma**2
+    assert abs(neighbours) < 4 / np.sqrt(noise.size)
+
+
+def test_variance_of_speckle_is_proportional_to_the_signal():
+    levels = np.array([0.0, 0.16, 0.36, 0.64])
+    grey = np.broadcast_to(levels[:, None, None], (4, 150, 150))
+    noise = speckle(grey, sigma=20, random_state=0) - grey
+    assert not noise[0].any()
+    np.testing.assert_allclose(
+        noise[1:].std(axis=(1, 2)) * 255, 20 * np.sqrt(levels[1:]), rtol=0.03
+    )
+
+
+@pytest.mark.parametrize("function", [gaussian_noise, speckle])
+def test_no_noise_changes_nothing(photos, function):
+    np.testing.assert_array_equal(function(photos, 0), photos)
+
+
+# ---- masks --------------------------------------------------------------------------
+
+
+@given(st.floats(0, 1), st.integers(1, 9), st.integers(1, 9))
+def test_a_random_mask_hides_its_share_of_whole_pixels(fraction, height, width):
+    white = np.ones((3, height, width, 2))
+    hidden = random_mask(white, fraction, random_state=0) == 0
+    np.testing.assert_array_equal(hidden[..., 0], hidden[..., 1])
+    expected = round(fraction * height * width)
+    assert (hidden[..., 0].sum(axis=(1, 2)) == expected).all()
+
+
+@given(st.integers(1, 6), st.integers(6, 9), st.integers(6, 9))
+def test_a_square_mask_hides_one_square(size, height, width):
+    for hidden in square_mask(np.ones((3, height, width)), size, random_state=0) == 0:
+        rows, columns = np.nonzero(hidden)
+        assert hidden.sum() == size**2
+        assert np.ptp(rows) == np.ptp(columns) == size - 1
+
+
+def test_squares_reach_every_corner():
+    white = np.ones((300, 3, 4))
+    hidden = square_mask(white, 2, random_state=0) == 0
+    corners = {tuple(np.argwhere(mask)[0]) for mask in hidden}
+    assert corners == {(top, left) for top in range(2) for left in range(3)}
+
+
+@pytest.mark.parametrize("name", ["square_mask", "random_mask"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_masks_touch_nothing_else_and_a_second_time_nothing(photos, name, dtype):
+    X = in_dtype(photos, dtype)
+    once = ALL[name](X, random_state=0)
+    hidden = ALL[name](np.ones_like(X), random_state=0) == 0
+    np.testing.assert_array_equal(once, np.where(hidden, 0, X))
+    np.testing.assert_array_equal(ALL[name](once, random_state=0), once)
+
+
+# ---- fewer pixels -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4, 1.5])
+def test_resizing_is_what_pillow_calls_bicubic(photos, factor):
+    height, width = photos.shape[1:3]
+    small = (int(np.ceil(width / factor)), int(np.ceil(height / factor)))
+    spoilt = bicubic_downsample(photos / 255, factor)
+    for image, ours in zip(photos / 255, spoilt, strict=True):
+        for channel in range(3):
+            plane = Image.fromarray(image[..., channel].astype(np.float32))
+            down = plane.resize(small, Image.Resampling.BICUBIC)
+            back = np.asarray(down.resize((width, height), Image.Resampling.BICUBIC))
+            np.testing.assert_allclose(
+                ours[..., channel], np.clip(back, 0, 1), atol=1e-5
+            )
+
+
+def test_the_size_of_now_changes_nothing(photos):
+    np.testing.assert_array_equal(bicubic_downsample(photos, 1), photos)
+
+
+@given(st.floats(0, 1), st.floats(1, 12))
+def test_even_images_stay(level, factor):
+    even = np.full((1, 7, 10), level)
+    np.testing.assert_allclose(bicubic_downsample(even, factor), even, atol=1e-12)
+
+
+def test_more_is_lost_the_smaller_the_image_was(photos):
+    errors = [
+        np.mean((bicubic_downsample(photos / 255, f) - photos / 255) ** 2)
+        for f in (2, 4, 8)
+    ]
+    assert errors == sorted(errors) and errors[0] > 0
