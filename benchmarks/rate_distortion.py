@@ -6,6 +6,8 @@ fixed length and at the bound of the entropy, beside dictionaries, principal com
 and k-means on patches of pixels, and JPEG.
 """
 
+import json
+import pathlib
 import time
 
 import _cifar
@@ -55,16 +57,26 @@ def main():
     options = _cifar.parser(__doc__, n_train=10_000, json_name="rate_distortion.json")
     options.set_defaults(max_epochs=3, n_test=500)
     options.add_argument("--plot", default=_cifar.RESULTS / "rate_distortion.png")
+    options.add_argument(
+        "--only",
+        nargs="+",
+        choices=("classical", *OURS),
+        default=("classical", *OURS),
+        help="measure these anew and take the rest from the JSON of an earlier run",
+    )
     arguments = options.parse_args()
     archive = _cifar.find_archive(options, arguments.data)
     torch.set_num_threads(arguments.threads)
     train = _cifar.load(archive, "train", arguments.n_train)
     test = _cifar.load(archive, "test", arguments.n_test)
 
+    points = earlier_points(arguments)
     with threadpool_limits(arguments.threads):
-        points = classical_points(train, test)
+        if "classical" in arguments.only:
+            points += classical_points(train, test)
         for name in OURS:
-            points += model_points(name, train, test, arguments.max_epochs)
+            if name in arguments.only:
+                points += model_points(name, train, test, arguments.max_epochs)
     goals = compare(points)
     _classical.plot(points, arguments.plot)
     print(f"written: {arguments.plot}")
@@ -77,6 +89,21 @@ def main():
         "comparison": goals,
     }
     _cifar.write_json(arguments.json, content)
+
+
+def earlier_points(arguments):
+    """Points of the last run that are not to be measured anew."""
+    if set(arguments.only) == {"classical", *OURS}:
+        return []
+    earlier = json.loads(pathlib.Path(arguments.json).read_text())["points"]
+    points = [_classical.Point(**point) for point in earlier]
+    return [point for point in points if family(point) not in arguments.only]
+
+
+def family(point):
+    """One of our models, or "classical"."""
+    name = point.method.split(",")[0]
+    return name if name in OURS else "classical"
 
 
 def classical_points(train, test):

@@ -60,6 +60,10 @@ class AtomSelection(Bottleneck):
     def _learn(self, rows, indices, values):
         """Train the atoms on a batch, where no optimizer does."""
 
+    def _targets(self, rows, indices):
+        """Return what the selected atoms stand for, ``(N, any number, n)``."""
+        return rows[:, None]
+
     def _revived(self, rows):
         """Return the atoms that start anew from ``rows``."""
         return rows
@@ -100,11 +104,13 @@ class AtomSelection(Bottleneck):
 
     @torch.no_grad()
     def _observe(self, rows, indices):
-        """Count the use of the atoms, and remember some latents."""
+        """Count the use of the atoms, and remember some of what they stand for."""
         used = indices.flatten()
         self.usage += torch.bincount(used[used >= 0], minlength=len(self.usage))
+        targets = self._targets(rows, indices).flatten(0, 1)
         n_fresh = max(1, int(_REVIVED_AT_ONCE * self.n_components))
-        self.fresh = rows[torch.randperm(len(rows), device=rows.device)[:n_fresh]]
+        chosen = torch.randperm(len(targets), device=targets.device)[:n_fresh]
+        self.fresh = targets[chosen]
 
     @torch.no_grad()
     def revive(self):

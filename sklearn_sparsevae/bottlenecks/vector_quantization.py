@@ -21,9 +21,9 @@ class VectorQuantization(AtomSelection):
         See `AtomSelection`.
     n_quantizers : int
         Levels. 1 is VQ-VAE, more is RQ-VAE.
-    codebook_update : {"ema", "gradient"}
-        Train the codes by exponential moving averages of the latents they stand for,
-        or by the gradient of LASERS' Eq. 3.
+    codebook_update : {"gradient", "ema"}
+        Train the codes by the gradient of LASERS' Eq. 3, or by exponential moving
+        averages of the latents they stand for.
     decay : float
         Of the moving averages, in [0, 1).
 
@@ -43,7 +43,7 @@ class VectorQuantization(AtomSelection):
         n_components,
         n_quantizers=1,
         *,
-        codebook_update="ema",
+        codebook_update="gradient",
         decay=0.99,
         commitment_weight=0.25,
         patch_size=1,
@@ -78,17 +78,22 @@ class VectorQuantization(AtomSelection):
         indices = torch.stack(indices, 1)
         return indices, torch.ones_like(indices, dtype=rows.dtype)
 
+    def _targets(self, rows, indices):
+        """Return what the levels before each level left, ``(N, n_quantizers, n)``."""
+        left = [rows]
+        for index in indices.unbind(1)[:-1]:
+            left.append(left[-1] - self.atoms[index])
+        return torch.stack(left, 1)
+
     @torch.no_grad()
     def _learn(self, rows, indices, values):
         if self.atoms.requires_grad:
             return
         batch_counts = torch.zeros_like(self.counts)
         batch_sums = torch.zeros_like(self.sums)
-        left = rows
-        for index in indices.unbind(1):
-            batch_counts += torch.bincount(index, minlength=len(self.counts))
-            batch_sums.index_add_(0, index, left)
-            left = left - self.atoms[index]
+        index, targets = indices.flatten(), self._targets(rows, indices).flatten(0, 1)
+        batch_counts += torch.bincount(index, minlength=len(self.counts))
+        batch_sums.index_add_(0, index, targets)
         self.counts.lerp_(batch_counts, 1 - self.decay)
         self.sums.lerp_(batch_sums, 1 - self.decay)
         total = self.counts.sum()

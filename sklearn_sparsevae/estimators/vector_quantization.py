@@ -9,7 +9,7 @@ from sklearn_sparsevae.estimators._docs import shares_parameters
 from sklearn_sparsevae.estimators.base import BaseSparseAutoencoder
 
 
-@shares_parameters(terms=("reconstruction", "commitment"))
+@shares_parameters(terms=("reconstruction", "commitment", "codebook"))
 class VQVAE(BaseSparseAutoencoder):
     """Vector-quantised autoencoder: VQ-VAE, and RQ-VAE with more quantizers.
 
@@ -27,9 +27,10 @@ class VQVAE(BaseSparseAutoencoder):
         Number of codes K in the codebook.
     n_quantizers : int, default=1
         Levels: 1 is VQ-VAE, more is RQ-VAE.
-    codebook_update : {"ema", "gradient"}, default="ema"
-        Train the codes by exponential moving averages of the latents they stand for, or
-        by the gradient of their loss term (``train_codebook`` in ``history_``).
+    codebook_update : {"gradient", "ema"}, default="gradient"
+        Train the codes by the gradient of their loss term, or by exponential moving
+        averages of the latents they stand for. With several quantizers these drift
+        apart from an encoder that learns, and codes fall out of use.
     decay : float, default=0.99
         Of the moving averages, in [0, 1).
     patch_size : int, default=1
@@ -79,7 +80,7 @@ class VQVAE(BaseSparseAutoencoder):
         n_components=512,
         *,
         n_quantizers=1,
-        codebook_update="ema",
+        codebook_update="gradient",
         decay=0.99,
         patch_size=1,
         commitment_weight=0.25,

@@ -125,12 +125,10 @@ BOTTLENECKS = {
     VectorQuantization: (
         {
             "default": VectorQuantization,
-            "gradient": functools.partial(
-                VectorQuantization, codebook_update="gradient"
-            ),
+            "averages": functools.partial(VectorQuantization, codebook_update="ema"),
             "residual": functools.partial(VectorQuantization, n_quantizers=3),
-            "residual, gradient": functools.partial(
-                VectorQuantization, n_quantizers=3, codebook_update="gradient"
+            "residual, averages": functools.partial(
+                VectorQuantization, n_quantizers=3, codebook_update="ema"
             ),
             "patches": functools.partial(
                 VectorQuantization, n_quantizers=2, patch_size=2

@@ -17,8 +17,8 @@ EVERY_SELECTION = [
     functools.partial(
         DictionaryLearning, n_nonzero_coefs=3, dictionary_update="online"
     ),
-    VectorQuantization,
-    functools.partial(VectorQuantization, n_quantizers=2, codebook_update="gradient"),
+    functools.partial(VectorQuantization, codebook_update="ema"),
+    functools.partial(VectorQuantization, n_quantizers=2),
 ]
 every_selection = pytest.mark.parametrize(
     "make",
@@ -244,18 +244,19 @@ def test_online_updates_leave_atoms_that_were_never_used():
 def test_unused_atoms_make_room_for_latents(make):
     model, latents = started(make).train(), latents_of(batch=60)
     model.atoms.data[3:] = model.atoms.data[0]  # of equals the first is used
-    used = model(latents)["codes"].indices.unique()
-    used = used[used >= 0]
+    indices = model(latents)["codes"].indices.flatten(0, 2)
+    used = indices[indices >= 0].unique()
+    targets = model._targets(model.to_rows(latents).flatten(0, 2), indices).detach()
     before = model.atoms.detach().clone()
 
     replaced = model.revive()
     dead = torch.tensor([k for k in range(K) if k not in used])[: round(0.05 * K)]
     assert list(replaced) == [model.atoms]
     assert torch.equal(replaced[model.atoms], dead)
-    rows = model.to_rows(latents).flatten(0, 2)
+    targets = targets.flatten(0, 1)
     if isinstance(model, DictionaryLearning):
-        rows = F.normalize(rows, dim=1)
-    distances = torch.cdist(model.atoms[dead].detach(), rows).min(1)
+        targets = F.normalize(targets, dim=1)
+    distances = torch.cdist(model.atoms[dead].detach(), targets).min(1)
     assert distances.values.max() < 1e-3
     assert len(distances.indices.unique()) == len(dead)
     kept = np.setdiff1d(np.arange(K), dead.numpy())
@@ -280,6 +281,8 @@ def test_atoms_of_half_the_mean_usage_stay(make):
 @every_selection
 def test_flat_latents_are_no_atoms(make):
     model = started(make).train()
+    if getattr(model, "n_quantizers", 1) > 1:
+        pytest.skip("what the first level leaves is not flat")
     model(torch.zeros(4, DIM, 4, 2))
     before = model.atoms.detach().clone()
     assert model.revive() == {}
@@ -289,7 +292,7 @@ def test_flat_latents_are_no_atoms(make):
 @pytest.mark.parametrize(
     "make",
     [
-        VectorQuantization,
+        functools.partial(VectorQuantization, codebook_update="ema"),
         functools.partial(
             DictionaryLearning, n_nonzero_coefs=1, dictionary_update="online"
         ),

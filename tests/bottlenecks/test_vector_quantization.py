@@ -116,7 +116,9 @@ def moving_averages(codebook, batches, decay, n_levels):
 @pytest.mark.parametrize("n_quantizers", [1, 3])
 @pytest.mark.parametrize("decay", [0.0, 0.8, 0.99])
 def test_codes_follow_the_averages_of_what_they_stand_for(n_quantizers, decay):
-    model = started(n_quantizers=n_quantizers, decay=decay).train()
+    model = started(
+        n_quantizers=n_quantizers, decay=decay, codebook_update="ema"
+    ).train()
     assert torch.equal(model.counts, torch.ones(K))
     assert torch.equal(model.sums, model.atoms)
     start = model.atoms.double().numpy()
@@ -139,7 +141,7 @@ def test_the_codebook_does_not_collapse(from_data):
     On the same data, so that nothing but the start of the averages decides.
     """
     dim, used = 16, {}
-    model = VectorQuantization(dim, 128).train()
+    model = VectorQuantization(dim, 128, codebook_update="ema").train()
     if from_data:
         model.initialize(rows_of(latents_of(seed=1, batch=128, dim=dim)), seed=0)
     for step in range(1, 101):
@@ -150,7 +152,7 @@ def test_the_codebook_does_not_collapse(from_data):
 
 
 def test_codes_that_nothing_is_near_stay_finite_where_they_are():
-    model = started().train()
+    model = started(codebook_update="ema").train()
     before = model.atoms.clone()
     latents = 1e-3 * latents_of(batch=1, grid=(1, 1)).expand(8, -1, 4, 2)
     for _ in range(400):
@@ -163,7 +165,7 @@ def test_codes_that_nothing_is_near_stay_finite_where_they_are():
 
 @pytest.mark.parametrize("n_quantizers", [1, 2])
 def test_the_averages_of_revived_codes_start_anew(n_quantizers):
-    model = started(n_quantizers=n_quantizers).train()
+    model = started(n_quantizers=n_quantizers, codebook_update="ema").train()
     for seed in range(5):
         model(latents_of(seed=seed, batch=40))
     model.usage[:2] = 0
