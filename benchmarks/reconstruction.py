@@ -31,6 +31,7 @@ import time
 import warnings
 
 import _cifar
+import _classical
 import numpy as np
 import torch
 from scipy import sparse
@@ -66,22 +67,6 @@ LASSO_ALPHAS = np.geomspace(0.001, 0.6, 13)
 
 
 # Patches -----------------------------------------------------------------------------
-
-
-def to_patches(images):
-    """Rows ``(n_sites, 48)``, less the grey of 0.5, of uint8 images."""
-    n, height, width, channels = images.shape
-    grid = (n, height // SIDE, SIDE, width // SIDE, SIDE, channels)
-    patches = (images.astype(np.float32) / 255 - 0.5).reshape(grid)
-    return patches.transpose(0, 1, 3, 2, 4, 5).reshape(-1, SIDE * SIDE * channels)
-
-
-def from_patches(patches, shape):
-    """Images, clipped to [0, 1], of rows."""
-    n, height, width, channels = shape
-    grid = (n, height // SIDE, width // SIDE, SIDE, SIDE, channels)
-    images = patches.reshape(grid).transpose(0, 1, 3, 2, 4, 5).reshape(shape)
-    return np.clip(images + 0.5, 0, 1)
 
 
 def split_means(patches):
@@ -183,7 +168,7 @@ def detail_atoms(model, to_pixels):
 
 def fit_sklearn(images, alpha, seconds):
     """Atoms ``(509, 48)`` of MiniBatchDictionaryLearning after a time budget."""
-    _, detail = split_means(to_patches(images))
+    _, detail = split_means(_classical.to_patches(images, SIDE))
     random = np.random.RandomState(_cifar.SEED)
     norms = np.linalg.norm(detail, axis=1)
     textured = detail[norms > np.median(norms)]
@@ -214,11 +199,11 @@ def classical_row(name, coder, images, **extra):
     start, parts, values = time.perf_counter(), [], []
     for first in range(0, len(images), BLOCK_IMAGES):
         block = images[first : first + BLOCK_IMAGES]
-        patches = to_patches(block)
+        patches = _classical.to_patches(block, SIDE)
         means, detail = split_means(patches)
         codes = coder(detail)
         decoded = codes @ coder.atoms + (patches - detail)
-        output = from_patches(decoded, block.shape)
+        output = _classical.from_patches(decoded, SIDE, block.shape[1:])
         values.append(metrics.psnr(block, output, per_image=True))
         parts.append(sparse.csr_array(np.hstack([means, codes])))
     seconds = time.perf_counter() - start
@@ -279,7 +264,7 @@ class Comparison:
     def match(self, coder_at, n_images, low, high):
         """Coder with the non-zeros of the model on training images, and its level."""
         images = self.train[:n_images]
-        _, detail = split_means(to_patches(images))
+        _, detail = split_means(_classical.to_patches(images, SIDE))
         wanted = metrics.nonzeros_per_site(self.model.transform(images)) - N_CHANNELS
         level = bisect(coder_at, detail, wanted, low, high)
         return coder_at(level), level
