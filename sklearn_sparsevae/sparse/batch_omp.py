@@ -19,10 +19,9 @@ from sklearn_sparsevae.sparse._arrays import (
     pad_rows,
 )
 
-# Bytes of the correlations handled together: on the CPU what stays in a core's cache,
-# elsewhere what is enough work for the device.
-_CPU_BYTES = 2**21
-_DEVICE_BYTES = 2**28
+# Bytes of the correlations handled together: what stays in a core's cache; more where
+# every step is a call of torch, and what is enough work for a device.
+_BYTES = {"compiled": 2**20, "tensors": 2**22, "device": 2**28}
 _SELECTIONS = ("omp", "ols")
 # In units of the dtype's resolution: squared sine of the angle between an atom and the
 # span of those selected before, below which the atom counts as one of the span.
@@ -156,15 +155,15 @@ def _code(signals, dictionary, n_steps, tol, ols):
     on_cpu = signals.device.type == "cpu"
     compiled = _compiled_code_rows() if on_cpu else None
     code_rows = compiled or _code_rows
-    n_threads = torch.get_num_threads() if compiled else 1
+    n_threads = torch.get_num_threads() if on_cpu else 1
     resolution = torch.finfo(signals.dtype).eps
     gram = dictionary @ dictionary.mT
     energies = signals.square().sum(1).nan_to_num_(nan=0.0, posinf=0.0)
     found = signals.new_full((len(signals), n_steps), -1, dtype=torch.int64)
     values = signals.new_zeros(len(signals), n_steps)
-    n_bytes = _CPU_BYTES if on_cpu else _DEVICE_BYTES
+    path = "device" if not on_cpu else "compiled" if compiled else "tensors"
     chunk = min(
-        _rounded_up(n_bytes // (len(gram) * gram.element_size())),
+        _rounded_up(_BYTES[path] // (len(gram) * gram.element_size())),
         _rounded_up(len(signals) / n_threads),
     )
 

@@ -251,7 +251,7 @@ def test_code_does_not_depend_on_batch_mates(path, selection, threads):
     torch.set_num_threads(threads)
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(module, "_CPU_BYTES", 2**16)  # chunks of 256
+            patch.setattr(module, "_BYTES", dict.fromkeys(module._BYTES, 2**16))
             whole = code(path, signals, atoms, 5, selection=selection)
             shuffled = code(path, signals[order], atoms, 5, selection=selection)
             parts = {
