@@ -371,26 +371,31 @@ def _is_concave(three, key):
 
 
 def plot(points, path, max_rate=4.0):
-    """Draw every method's points and hull, at fixed length and at the bound."""
+    """Draw the hull of every family of methods, at fixed length and at the bound.
+
+    A family has all sizes of patches. Whole JPEG files are left out: at this size they
+    are mostly header.
+    """
     import matplotlib.pyplot as plt
 
-    methods = list(dict.fromkeys(point.method for point in points))
+    families = {}
+    for point in points:
+        if not point.method.endswith("file"):
+            families.setdefault(point.method.rsplit(",", 1)[0], []).append(point)
     titles = {"bpp": "fixed length", "bpp_entropy": "entropy bound"}
     figure, axes = plt.subplots(
-        1, 2, figsize=(14, 5), sharey=True, layout="constrained"
+        1, 2, figsize=(12, 5), sharey=True, layout="constrained"
     )
     for ax, (key, title) in zip(axes, titles.items()):
-        ax.set_prop_cycle(color=plt.get_cmap("tab20").colors)
-        for method in methods:
-            own = [point for point in points if point.method == method]
-            hull = envelope(own, key)
-            (line,) = ax.plot(*_rates_and_psnr(hull, key), "o-", ms=3, label=method)
-            ax.plot(*_rates_and_psnr(own, key), ".", c=line.get_color(), alpha=0.3)
-        ax.set(xlim=(0, max_rate), xlabel="bits per pixel", title=title)
+        for name, own in families.items():
+            style = "-" if name.endswith("VAE") else "--"
+            hull = _rates_and_psnr(envelope(own, key), key)
+            ax.plot(*hull, style, marker="o", ms=3, lw=2, label=name)
+        ax.set(xlim=(0, max_rate), ylim=(18, 42), xlabel="bits per pixel", title=title)
         ax.grid(alpha=0.3)
     axes[0].set(ylabel="PSNR, dB")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper")
-    figure.savefig(path, dpi=150)
+    figure.savefig(path, dpi=110)
     plt.close(figure)
 
 
