@@ -13,6 +13,7 @@ from sklearn.base import (
 )
 from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_sparsevae import metrics
@@ -40,6 +41,9 @@ class BaseSparseAutoencoder(
     It names all parameters in its ``__init__``, as scikit-learn asks, sets its own,
     hands on the rest, and returns a fresh module from ``_make_bottleneck(backbone)``.
     """
+
+    # What to do with codes, not data that a meta-estimator would route.
+    __metadata_request__inverse_transform = {"coef_bits": UNUSED}
 
     _parameter_constraints: dict = {
         "n_components": [_POSITIVE_INT],
