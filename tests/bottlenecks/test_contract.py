@@ -25,14 +25,6 @@ from sklearn_sparsevae.sparse import dct_dictionary, ista
 DIM, K, BATCH, GRID = 6, 14, 5, (4, 2)
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    """What starts at random, starts the same in every run."""
-    with torch.random.fork_rng([]):
-        torch.manual_seed(0)
-        yield
-
-
 def lista(latent_dim, n_components, dct=False, **params):
     if dct:
         n_means = params.get("n_mean_dims", 0)

@@ -11,13 +11,6 @@ every_policy = pytest.mark.parametrize("name", THRESHOLDS)
 inferred = pytest.mark.parametrize("name", sorted(set(THRESHOLDS) - {"scalar"}))
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    with torch.random.fork_rng([]):
-        torch.manual_seed(0)
-        yield
-
-
 def latents_of(seed=0, batch=3, grid=(5, 4)):
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(batch, DIM, *grid, generator=generator)
