@@ -83,8 +83,6 @@ class DictionaryLearning(AtomSelection):
 
     @torch.no_grad()
     def _learn(self, rows, indices, values):
-        if self.atoms.requires_grad:
-            return
         self.n_updates += 1
         t, n_rows = int(self.n_updates), len(rows)
         theta = t * n_rows if t < n_rows else n_rows**2 + t - n_rows  # Eq. 26

@@ -92,7 +92,8 @@ class AtomSelection(Bottleneck):
             losses["codebook"] = _distance(rows.detach(), decoded)
         if self.training:
             self._observe(rows.detach(), indices)
-            self._learn(rows.detach(), indices, values)
+            if not self.atoms.requires_grad:
+                self._learn(rows.detach(), indices, values)
         passed = rows + (decoded - rows).detach()  # Eq. 7
         return {
             "latents": self.from_rows(passed.unflatten(0, grid)),

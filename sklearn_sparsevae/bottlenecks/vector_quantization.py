@@ -87,13 +87,9 @@ class VectorQuantization(AtomSelection):
 
     @torch.no_grad()
     def _learn(self, rows, indices, values):
-        if self.atoms.requires_grad:
-            return
-        batch_counts = torch.zeros_like(self.counts)
-        batch_sums = torch.zeros_like(self.sums)
         index, targets = indices.flatten(), self._targets(rows, indices).flatten(0, 1)
-        batch_counts += torch.bincount(index, minlength=len(self.counts))
-        batch_sums.index_add_(0, index, targets)
+        batch_counts = torch.bincount(index, minlength=len(self.counts)).to(self.counts)
+        batch_sums = torch.zeros_like(self.sums).index_add_(0, index, targets)
         self.counts.lerp_(batch_counts, 1 - self.decay)
         self.sums.lerp_(batch_sums, 1 - self.decay)
         total = self.counts.sum()
