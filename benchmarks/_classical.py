@@ -27,7 +27,7 @@ import time
 import warnings
 from itertools import pairwise
 
-import _cifar
+import _common
 import numpy as np
 import torch
 from PIL import Image
@@ -148,7 +148,7 @@ def sklearn_points(train, images, side, budget=45.0):
     """
     start = time.perf_counter()
     patches = to_patches(train, side)
-    random = np.random.RandomState(_cifar.SEED)
+    random = np.random.RandomState(_common.SEED)
     first = patches[random.choice(len(patches), N_ATOMS, replace=False)]
     model = MiniBatchDictionaryLearning(
         N_ATOMS,
@@ -156,7 +156,7 @@ def sklearn_points(train, images, side, budget=45.0):
         fit_algorithm="lars",
         batch_size=FIT_BATCH,
         dict_init=first / np.linalg.norm(first, axis=1, keepdims=True),
-        random_state=_cifar.SEED,
+        random_state=_common.SEED,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -219,13 +219,13 @@ def omp(patches, atoms, n_nonzero_coefs, selection):
 def kmeans_points(train, images, side, n_codes=(16, 64, 512, 4096)):
     """Vector quantisation of patches by k-means: one index of ``n_codes`` a patch."""
     patches, points = to_patches(train, side), []
-    random = np.random.RandomState(_cifar.SEED)
+    random = np.random.RandomState(_common.SEED)
     patches = patches[random.permutation(len(patches))[:300_000]]
     image_shape = images.shape[1:]
     for number in n_codes:
         start = time.perf_counter()
         model = MiniBatchKMeans(
-            number, batch_size=8192, n_init=1, random_state=_cifar.SEED
+            number, batch_size=8192, n_init=1, random_state=_common.SEED
         ).fit(patches)
         seconds = time.perf_counter() - start
         labels = model.predict(to_patches(images, side))

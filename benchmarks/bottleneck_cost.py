@@ -19,7 +19,7 @@ Run ``python benchmarks/bottleneck_cost.py``.
 import argparse
 import time
 
-import _cifar
+import _common
 import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
@@ -77,12 +77,12 @@ class Trainer:
     """The module with one bottleneck, started from the data, and its optimizer."""
 
     def __init__(self, bottleneck, images):
-        torch.manual_seed(_cifar.SEED)
+        torch.manual_seed(_common.SEED)
         backbone = LightBackbone(images.shape[-1], N_DOWNSAMPLES, LATENT_DIM)
         site_size = 2**N_DOWNSAMPLES
         module = Autoencoder(backbone, bottleneck, site_size, (0, 1), "float32")
         self.module = module.to(memory_format=torch.channels_last)
-        self.module.initialize(images, _cifar.SEED)
+        self.module.initialize(images, _common.SEED)
         groups = self.module.parameter_groups(LR)
         self.optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99))
 
@@ -149,24 +149,22 @@ def print_rows(rows):
 
 def check(rows):
     """Print and return whether dictionary learning is as cheap as it should be."""
-    checks = []
     print()
-    for row in rows:
-        if row["bottleneck"] in (DL, DL_OMP):
-            cost = row["step_over_vq"]
-            passed = cost <= MAX_COST
-            print(
-                f"{'PASS' if passed else 'missed'}  a step with {row['bottleneck']} "
-                f"takes {cost:.3f} times as long as with VQ (goal: <= {MAX_COST})"
-            )
-            checks.append({"bottleneck": row["bottleneck"], "passed": passed})
-    return checks
+    return [
+        _common.verdict(
+            f"a step with {row['bottleneck']} takes {row['step_over_vq']:.3f} times as "
+            f"long as with VQ (goal: <= {MAX_COST})",
+            row["step_over_vq"] <= MAX_COST,
+        )
+        for row in rows
+        if row["bottleneck"] in (DL, DL_OMP)
+    ]
 
 
 def load_images():
     """Crops of 32x32 pixels, enough for all batches."""
     photos = load_sample_photos(subset="train").images
-    crops = random_crops(photos, SIDE, N_BATCHES * BATCH_SIZE, _cifar.SEED)
+    crops = random_crops(photos, SIDE, N_BATCHES * BATCH_SIZE, _common.SEED)
     return torch.from_numpy(crops)
 
 
@@ -174,9 +172,9 @@ def parse():
     """Read the command line."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = options.add_argument
-    add("--rounds", type=_cifar.positive, default=15, help="of 3 steps of each")
-    add("--threads", type=_cifar.positive, default=2, help="threads of every library")
-    path = _cifar.RESULTS / "bottleneck_cost.json"
+    add("--rounds", type=_common.positive, default=15, help="of 3 steps of each")
+    add("--threads", type=_common.positive, default=2, help="threads of every library")
+    path = _common.RESULTS / "bottleneck_cost.json"
     add("--json", default=path, help="where to write JSON")
     return options.parse_args()
 
@@ -194,7 +192,7 @@ def main():
     )
     print_rows(rows)
     settings = {"threads": args.threads, "rounds": args.rounds}
-    _cifar.write_json(args.json, {**settings, "rows": rows, "checks": check(rows)})
+    _common.write_json(args.json, {**settings, "rows": rows, "checks": check(rows)})
 
 
 if __name__ == "__main__":

@@ -37,8 +37,8 @@ from unittest import mock
 
 import _cifar
 import _classical
+import _common
 import torch
-from reconstruction import epochs, timed_fit
 from skorch.callbacks import Freezer
 from threadpoolctl import threadpool_limits
 
@@ -64,21 +64,21 @@ INGREDIENT_IMAGES, INGREDIENT_EPOCHS = 5000, 3
 def make_dl(**options):
     """DL-VAE as the task has it, all else at its default."""
     task = {"n_components": N_ATOMS, "n_nonzero_coefs": N_NONZEROS}
-    return DictionaryLearningVAE(**_common(task | options))
+    return DictionaryLearningVAE(**_with_defaults(task | options))
 
 
 def make_vq(**options):
     """VQ-VAE, likewise."""
-    return VQVAE(**_common({"n_components": N_ATOMS} | options))
+    return VQVAE(**_with_defaults({"n_components": N_ATOMS} | options))
 
 
-def _common(options):
-    return {"n_downsamples": 2, "random_state": _cifar.SEED} | options
+def _with_defaults(options):
+    return {"n_downsamples": 2, "random_state": _common.SEED} | options
 
 
 def fitted_row(name, model, train, test, paper=None):
     """Fit, code the test images, measure and print."""
-    seconds, _ = timed_fit(model, train)
+    seconds, _ = _common.timed_fit(model, train)
     codes = model.transform(test)
     output = model.inverse_transform(codes)
     row = {
@@ -119,12 +119,6 @@ def _number(value, form):
     return f"{'-':>6s}" if value is None else format(value, form)
 
 
-def verdict(text, passed):
-    """Print whether a goal is met; return that for JSON."""
-    print(f"{'PASS' if passed else 'missed'}  {text}", flush=True)
-    return {"goal": text, "passed": bool(passed)}
-
-
 # The paper's tables ------------------------------------------------------------------
 
 
@@ -134,7 +128,9 @@ class Tables:
     def __init__(self, args, train, test):
         self.train, self.test = train, test
         self.make = {
-            name: functools.partial(make, backbone=args.backbone, **epochs(args))
+            name: functools.partial(
+                make, backbone=args.backbone, **_common.epochs(args)
+            )
             for name, make in (("VQ-VAE", make_vq), ("DL-VAE", make_dl))
         }
         self.fitted = {}
@@ -173,14 +169,14 @@ def rises(name, key, rows):
     """Check that PSNR rises with S or K."""
     curve = ", ".join(f"{row['psnr']:.2f}" for row in rows)
     passed = all(a["psnr"] < b["psnr"] for a, b in pairwise(rows))
-    return verdict(f"{name}: PSNR rises with {key} ({curve})", passed)
+    return _common.verdict(f"{name}: PSNR rises with {key} ({curve})", passed)
 
 
 def varied(row, bound):
     """Check the perplexity of a row."""
     what = f"{row['method']}, S={row['S']}: perplexity {row['perplexity']:.0f}"
     text = f"{what} of {row['K']} (goal: > {bound})"
-    return verdict(text, row["perplexity"] > bound)
+    return _common.verdict(text, row["perplexity"] > bound)
 
 
 def run_tables(args, train, test):
@@ -229,7 +225,9 @@ def run_headline(args, train, test):
         sklearn_row(train, test, args.sklearn_seconds),
         fitted_row("start, omp", make_dl(selection="omp", max_epochs=0), train, test),
         fitted_row("start, ols", make_dl(max_epochs=0), train, test),
-        fitted_row("DL-VAE", make_dl(**epochs(args)), train, test, TABLE_5[N_NONZEROS]),
+        fitted_row(
+            "DL-VAE", make_dl(**_common.epochs(args)), train, test, TABLE_5[N_NONZEROS]
+        ),
         fitted_row("DL-VAE", make_dl(max_epochs=args.long_epochs), train, test),
     ]
     print()
@@ -241,7 +239,7 @@ def reaches(psnr, minutes, rows):
     """Check that one of the fits is that good in that time."""
     in_time = [row["psnr"] for row in rows if row["cpu_minutes"] <= minutes]
     text = f"{max(in_time):.2f} dB within {minutes:g} CPU-minutes (goal: >= {psnr:g})"
-    return verdict(text, max(in_time) >= psnr)
+    return _common.verdict(text, max(in_time) >= psnr)
 
 
 # Ingredients -------------------------------------------------------------------------
@@ -281,7 +279,7 @@ def run_ingredients(args, train, test):
     print_head(f"{_cifar.TITLE}, ingredients")
     rows = []
     for name, (options, methods) in INGREDIENTS.items():
-        model = make_dl(**options, **epochs(args, INGREDIENT_EPOCHS))
+        model = make_dl(**options, **_common.epochs(args, INGREDIENT_EPOCHS))
         with contextlib.ExitStack() as stack:
             for method, function in methods.items():
                 replaced = mock.patch.object(DictionaryLearning, method, function)
@@ -301,7 +299,7 @@ def parse():
     add("--backbone", choices=("residual", "light"), default="residual")
     add("--headline", action="store_true", help="one model, short and long, and peers")
     add("--ingredients", action="store_true", help="what each ingredient is worth")
-    add("--long-epochs", type=_cifar.positive, default=LONG_EPOCHS)
+    add("--long-epochs", type=_common.positive, default=LONG_EPOCHS)
     add("--sklearn-seconds", type=float, default=45, help="scikit-learn's fit time")
     args = options.parse_args()
     if args.headline:
@@ -311,7 +309,7 @@ def parse():
     else:
         name, run = f"lasers_{args.backbone}", run_tables
     args.n_train = args.n_train or (INGREDIENT_IMAGES if args.ingredients else 10_000)
-    args.json = args.json or _cifar.RESULTS / f"{name}.json"
+    args.json = args.json or _common.RESULTS / f"{name}.json"
     return args, _cifar.find_archive(options, args.data), run
 
 
@@ -325,7 +323,7 @@ def main():
     with threadpool_limits(args.threads):
         results = run(args, train, test)
     settings = {"n_train": len(train), "n_test": len(test), "threads": args.threads}
-    _cifar.write_json(args.json, {"data": _cifar.TITLE, **settings, **results})
+    _common.write_json(args.json, {"data": _cifar.TITLE, **settings, **results})
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import time
 
 import _cifar
 import _classical
+import _common
 import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
@@ -56,7 +57,7 @@ def main():
     """Train and measure everything, print the table and write plot and JSON."""
     options = _cifar.parser(__doc__, n_train=10_000, json_name="rate_distortion.json")
     options.set_defaults(max_epochs=3, n_test=500)
-    options.add_argument("--plot", default=_cifar.RESULTS / "rate_distortion.png")
+    options.add_argument("--plot", default=_common.RESULTS / "rate_distortion.png")
     options.add_argument(
         "--only",
         nargs="+",
@@ -88,7 +89,7 @@ def main():
         "points": [vars(point) for point in points],
         "comparison": goals,
     }
-    _cifar.write_json(arguments.json, content)
+    _common.write_json(arguments.json, content)
 
 
 def earlier_points(arguments):
@@ -129,7 +130,7 @@ def model_points(name, train, test, max_epochs):
             model = OURS[name](
                 n_downsamples=n_downsamples,
                 max_epochs=max_epochs,
-                random_state=_cifar.SEED,
+                random_state=_common.SEED,
                 **setting,
             )
             start = time.process_time()

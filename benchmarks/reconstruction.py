@@ -32,6 +32,7 @@ import warnings
 
 import _cifar
 import _classical
+import _common
 import numpy as np
 import torch
 from scipy import sparse
@@ -111,7 +112,7 @@ class SklearnOMP:
     def __call__(self, detail):
         """Codes of mean-free patches."""
         low, rest = divmod(max(self.n_nonzeros, 1.0), 1)
-        more = np.random.RandomState(_cifar.SEED).random(len(detail)) < rest
+        more = np.random.RandomState(_common.SEED).random(len(detail)) < rest
         codes = np.zeros((len(detail), len(self.atoms)), np.float32)
         for rows, n_nonzeros in ((~more, low), (more, low + 1)):
             if rows.any():
@@ -169,7 +170,7 @@ def detail_atoms(model, to_pixels):
 def fit_sklearn(images, alpha, seconds):
     """Atoms ``(509, 48)`` of MiniBatchDictionaryLearning after a time budget."""
     _, detail = split_means(_classical.to_patches(images, SIDE))
-    random = np.random.RandomState(_cifar.SEED)
+    random = np.random.RandomState(_common.SEED)
     norms = np.linalg.norm(detail, axis=1)
     textured = detail[norms > np.median(norms)]
     start = textured[random.choice(len(textured), N_ATOMS - N_CHANNELS)]
@@ -179,7 +180,7 @@ def fit_sklearn(images, alpha, seconds):
         fit_algorithm="cd",
         batch_size=FIT_BATCH,
         dict_init=start / np.linalg.norm(start, axis=1, keepdims=True),
-        random_state=_cifar.SEED,
+        random_state=_common.SEED,
     )
     end, n_fits = time.perf_counter() + seconds, 0
     with warnings.catch_warnings():
@@ -319,23 +320,10 @@ class Comparison:
 # Runs --------------------------------------------------------------------------------
 
 
-def timed_fit(model, images):
-    """Fit; return CPU and wall seconds."""
-    cpu, wall = time.process_time(), time.perf_counter()
-    model.fit(images)
-    return time.process_time() - cpu, time.perf_counter() - wall
-
-
-def epochs(args, otherwise=None):
-    """``max_epochs`` as an option of the model, when it is not to be the default."""
-    wanted = args.max_epochs or otherwise
-    return {} if wanted is None else {"max_epochs": wanted}
-
-
 def run_comparison(args, train, test):
     """Full comparison; return what goes to JSON."""
-    model = make_model(**epochs(args))
-    cpu, wall = timed_fit(model, train)
+    model = make_model(**_common.epochs(args))
+    cpu, wall = _common.timed_fit(model, train)
     print(f"fit: {cpu / 60:.2f} CPU-minutes, {wall / 60:.2f} minutes", flush=True)
     comparison = Comparison(model, train, test)
     rows = comparison.our_rows(make_model(max_epochs=0).fit(train))
@@ -362,35 +350,29 @@ def check(rows, cpu_minutes):
     """Print and return whether the goals are met."""
     psnr = {key: row["psnr"] for key, row in rows.items()}
     ours = psnr["learned"]
-    results = [
-        _at_least("PSNR, dB", ours, MIN_PSNR),
-        _at_most("non-zeros a site", rows["learned"]["nonzeros"], MAX_NONZEROS),
-        _at_most("fit, CPU-minutes", cpu_minutes, MAX_CPU_MINUTES),
-        _at_least("learned - untrained ISTA, dB", ours - psnr["ista"], MIN_LEAD),
-        _at_least("learned - untrained FISTA, dB", ours - psnr["fista"], MIN_LEAD),
-        _at_least("learned - lasso, first, dB", ours - psnr["lasso"], -MAX_GAP),
-        _at_least(
+    nonzeros = rows["learned"]["nonzeros"]
+    print()
+    return [
+        at_least("PSNR, dB", ours, MIN_PSNR),
+        at_most("non-zeros a site", nonzeros, MAX_NONZEROS),
+        at_most("fit, CPU-minutes", cpu_minutes, MAX_CPU_MINUTES),
+        at_least("learned - untrained ISTA, dB", ours - psnr["ista"], MIN_LEAD),
+        at_least("learned - untrained FISTA, dB", ours - psnr["fista"], MIN_LEAD),
+        at_least("learned - lasso, first, dB", ours - psnr["lasso"], -MAX_GAP),
+        at_least(
             "learned - lasso, trained, dB", ours - psnr["lasso_trained"], -MAX_GAP
         ),
     ]
-    print()
-    for result in results:
-        verdict = "PASS" if result["passed"] else "MISS"
-        print(
-            f"{verdict}  {result['name']:32s} {result['value']:8.2f}  "
-            f"(goal: {result['goal']})"
-        )
-    return results
 
 
-def _at_least(name, value, bound):
-    goal = f">= {bound:g}"
-    return {"name": name, "value": value, "goal": goal, "passed": value >= bound}
+def at_least(name, value, bound):
+    """Print and return whether a goal is met."""
+    return _common.verdict(f"{name}: {value:.2f} (goal: >= {bound:g})", value >= bound)
 
 
-def _at_most(name, value, bound):
-    goal = f"<= {bound:g}"
-    return {"name": name, "value": value, "goal": goal, "passed": value <= bound}
+def at_most(name, value, bound):
+    """Print and return whether a goal is met."""
+    return _common.verdict(f"{name}: {value:.2f} (goal: <= {bound:g})", value <= bound)
 
 
 def lasso_curve(atoms, images):
@@ -414,7 +396,7 @@ def run_ingredients(args, train, test):
     few = test[: args.n_slow]
     first = make_model(max_epochs=0).fit(train)
     curve = lasso_curve(detail_atoms(first, pixel_map(first)), few)
-    options = epochs(args, INGREDIENT_EPOCHS)
+    options = _common.epochs(args, INGREDIENT_EPOCHS)
     print(f"\n{_cifar.TITLE}, {len(few)} test images, {options['max_epochs']} epochs")
     columns = f"{'PSNR':>7s} {'nnz':>6s} {'lasso':>7s} {'gap':>6s} {'atoms':>6s} "
     columns += f"{'fit s':>7s}"
@@ -422,7 +404,7 @@ def run_ingredients(args, train, test):
     rows = []
     for name, change in INGREDIENTS.items():
         model = make_model(**change, **options)
-        _, seconds = timed_fit(model, train)
+        _, seconds = _common.timed_fit(model, train)
         row = learned_row(name, model, few, fit_seconds=seconds)
         lasso = float(curve(np.log(row["nonzeros"])))
         outside = np.isnan(lasso)
@@ -443,14 +425,14 @@ def parse():
     options = _cifar.parser(__doc__.splitlines()[0], n_train=None, json_name=None)
     add = options.add_argument
     add("--ingredients", action="store_true", help="what each ingredient is worth")
-    add("--n-slow", type=_cifar.positive, default=200, help="images for slow coders")
+    add("--n-slow", type=_common.positive, default=200, help="images for slow coders")
     add("--sklearn-seconds", type=float, default=45, help="scikit-learn's fit time")
     args = options.parse_args()
     if args.n_train is None:
         args.n_train = INGREDIENT_IMAGES if args.ingredients else 10_000
     if args.json is None:
         name = "ingredients" if args.ingredients else "reconstruction"
-        args.json = _cifar.RESULTS / f"{name}.json"
+        args.json = _common.RESULTS / f"{name}.json"
     return args, _cifar.find_archive(options, args.data)
 
 
@@ -465,7 +447,7 @@ def main():
     with threadpool_limits(args.threads):
         results = run(args, train, test)
     settings = {"n_train": len(train), "n_test": len(test), "threads": args.threads}
-    _cifar.write_json(args.json, {"data": _cifar.TITLE, **settings, **results})
+    _common.write_json(args.json, {"data": _cifar.TITLE, **settings, **results})
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ Run ``python benchmarks/rollout_ablation.py --data cifar10_jpeg.zip``.
 import pathlib
 
 import _cifar
+import _common
 import numpy as np
 import torch
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
@@ -133,7 +134,7 @@ def main():
         "rows": rows,
         **paper_shape(rows),
     }
-    _cifar.write_json(args.json, content)
+    _common.write_json(args.json, content)
     draw(rows, pathlib.Path(args.json).with_suffix(".png"))
 
 

@@ -23,7 +23,7 @@ import statistics
 import sys
 import time
 
-import _cifar
+import _common
 import numpy as np
 
 # latent_dim, atoms, non-zeros, signals
@@ -34,7 +34,7 @@ CHUNK = 1024  # signals in one product of the floor
 
 def problem(latent_dim, n_atoms, n_signals):
     """Signals and unit atoms, one a row."""
-    rng = np.random.default_rng(_cifar.SEED)
+    rng = np.random.default_rng(_common.SEED)
     signals = rng.standard_normal((n_signals, latent_dim), dtype=np.float32)
     atoms = rng.standard_normal((n_atoms, latent_dim), dtype=np.float32)
     return signals, atoms / np.linalg.norm(atoms, axis=1, keepdims=True)
@@ -187,9 +187,9 @@ def main():
     """Read the command line, run, write JSON."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = options.add_argument
-    add("--threads", type=_cifar.positive, default=2, help="threads of every library")
-    add("--rounds", type=_cifar.positive, default=9, help="runs of each method")
-    add("--json", default=_cifar.RESULTS / "sparse_coding.json", help="where to write")
+    add("--threads", type=_common.positive, default=2, help="threads of every library")
+    add("--rounds", type=_common.positive, default=9, help="runs of each method")
+    add("--json", default=_common.RESULTS / "sparse_coding.json", help="where to write")
     args = options.parse_args()
     os.environ["OMP_NUM_THREADS"] = str(args.threads)  # for the processes to come
     names = available()
@@ -198,7 +198,7 @@ def main():
         rows = measure(names, size, args.rounds)
         print_rows(rows, size)
         content["sizes"].append({"size": size, "rows": rows})
-    _cifar.write_json(args.json, content)
+    _common.write_json(args.json, content)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ import time
 
 import numpy as np
 import torch
-from _cifar import TITLE, find_archive, load, parser, write_json
+from _cifar import TITLE, find_archive, load, parser
+from _common import write_json
 
 from sklearn_sparsevae import SparseCodingVAE
 from sklearn_sparsevae.metrics import nonzeros_per_site

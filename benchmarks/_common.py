@@ -1,0 +1,85 @@
+"""What benchmarks share: command line, time, goals, JSON."""
+
+import argparse
+import json
+import os
+import pathlib
+import time
+import zipfile
+
+SEED = 0
+RESULTS = pathlib.Path("build", "benchmarks")  # git ignores it
+FOLDER_VARIABLE = "SPARSEVAE_DATA"
+
+
+def parser(description, *, data, json_name):
+    """Command line that every benchmark on an archive has.
+
+    ``data`` is the name of the archive; ``json_name=None`` leaves out a default.
+    """
+    options = argparse.ArgumentParser(description=description)
+    add = options.add_argument
+    add("--data", metavar="ZIP", help=f"{data}; default: in ${FOLDER_VARIABLE}")
+    add("--max-epochs", type=positive, help="instead of the benchmark's own")
+    add("--threads", type=positive, default=1, help="threads of every library")
+    add("--json", default=json_name and RESULTS / json_name, help="where to write JSON")
+    return options
+
+
+def positive(text):
+    """Whole number of at least one, for argparse."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, got {value}")
+    return value
+
+
+def find_archive(options, data, *, name, members):
+    """Path of an archive; ends the program when there is none.
+
+    Without ``--data`` and without the environment variable this is no error: there is
+    nothing to measure, so that ``make bench`` can go on.
+    """
+    folder = os.environ.get(FOLDER_VARIABLE)
+    if data is None and not folder:
+        options.exit(
+            0,
+            f"{options.prog}: skipped, no {name}. Give --data {name}, or set "
+            f"{FOLDER_VARIABLE} to its folder.\n",
+        )
+    path = pathlib.Path(data) if data else pathlib.Path(folder, name)
+    if not zipfile.is_zipfile(path):
+        options.error(
+            f"{path} is not a zip archive that can be read; expected {name} with "
+            f"{members}"
+        )
+    return path
+
+
+def timed_fit(model, *data):
+    """Fit; return CPU and wall seconds."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    model.fit(*data)
+    return time.process_time() - cpu, time.perf_counter() - wall
+
+
+def epochs(args, otherwise=None):
+    """``max_epochs`` as an option of the model, when it is not to be the default."""
+    wanted = args.max_epochs or otherwise
+    return {} if wanted is None else {"max_epochs": wanted}
+
+
+def verdict(text, passed):
+    """Print whether a goal is met; return that for JSON."""
+    print(f"{'PASS' if passed else 'missed'}  {text}", flush=True)
+    return {"goal": text, "passed": bool(passed)}
+
+
+def write_json(path, content):
+    """Write aside, then rename, so that no reader sees half a file."""
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(path.name + ".part")
+    aside.write_text(json.dumps(content, indent=2) + "\n")
+    os.replace(aside, path)
+    print(f"written: {path}")
