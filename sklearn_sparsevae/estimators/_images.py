@@ -1,9 +1,13 @@
 """What comes in: images or vectors, checked, and brought to channels last."""
 
 import dataclasses
+import functools
 
 import numpy as np
 from sklearn.utils.validation import check_array
+
+from sklearn_sparsevae.estimators._lazy import LazyPhotos, is_lazy
+from sklearn_sparsevae.training.batching import shapes_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,9 +18,8 @@ class Layout:
     ----------
     image_shape : tuple of int
         ``(H, W, C)`` of the input; ``(1, 1, n_features)`` for vectors.
-    kind : {"channels", "grey", "flat", "vector", "list"}
-        ``(n, H, W, C)``, ``(n, H, W)``, rows that are images, rows that are vectors, or
-        a list of photos of different sizes.
+    kind : {"channels", "grey", "flat", "vector"}
+        ``(n, H, W, C)``, ``(n, H, W)``, rows that are images, or rows that are vectors.
     """
 
     image_shape: tuple
@@ -45,13 +48,33 @@ class Layout:
         """Number of channels."""
         return self.image_shape[2]
 
+    def describe(self):
+        """Words for what has this layout."""
+        if self.kind == "vector":
+            return f"vectors of {self.n_features} features"
+        return f"images with {self.channels} channel(s)"
+
+
+def open_photos(X, *, name="X", **rules):
+    """Have the photos of a lazy sequence checked when they are read; else return ``X``.
+
+    ``rules`` are those of `check_images`.
+    """
+    if not is_lazy(X):
+        return X
+    return LazyPhotos(X, name, functools.partial(_check_photo, **rules))
+
+
+def _check_photo(photo, **rules):
+    return check_images(photo, **rules)[0]
+
 
 def check_images(X, *, image_shape, value_range, any_range, name="X"):
     """Check input and bring it to ``(n, H, W, C)``.
 
     Parameters
     ----------
-    X : array-like
+    X : array-like or LazyPhotos
         Images ``(n, H, W, C)`` or ``(n, H, W)``, or rows ``(n, n_features)``.
     image_shape : tuple of int or None
         What a row is, when it is an image.
@@ -62,7 +85,8 @@ def check_images(X, *, image_shape, value_range, any_range, name="X"):
 
     Returns
     -------
-    images : ndarray (n, H, W, C), uint8 or float32
+    images : ndarray (n, H, W, C), uint8 or floats, or LazyPhotos
+        Not copied, so that a memory map stays one.
     layout : Layout
 
     Raises
@@ -70,6 +94,10 @@ def check_images(X, *, image_shape, value_range, any_range, name="X"):
     ValueError, TypeError
         Saying what came, what was expected and how to mend it.
     """
+    if isinstance(X, LazyPhotos):
+        if is_photo_list(X):
+            raise _different_sizes()
+        return X, Layout(X.shapes[0], X.kind)
     X = _as_array(X)
     if X.ndim in (0, 1, 2):
         return _check_rows(X, image_shape, value_range, any_range, name)
@@ -93,9 +121,12 @@ def check_images(X, *, image_shape, value_range, any_range, name="X"):
 def check_photos(photos, *, crop_size, name="X", **rules):
     """Check a list of photos of possibly different sizes, to train on their crops.
 
-    Returns the photos as a list of channels-last arrays and their common layout, whose
-    image shape is that of a crop.
+    Returns the photos as a list of channels-last arrays (or as the LazyPhotos they are)
+    and their common layout, whose image shape is that of a crop.
     """
+    if isinstance(photos, LazyPhotos):
+        image_shape = (crop_size, crop_size, photos.shapes[0][2])
+        return photos, Layout(image_shape, photos.kind)
     checked = [
         check_images(np.asarray(p)[None], name=f"{name}[{i}]", **rules)
         for i, p in enumerate(photos)
@@ -107,7 +138,7 @@ def check_photos(photos, *, crop_size, name="X", **rules):
             "Convert all to the same number of channels."
         )
     dtypes = {images.dtype for images, _ in checked}
-    if len(dtypes) > 1:
+    if len({dtype == np.uint8 for dtype in dtypes}) > 1:
         raise ValueError(
             f"The photos of {name} differ in their dtypes: {sorted(map(str, dtypes))}. "
             "Convert all to uint8, or all to floats in [0, 1]."
@@ -118,7 +149,9 @@ def check_photos(photos, *, crop_size, name="X", **rules):
 
 
 def is_photo_list(X):
-    """Whether ``X`` is a list of photos that are not all of one shape."""
+    """Whether ``X`` is photos, in a list or lazy, that are not all of one shape."""
+    if isinstance(X, LazyPhotos):
+        return len(set(X.shapes)) > 1
     if not isinstance(X, (list, tuple)) or not X:
         return False
     shapes = {np.shape(photo) for photo in X}
@@ -129,13 +162,18 @@ def is_target(y, X):
     """Whether ``y`` holds the images that those of ``X`` are to be restored to.
 
     It does if it is uint8 or floats of the shape of ``X`` (in a list, photo by photo).
-    Anything else, such as labels and integer masks, is for others to use.
+    Anything else, such as labels and integer masks, is for others to use. LazyPhotos
+    are judged by their shapes and the dtype of the first.
 
     Raises
     ------
     ValueError
         When ``y`` is images of another shape.
     """
+    X, y = (
+        images.outline() if isinstance(images, LazyPhotos) else images
+        for images in (X, y)
+    )
     if is_photo_list(X):
         same_length = isinstance(y, (list, tuple)) and len(y) == len(X)
         return same_length and all(map(is_target, y, X))
@@ -154,9 +192,43 @@ def is_target(y, X):
     return y.shape == X.shape
 
 
+def check_same_layout(layout, fitted, estimator_name):
+    """Raise when a model that was fitted on one layout cannot take another."""
+    both_vectors = layout.kind == fitted.kind == "vector"
+    if both_vectors and layout.n_features != fitted.n_features:
+        raise ValueError(
+            f"X has {layout.n_features} features, but {estimator_name} is "
+            f"expecting {fitted.n_features} features as input."
+        )
+    is_vector = "vector" in (layout.kind, fitted.kind)
+    if layout.channels != fitted.channels or (is_vector and not both_vectors):
+        remedy = f"convert the images to {fitted.channels} channel(s), channels last"
+        if fitted.kind == "vector":
+            remedy = f"give rows (n, {fitted.n_features})"
+        raise ValueError(
+            f"X is {layout.describe()}, but this model was fitted on "
+            f"{fitted.describe()}: {remedy}."
+        )
+
+
+def smallest_side(photos):
+    """Pixels of the shortest side of all photos."""
+    return min(min(shape[:2]) for shape in shapes_of(photos))
+
+
+def value_span(images):
+    """Smallest and largest value of an array or of several; NaN where there is one.
+
+    Also of a memory map or LazyPhotos, without a temporary array of their size.
+    """
+    parts = [images] if isinstance(images, np.ndarray) else images
+    spans = np.array([(part.min(), part.max()) for part in parts], np.float64)
+    return float(spans[:, 0].min()), float(spans[:, 1].max())
+
+
 def check_crop_size(images, crop_size):
     """Raise when a photo is smaller than the crops that are to be cut from it."""
-    smallest = min(min(image.shape[:2]) for image in images)
+    smallest = smallest_side(images)
     if crop_size is not None and crop_size > smallest:
         raise ValueError(
             f"crop_size={crop_size} exceeds the {smallest} pixels of the smallest side "
@@ -171,18 +243,22 @@ def _as_array(X):
         try:
             X = np.asarray(X)
         except ValueError:
-            raise ValueError(
-                "X is a list of images of different sizes, which only fit takes (with "
-                "crop_size). Code photos of different sizes one size at a time."
-            ) from None
+            raise _different_sizes() from None
     return np.asarray(X) if X.ndim in (3, 4) else X
+
+
+def _different_sizes():
+    return ValueError(
+        "X is a list of images of different sizes, which only fit takes (with "
+        "crop_size). Code photos of different sizes one size at a time."
+    )
 
 
 def _check_rows(X, image_shape, value_range, any_range, name):
     if image_shape is None:
         rows = check_array(X, dtype=[np.float32, np.float64], input_name=name)
         rows = rows.astype(np.float32, copy=False)
-        if not np.isfinite(rows).all():
+        if not np.isfinite(value_span(rows)).all():
             raise ValueError(
                 f"{name} has values too large for float32: scale the features."
             )
@@ -208,12 +284,12 @@ def _check_values(images, value_range, any_range, name):
             "[0, 1]. Divide other integers by their largest possible value, for "
             "instance X / 65535 for uint16."
         )
-    if not np.isfinite(images).all():
+    smallest, largest = value_span(images)
+    if not np.isfinite([smallest, largest]).all():
         raise ValueError(
             f"{name} contains NaN or infinity: replace or leave out those pixels."
         )
     low, high = (0.0, 1.0) if value_range is None else value_range
-    smallest, largest = float(images.min()), float(images.max())
     slack = 1e-5 * (high - low)
     if not any_range and (smallest < low - slack or largest > high + slack):
         raise ValueError(
@@ -221,4 +297,4 @@ def _check_values(images, value_range, any_range, name):
             f"[{low:g}, {high:g}]. Scale the images, pass uint8, or say what the range "
             "is with value_range=(low, high)."
         )
-    return images.astype(np.float32, copy=False)
+    return images

@@ -152,10 +152,15 @@ class BaseSparseAutoencoder(
 
         Parameters
         ----------
-        X : array-like of shape (n, H, W, C), (n, H, W) or (n, n_features), or list
+        X : array-like of shape (n, H, W, C), (n, H, W) or (n, n_features), or sequence
             uint8, or floats in [0, 1] (see ``value_range``). Unless ``crop_size`` is
             None, also a list of photos ``(H, W, C)`` or ``(H, W)`` of different sizes.
-        y : array-like or list, default=None
+            What is larger than memory comes as a memory map or a lazy sequence, such as
+            :mod:`sklearn_sparsevae.datasets` loads: ``len(X)``, photos ``X[i]`` that
+            are read, and checked, each time they are asked for, and ``X.shapes``, their
+            shapes (without it all are read once more). A batch, crops too, reads up to
+            ``batch_size`` photos; 2048 at most are read to start from.
+        y : array-like or sequence, default=None
             Images to restore those of ``X`` to, uint8 or floats of the same shape: the
             model starts from them, and all losses compare with them. None stands for
             ``X`` itself. What is neither uint8 nor floats of the shape of ``X``
@@ -197,6 +202,7 @@ class BaseSparseAutoencoder(
 
     def _train(self, X, y, warm, keep_training, **changed):
         """Train from the start, or where there is a net and ``warm``, from there."""
+        X = _images.open_photos(X, **self._input_rules())
         images, layout, crop_size = self._check_fit_input(X)
         targets = self._check_targets(y, X)
         self._check_needs_of_images(layout)
@@ -223,8 +229,8 @@ class BaseSparseAutoencoder(
         """Images or photos, their layout, and the side of the crops to train on."""
         rules = self._input_rules()
         if _images.is_photo_list(X) and self.crop_size is not None:
-            sides = [min(np.shape(photo)[:2]) for photo in X]
-            crop_size = self._crop_side(min(sides)) or min(sides)
+            smallest = _images.smallest_side(X)
+            crop_size = self._crop_side(smallest) or smallest
             images, layout = _images.check_photos(X, crop_size=crop_size, **rules)
         else:
             images, layout = _images.check_images(X, **rules)
@@ -240,9 +246,10 @@ class BaseSparseAutoencoder(
 
     def _check_targets(self, y, X):
         """Images of ``y`` to restore those of ``X`` to, or None; in fit and score."""
+        rules = {"name": "y", **self._input_rules()}
+        y = _images.open_photos(y, **rules)
         if not _images.is_target(y, X):
             return None
-        rules = {"name": "y", **self._input_rules()}
         if _images.is_photo_list(y):
             return _images.check_photos(y, crop_size=None, **rules)[0]
         return _images.check_images(y, **rules)[0]
@@ -257,7 +264,7 @@ class BaseSparseAutoencoder(
         needs = weights + (["degrade"] if self.degrade is not None else [])
         if not needs:
             return
-        what = "latents" if self.backbone == "identity" else _describe(layout)
+        what = "latents" if self.backbone == "identity" else layout.describe()
         if self.backbone == "identity" or layout.kind == "vector":
             raise ValueError(
                 f"{' and '.join(needs)} needs images, got {what}: set it to 0 (degrade "
@@ -350,24 +357,10 @@ class BaseSparseAutoencoder(
 
     def _data_range(self, layout, judged):
         if layout.kind == "vector" or self.backbone == "identity":
-            return float(np.ptp(judged)) or 1.0
+            smallest, largest = _images.value_span(judged)
+            return largest - smallest or 1.0
         low, high = self._value_range
         return float(high - low)
-
-    def _check_same_layout(self, layout):
-        fitted = self.layout_
-        both_vectors = layout.kind == fitted.kind == "vector"
-        if both_vectors and layout.n_features != self.n_features_in_:
-            raise ValueError(
-                f"X has {layout.n_features} features, but {type(self).__name__} is "
-                f"expecting {self.n_features_in_} features as input."
-            )
-        is_vector = "vector" in (layout.kind, fitted.kind)
-        if layout.channels != fitted.channels or (is_vector and not both_vectors):
-            raise ValueError(
-                f"X is {_describe(layout)}, but this model was fitted on "
-                f"{_describe(fitted)}: {_remedy(fitted)}."
-            )
 
     # ---- codes and images -----------------------------------------------------------
 
@@ -377,7 +370,8 @@ class BaseSparseAutoencoder(
         Parameters
         ----------
         X : array-like of shape (n, H, W, C), (n, H, W) or (n, n_features)
-            As in `fit`; images may be of another size than those of the fit.
+            As in `fit`; images may be of another size than those of the fit. A lazy
+            sequence of images of one size is read batch by batch.
 
         Returns
         -------
@@ -470,7 +464,7 @@ class BaseSparseAutoencoder(
         if tile is None:
             output = np.concatenate(list(coder.reconstruct(images)))
         else:
-            output = coder.reconstruct_tiles(images, tile)
+            output = coder.reconstruct_tiles(images[:], tile)  # lazy ones are read
         return self._finish(output, layout.kind)
 
     def score(self, X, y=None):
@@ -490,14 +484,24 @@ class BaseSparseAutoencoder(
             Higher is better.
         """
         check_is_fitted(self)
+        X = _images.open_photos(X, **self._input_rules())
         images, layout = self._check_input(X)
-        target = self._check_targets(y, X)
-        target = images if target is None else target
+        targets = self._check_targets(y, X)
+        size = self._coder().batch_size(layout.image_shape)
+        values = []
+        for start in range(0, len(images), size):
+            part = images[start : start + size]
+            target = part if targets is None else targets[start : start + size]
+            values.extend(self._psnr(part, target, layout))
+        return float(np.mean(values))
+
+    def _psnr(self, images, target, layout):
+        """PSNR of every image of a batch."""
         output = self._reconstruct(images, layout).reshape(target.shape)
         if target.dtype == np.uint8:
             low, high = self._value_range
             target = target.astype(np.float32) / 255 * (high - low) + low
-        return float(metrics.psnr(target, output, data_range=self.data_range_))
+        return metrics.psnr(target, output, data_range=self.data_range_, per_image=True)
 
     @property
     def components_(self):
@@ -525,9 +529,13 @@ class BaseSparseAutoencoder(
         return Coder(self.net_.module_, self.device)
 
     def _check_input(self, X):
-        images, layout = _images.check_images(X, **self._input_rules())
+        rules = self._input_rules()
+        images, layout = _images.check_images(_images.open_photos(X, **rules), **rules)
         self._check_same_layout(layout)
         return images, layout
+
+    def _check_same_layout(self, layout):
+        _images.check_same_layout(layout, self.layout_, type(self).__name__)
 
     def _check_codes(self, X, coder):
         own_grid = getattr(X, "grid_shape", None)
@@ -575,15 +583,3 @@ class BaseSparseAutoencoder(
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
-
-
-def _describe(layout):
-    if layout.kind == "vector":
-        return f"vectors of {layout.n_features} features"
-    return f"images with {layout.channels} channel(s)"
-
-
-def _remedy(layout):
-    if layout.kind == "vector":
-        return f"give rows (n, {layout.n_features})"
-    return f"convert the images to {layout.channels} channel(s), channels last"

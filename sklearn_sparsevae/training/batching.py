@@ -1,5 +1,7 @@
 """Whole batches of images, cut from arrays or from photos of different sizes."""
 
+import itertools
+
 import numpy as np
 import torch
 from torch.utils.data import Dataset
@@ -13,12 +15,16 @@ class ImageBatches(Dataset):
 
     Parameters
     ----------
-    images : ndarray (n, H, W, C) or list of ndarrays (H, W, C)
-        Kept as they are; a batch is cut from them when it is asked for.
+    images : ndarray (n, H, W, C) or sequence of ndarrays (H, W, C)
+        Kept as they are; a batch is cut from them, and made float32 unless it is
+        uint8, when it is asked for. A lazy sequence has their shapes in ``shapes``. To
+        cut crops, each photo of a batch is read once, and only one is held at a time.
     crop_size : int or None
         Side of square crops at random positions; None gives whole images.
     fixed : bool
         The same crops, degraded alike, every time (for validation).
+    members : ndarray of int, default=None
+        Which images take part; None stands for all.
     targets : like ``images``, default=None
         What the images are to become, cut at the same places; None stands for the
         images themselves.
@@ -28,18 +34,26 @@ class ImageBatches(Dataset):
     """
 
     def __init__(
-        self, images, crop_size=None, fixed=False, *, targets=None, degrade=None
+        self,
+        images,
+        crop_size=None,
+        fixed=False,
+        *,
+        members=None,
+        targets=None,
+        degrade=None,
     ):
         self.images, self.crop_size, self.fixed = images, crop_size, fixed
         self.targets, self.degrade = targets, degrade
+        self.shapes = shapes_of(images)
+        self.owner = np.arange(len(images)) if members is None else members
         if crop_size is None:
-            self.owner = np.arange(len(images))
             return
-        areas = np.array([im.shape[0] * im.shape[1] for im in images])
+        areas = np.array([np.prod(self.shapes[i][:2]) for i in self.owner])
         counts = np.maximum(1, areas // crop_size**2)
         if not fixed:
             counts = counts * int(np.ceil(_MIN_CROPS / counts.sum()))
-        self.owner = np.repeat(np.arange(len(images)), counts)
+        self.owner = np.repeat(self.owner, counts)
 
     def __len__(self):
         return len(self.owner)
@@ -74,16 +88,16 @@ class ImageBatches(Dataset):
 
     def _window(self, owner, generator):
         side = self.crop_size
-        room = [length - side + 1 for length in self.images[owner].shape[:2]]
+        room = [length - side + 1 for length in self.shapes[owner][:2]]
         starts = [int(torch.randint(r, (), generator=generator)) for r in room]
         return [slice(start, start + side) for start in starts]
 
     def _cut(self, images, places):
         if self.crop_size is not None:
-            return np.stack([images[i][rows, columns] for i, rows, columns in places])
+            return as_batch(_crops(images, places))
         if isinstance(images, np.ndarray):
-            return images[places]
-        return np.stack([images[i] for i in places])
+            return as_batch(images[places])
+        return as_batch(np.stack([images[i] for i in places]))
 
     def _degrade(self, images, generator):
         seed = int(torch.randint(2**31, (), generator=generator))
@@ -101,7 +115,7 @@ class ImageBatches(Dataset):
     @property
     def image_shape(self):
         """``(H, W, C)`` of the images in a batch."""
-        height, width, n_channels = self.images[0].shape
+        height, width, n_channels = self.shapes[0]
         if self.crop_size is None:
             return height, width, n_channels
         return self.crop_size, self.crop_size, n_channels
@@ -115,6 +129,35 @@ class ImageBatches(Dataset):
         n_images = min(n_images, len(self))
         indices = np.linspace(0, len(self) - 1, n_images).round().astype(int)
         return self.__getitems__(indices)[1]
+
+
+def shapes_of(images):
+    """List of the shapes ``(H, W, C)`` of the images of an array or a sequence."""
+    if isinstance(images, np.ndarray):
+        return [images.shape[1:]] * len(images)
+    shapes = getattr(images, "shapes", None)
+    return list(map(np.shape, images)) if shapes is None else shapes
+
+
+def as_batch(images):
+    """Give the network images it takes: uint8, or float32 in place of other floats."""
+    return images if images.dtype == np.uint8 else images.astype(np.float32, copy=False)
+
+
+def _crops(images, places):
+    """Cut crops photo by photo: a lazy one is read once, and given up before the next.
+
+    For that the crops are copies: a view would keep its whole photo in memory.
+    """
+    crops = [None] * len(places)
+    by_photo = sorted(range(len(places)), key=lambda k: places[k][0])
+    for owner, group in itertools.groupby(by_photo, key=lambda k: places[k][0]):
+        photo = images[owner]
+        for k in group:
+            _, rows, columns = places[k]
+            crops[k] = photo[rows, columns].copy()
+        del photo
+    return np.stack(crops)
 
 
 def identity(batch):

@@ -5,6 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from sklearn_sparsevae.bottlenecks import CompactCodes
+from sklearn_sparsevae.training.batching import as_batch
 from sklearn_sparsevae.training.devices import resolve_device
 
 # Entries of dense codes that one batch may hold: 32 MiB of float32.
@@ -42,6 +43,7 @@ class Coder:
 
         ``values`` and ``atoms`` hold the non-zeros site by site, ``counts`` how many
         each site has, ``colors`` the mean colour of the sites ``(n, h, w, C)``.
+        ``images`` needs a length, a ``shape``, and slices that are arrays.
         """
         for unit in self._unit_batches(images):
             codes = self.module.bottleneck.encode(self.module.latents(unit))
@@ -111,7 +113,7 @@ class Coder:
         size = self.batch_size(images.shape[1:])
         for start in range(0, len(images), size):
             # A copy, since torch warns of arrays that it may not write to.
-            batch = torch.from_numpy(np.array(images[start : start + size]))
+            batch = torch.from_numpy(as_batch(np.array(images[start : start + size])))
             yield self.module.pad(self.module.to_unit(batch.to(self.device)))
 
     def _finish(self, latents, height, width):

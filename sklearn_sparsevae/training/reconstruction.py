@@ -197,7 +197,8 @@ def make_net(build, images, targets, settings, seed):
     ----------
     build : callable
         Returns a fresh `Autoencoder`; called under the seed.
-    images : ndarray (n, H, W, C) or list of ndarrays (H, W, C)
+    images : ndarray (n, H, W, C) or sequence of ndarrays (H, W, C)
+        As in `ImageBatches`.
     targets : like ``images``, or None
         What to restore the images to; None stands for the images themselves.
     settings : TrainingSettings
@@ -256,10 +257,14 @@ def continue_training(net, images, targets, settings, seed):
 def _split(images, targets, settings, seed):
     """Training batches, and validation batches when early stopping needs them."""
     batches = functools.partial(
-        ImageBatches, crop_size=settings.crop_size, degrade=settings.degrade
+        ImageBatches,
+        images,
+        settings.crop_size,
+        targets=targets,
+        degrade=settings.degrade,
     )
     if not settings.early_stopping:
-        return batches(images, targets=targets), None
+        return batches(), None
     order = np.random.RandomState(seed).permutation(len(images))
     n_valid = max(1, round(settings.validation_fraction * len(images)))
     if n_valid >= len(images):
@@ -268,17 +273,7 @@ def _split(images, targets, settings, seed):
             "none to train on: give more images or turn early_stopping off."
         )
     valid, train = np.sort(order[:n_valid]), np.sort(order[n_valid:])
-    return (
-        batches(_take(images, train), targets=_take(targets, train)),
-        batches(_take(images, valid), targets=_take(targets, valid), fixed=True),
-    )
-
-
-def _take(images, indices):
-    """Take some of the images, if there are any."""
-    if images is None or isinstance(images, np.ndarray):
-        return images if images is None else images[indices]
-    return [images[i] for i in indices]
+    return batches(members=train), batches(members=valid, fixed=True)
 
 
 def _callbacks(settings, n_items, has_valid):

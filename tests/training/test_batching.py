@@ -92,6 +92,27 @@ def test_sample_is_spread_over_the_set(wanted, found):
     assert sample[0] == 0 and sample[-1] == 6
 
 
+@pytest.mark.parametrize("crop_size", [10, None])
+def test_members_are_a_set_of_their_own_without_a_copy(crop_size):
+    photos = np.stack([numbered(20, 12, first=1000 * i) for i in range(6)])
+    chosen = np.array([1, 4, 5])
+    batches = ImageBatches(photos, crop_size, fixed=True, members=chosen)
+    alone = ImageBatches(photos[chosen], crop_size, fixed=True)
+    assert batches.images is photos
+    assert len(batches) == len(alone)
+    assert torch.equal(*(b.__getitems__(range(len(b)))[0] for b in (batches, alone)))
+    assert torch.equal(batches.sample(3), alone.sample(3))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64, ">f4"])
+@pytest.mark.parametrize("crop_size", [10, None])
+def test_floats_become_float32_batch_by_batch(crop_size, dtype):
+    photos = np.stack([numbered(10, 10)] * 3).astype(dtype)
+    batch, _ = ImageBatches(photos, crop_size).__getitems__([2, 0])
+    assert batch.dtype == torch.float32
+    np.testing.assert_array_equal(batch, photos[:2])
+
+
 # ---- targets, and images that are spoilt --------------------------------------------
 
 
