@@ -13,15 +13,17 @@ ROOT = Path(__file__).parents[1] / PACKAGE
 # What each room may import: rooms of the package and libraries. All may use numpy and
 # the standard library.
 TORCH_ROOMS = {
+    "perceptual": {"torch", "torch_fidelity"},
     "sparse": {"torch", "numba"},
     "bottlenecks": {"torch", "sparse"},
     "backbones": {"torch", "sparse"},
-    "training": {"torch", "skorch", "tqdm", "sparse", "bottlenecks", "backbones"},
+    "training": {"torch", "skorch", "tqdm"}
+    | {"perceptual", "sparse", "bottlenecks", "backbones"},
 }
 ARRAY_LIBRARIES = {"sklearn", "scipy", "skimage", "joblib"}
 ARRAY_ROOMS = {
     "codes": ARRAY_LIBRARIES,
-    "metrics": ARRAY_LIBRARIES | {"codes"},
+    "metrics": ARRAY_LIBRARIES | {"codes", "perceptual", "flip_evaluator"},
     "datasets": ARRAY_LIBRARIES | {"PIL", "pooch"},
     "degrade": ARRAY_LIBRARIES,
     "estimators": ARRAY_LIBRARIES
@@ -99,6 +101,8 @@ def test_the_rules_reject_what_they_should():
     assert not is_allowed("sklearn.base.clone", "training")
     assert not is_allowed(f"{PACKAGE}.estimators.base", "training")
     assert not is_allowed(f"{PACKAGE}.training", "bottlenecks")
+    assert not is_allowed(f"{PACKAGE}.training", "metrics")
+    assert not is_allowed("torch", "metrics")
     assert is_allowed(f"{PACKAGE}.training", "estimators")
     assert is_allowed("scipy.fft", "sparse")
 
@@ -112,12 +116,16 @@ def test_array_rooms_start_without_torch(room):
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT.parent)
 
 
-def test_pooch_is_imported_when_something_is_downloaded():
-    for path in (ROOT / "datasets").glob("*.py"):
-        top = ast.parse(path.read_text(encoding="utf-8")).body
-        names = [a.name for n in top if isinstance(n, ast.Import) for a in n.names]
-        names += [n.module for n in top if isinstance(n, ast.ImportFrom)]
-        assert "pooch" not in names, path.name
+# Imported when they are needed, so that the rest works without them.
+OPTIONAL = {"pooch", "torch_fidelity", "flip_evaluator"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_optional_libraries_are_imported_when_used(path):
+    top = ast.parse(path.read_text(encoding="utf-8")).body
+    names = [a.name for n in top if isinstance(n, ast.Import) for a in n.names]
+    names += [n.module for n in top if isinstance(n, ast.ImportFrom)]
+    assert not OPTIONAL & {name.split(".")[0] for name in names}
 
 
 def test_drawing_is_imported_when_something_is_drawn():

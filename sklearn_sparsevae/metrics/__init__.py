@@ -1,8 +1,8 @@
 """What a reconstruction, a code and a segmentation are worth, in numbers.
 
-Every image metric is computed per image and then averaged, every code metric over all
-sites of all images. Images are ``(n, H, W, C)`` or ``(n, H, W)``, channels last:
-``uint8`` is divided by 255, floats are taken as they are.
+Every image metric but FID, which compares sets, is computed per image and then
+averaged; every code metric over all sites of all images. Images are ``(n, H, W, C)`` or
+``(n, H, W)``, channels last: ``uint8`` is divided by 255, floats are taken as they are.
 """
 
 from sklearn_sparsevae.metrics._codes import (
@@ -12,8 +12,10 @@ from sklearn_sparsevae.metrics._codes import (
     usage_perplexity,
     zero_fraction,
 )
+from sklearn_sparsevae.metrics._fid import fid
 from sklearn_sparsevae.metrics._images import psnr, ssim
 from sklearn_sparsevae.metrics._masks import dice, iou, matched_iou
+from sklearn_sparsevae.metrics._perceptual import flip, lpips
 from sklearn_sparsevae.metrics._rate import bits_per_pixel
 from sklearn_sparsevae.metrics._scorers import make_scorers
 
@@ -21,8 +23,11 @@ __all__ = [
     "atom_usage",
     "bits_per_pixel",
     "dice",
+    "fid",
+    "flip",
     "hoyer",
     "iou",
+    "lpips",
     "make_scorers",
     "matched_iou",
     "nonzeros_per_site",

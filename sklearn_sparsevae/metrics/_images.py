@@ -3,6 +3,8 @@
 import numpy as np
 from skimage.metrics import structural_similarity
 
+from sklearn_sparsevae.metrics._input import image_pairs
+
 _MAX_PSNR = 100.0  # dB: a root mean squared error of 1e-5 of the range
 _SSIM_WINDOW = 11  # pixels: what sigma 1.5 spans in scikit-image
 
@@ -48,7 +50,7 @@ def psnr(y_true, y_pred, *, data_range=1.0, per_image=False):
     >>> psnr(photos, photos + [[[[0.1]]], [[[0.01]]]], per_image=True).round(6)
     array([20., 40.])
     """
-    pairs = _image_pairs(y_true, y_pred, data_range, min_ndim=2)
+    pairs = image_pairs(y_true, y_pred, data_range, min_ndim=2)
     mse = np.array([np.mean((true - pred) ** 2) for true, pred in pairs])
     floor = data_range**2 * 10 ** (-_MAX_PSNR / 10)
     values = 10 * np.log10(data_range**2 / np.maximum(mse, floor))
@@ -117,56 +119,7 @@ def ssim(y_true, y_pred, *, data_range=1.0, per_image=False):
                 sigma=1.5,
                 use_sample_covariance=False,
             )
-            for true, pred in _image_pairs(y_true, y_pred, data_range, min_ndim=3)
+            for true, pred in image_pairs(y_true, y_pred, data_range, min_ndim=3)
         ]
     )
     return values if per_image else float(values.mean())
-
-
-def _image_pairs(y_true, y_pred, data_range, min_ndim):
-    """Check both sets and return an iterator over pairs of float64 images."""
-    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
-    if data_range <= 0:
-        raise ValueError(f"Got data_range={data_range}; expected a positive number.")
-    if y_true.shape != y_pred.shape or y_true.ndim < min_ndim or not y_true.size:
-        raise ValueError(
-            f"Got y_true of shape {y_true.shape} and y_pred of shape {y_pred.shape}; "
-            "expected the same shape (n_images, ...) with at least one value. Give a "
-            "single image an axis of images in front: image[None]."
-        )
-    for name, images in (("y_true", y_true), ("y_pred", y_pred)):
-        _check_values(images, name)
-    _check_span(y_true, data_range)
-    return (
-        (_as_float(true, data_range), _as_float(pred, data_range))
-        for true, pred in zip(y_true, y_pred)
-    )
-
-
-def _check_values(images, name):
-    if images.dtype != np.uint8 and images.dtype.kind != "f":
-        raise ValueError(
-            f"Got {name} of type {images.dtype}; expected uint8 or a floating type. "
-            "Convert other integers to floats between 0 and data_range."
-        )
-    if not np.isfinite(images.max() - images.min()):
-        raise ValueError(
-            f"Got {name} with NaN, infinite or unbounded values; expected finite ones. "
-            "Find them with numpy.isfinite."
-        )
-
-
-def _check_span(images, data_range):
-    low, high = images.min(), images.max()
-    if images.dtype == np.uint8 or float(high) - float(low) <= data_range * (1 + 1e-6):
-        return
-    raise ValueError(
-        f"Got y_true from {low:.4g} to {high:.4g}; expected values that span at most "
-        f"data_range={data_range}. Divide the images by their largest possible value, "
-        "or pass the range that they have as data_range."
-    )
-
-
-def _as_float(image, data_range):
-    scale = data_range / 255 if image.dtype == np.uint8 else 1.0
-    return image.astype(np.float64) * scale

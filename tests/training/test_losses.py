@@ -1,6 +1,5 @@
-"""The loss of the images: its scale, LPIPS' form, and networks of the user's own."""
+"""The loss of the images: its scale, and networks of the user's own."""
 
-import importlib.util
 import pickle
 
 import numpy as np
@@ -12,8 +11,9 @@ from sklearn.base import clone
 from torch import nn
 
 from sklearn_sparsevae import DictionaryLearningVAE
-from sklearn_sparsevae.training import losses, lpips
-from sklearn_sparsevae.training.losses import ImageLoss, PerceptualDistance
+from sklearn_sparsevae.perceptual.distance import PerceptualDistance
+from sklearn_sparsevae.training import losses
+from sklearn_sparsevae.training.losses import ImageLoss
 
 seeds = st.integers(0, 2**31)
 
@@ -92,7 +92,7 @@ def test_balance_depends_on_neither_size_nor_number_of_images(pixel_loss):
 
 def test_terms_are_the_means_of_equation_6_times_half_a_site():
     output, target = images_of(0), images_of(1)
-    distance = PerceptualDistance(TwoLayers())(output, target)
+    distance = PerceptualDistance(TwoLayers())(output, target).mean()
     terms = ImageLoss("mse", 0.3, TwoLayers())(output, target, 2 * 16)
     half_site = 0.5 * 3 * 2 * 2
     mixed = 0.7 * (output - target).square().mean() + 0.3 * distance
@@ -100,72 +100,13 @@ def test_terms_are_the_means_of_equation_6_times_half_a_site():
     torch.testing.assert_close(sum(terms.values()), half_site * mixed)
 
 
-# ---- distance -----------------------------------------------------------------------
-
-
-@given(seeds)
-def test_distance_is_zero_for_equal_images_and_symmetric(seed):
-    distance = PerceptualDistance(TwoLayers())
-    a, b = images_of(seed), images_of(seed + 1)
-    assert distance(a, a).item() == 0
-    assert distance(a, b).item() > 0
-    torch.testing.assert_close(distance(a, b), distance(b, a))
-
-
-@given(seeds, st.floats(0.5, 100))
-def test_distance_ignores_the_length_of_features(seed, factor):
-    """So doubling what one layer says changes nothing."""
-    a, b = images_of(seed), images_of(seed + 1)
-    plain = PerceptualDistance(lambda x: [x + 0.1])(a, b)
-    scaled = PerceptualDistance(lambda x: [factor * (x + 0.1)])(a, b)
-    torch.testing.assert_close(plain, scaled, rtol=1e-4, atol=1e-6)
-
-
-def test_distance_by_hand_with_channel_weights():
-    """Unit vectors at right angles differ by 1 in two channels, at half the sites."""
-
-    class Network:
-        channel_weights = [torch.tensor([3.0, 5.0])]
-
-        def __call__(self, images):
-            return [images[:, :2]]
-
-    a = torch.zeros(1, 3, 2, 2)
-    a[:, 0] = 7.0
-    b = a.clone()
-    b[:, :2, 0] = torch.tensor([0.0, 9.0])[:, None]
-    distance = PerceptualDistance(Network())(a, b).item()
-    assert distance == pytest.approx(0.5 * (3 + 5), rel=1e-5)
-
-
-def test_grey_images_are_shown_as_three_equal_channels():
-    distance = PerceptualDistance(TwoLayers())
-    a, b = images_of(0, channels=1), images_of(1, channels=1)
-    colour = distance(a.tile(1, 3, 1, 1), b.tile(1, 3, 1, 1))
-    torch.testing.assert_close(distance(a, b), colour)
-
-
-def test_network_is_copied_frozen_and_stays_in_evaluation_mode():
+def test_the_network_stays_frozen_when_the_loss_is_trained():
     network = TwoLayers().train()
     loss = ImageLoss("mse", 0.5, network).train()
     assert not any(p.requires_grad for p in loss.parameters())
     assert all(p.requires_grad for p in network.parameters()) and network.training
     a, b = images_of(0), images_of(1)
     torch.testing.assert_close(loss(a, b, 1), loss(a, b, 1))  # no dropout
-
-
-def test_a_bare_tensor_of_features_is_refused():
-    a = images_of(0)
-    with pytest.raises(
-        TypeError, match=r"tensor of shape \(2, 3, 8, 8\).*\[features\]"
-    ):
-        PerceptualDistance(lambda x: x)(a, a)
-
-
-def test_features_of_nothing_leave_finite_gradients():
-    output = torch.zeros(1, 3, 4, 4, requires_grad=True)
-    PerceptualDistance(lambda x: [x])(output, images_of(0, side=4, n=1)).backward()
-    assert output.grad.isfinite().all()
 
 
 # ---- in the estimators --------------------------------------------------------------
@@ -179,7 +120,8 @@ def test_the_decoder_learns_from_the_network(photos):
         batch = torch.from_numpy(photos)
         with torch.no_grad():
             output = model.net_.module_(batch)["images"]
-        return PerceptualDistance(TwoLayers())(output, batch.permute(0, 3, 1, 2)).item()
+        distance = PerceptualDistance(TwoLayers())
+        return distance(output, batch.permute(0, 3, 1, 2)).mean().item()
 
     seen = distance_after(perceptual_weight=0.9, perceptual_network=TwoLayers())
     assert seen < 0.9 * distance_after()
@@ -223,72 +165,6 @@ def test_network_is_a_parameter_like_any_other_and_is_not_kept(photos):
     assert model.net_.criterion_ is None
     again.partial_fit(photos)
     assert again.history_[-1]["train_perceptual"] > 0
-
-
-def test_without_the_extra_the_error_names_it(photos, monkeypatch):
-    lpips.load_lpips.cache_clear()
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"perceptual_.*sklearn-sparsevae\[metrics\]"):
-        tiny(perceptual_weight=0.5).fit(photos)
-
-
-@pytest.fixture
-def vgg_file(tmp_path, monkeypatch):
-    """Random weights in the form of torchvision's, and heads in that of LPIPS."""
-    generator = torch.Generator().manual_seed(0)
-    widths = [3, *(w for stage in lpips._STAGES for w in stage)]
-    numbers = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)  # of VGG16's layers
-    body = {"classifier.0.bias": torch.zeros(2)}
-    for number, n_in, n_out in zip(numbers, widths, widths[1:], strict=False):
-        weight = torch.randn(n_out, n_in, 3, 3, generator=generator) / n_in**0.5 / 2
-        body[f"features.{number}.weight"] = weight
-        body[f"features.{number}.bias"] = torch.zeros(n_out)
-    heads = {
-        f"lin{i}.model.1.weight": torch.full((1, stage[-1], 1, 1), float(i))
-        for i, stage in enumerate(lpips._STAGES)
-    }
-    package = tmp_path / "torchmetrics"
-    (package / lpips._HEADS).parent.mkdir(parents=True)
-    torch.save(heads, package / lpips._HEADS)
-    spec = importlib.util.spec_from_file_location("t", package / "__init__.py")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
-    lpips.load_lpips.cache_clear()
-    torch.save(body, tmp_path / "vgg16.pth")
-    return tmp_path / "vgg16.pth"
-
-
-def test_local_weights_make_the_network_of_lpips(vgg_file):
-    network = lpips.load_lpips(str(vgg_file))
-    body, images = torch.load(vgg_file), images_of(0, side=16, n=1)
-    maps = network(images)
-    assert [m.shape[1:] for m in maps] == [
-        (stage[-1], 16 // 2**i, 16 // 2**i) for i, stage in enumerate(lpips._STAGES)
-    ]
-    # The first map by hand.
-    x = (images - network.mean) / network.deviation
-    for number in (0, 2):
-        weight, bias = (body[f"features.{number}.{k}"] for k in ("weight", "bias"))
-        x = torch.relu(torch.nn.functional.conv2d(x, weight, bias, padding=1))
-    torch.testing.assert_close(maps[0], x)
-    # The first stage's channels count 0 here, so that only the others are compared.
-    distance = PerceptualDistance(network)
-    assert distance(images, images) == 0 < distance(images, images_of(1, side=16, n=1))
-
-
-def test_an_estimator_takes_the_path_of_the_weights(vgg_file):
-    photos = np.random.default_rng(0).random((4, 16, 16, 3), dtype=np.float32)
-    model = tiny(perceptual_weight=0.5, perceptual_network=str(vgg_file), max_epochs=1)
-    assert model.fit(photos).history_[0]["train_perceptual"] > 0
-    with pytest.raises(ValueError, match="at least 16 pixels a side, got 8x8"):
-        model.fit(photos[:, :8, :8])
-
-
-def test_other_weights_are_refused(vgg_file, tmp_path):
-    torch.save({"features.0.weight": torch.zeros(1)}, tmp_path / "other.pth")
-    with pytest.raises(ValueError, match=r"other\.pth does not hold torchvision's"):
-        lpips.load_lpips(str(tmp_path / "other.pth"))
-    with pytest.raises(FileNotFoundError):
-        lpips.load_lpips(str(tmp_path / "missing.pth"))
 
 
 def test_images_of_other_than_one_or_three_channels_are_refused(photos):

@@ -11,7 +11,9 @@ import pathlib
 import torch
 from torch import nn
 
-# torchvision's weights, trained on ImageNet; the name ends in the start of the SHA-256.
+from sklearn_sparsevae.perceptual.weights import contents, read_weights, weights_file
+
+# torchvision's weights, trained on ImageNet.
 _URL = "https://download.pytorch.org/models/vgg16-397923af.pth"
 _HEADS = "functional/image/lpips_models/vgg.pth"  # in torchmetrics
 # Widths of the convolutions between the poolings.
@@ -64,8 +66,8 @@ class LPIPSNetwork(nn.Module):
         if min(height, width) < _SMALLEST:
             raise ValueError(
                 f"LPIPS needs images of at least {_SMALLEST} pixels a side, got "
-                f"{height}x{width}: give larger images, a perceptual_network of your "
-                "own, or perceptual_weight=0."
+                f"{height}x{width}: give larger images, or a network of your own that "
+                "takes these."
             )
         x, found = (images - self.mean) / self.deviation, []
         for i, layer in enumerate(self.features):
@@ -82,8 +84,8 @@ def load_lpips(path=None):
     Parameters
     ----------
     path : str or None
-        File with torchvision's weights of VGG16; None downloads it once, into torch's
-        cache.
+        File with torchvision's weights of VGG16 (``vgg16-397923af.pth``); None
+        downloads it once, into torch's cache.
 
     Raises
     ------
@@ -91,27 +93,22 @@ def load_lpips(path=None):
         Without torchmetrics, whose wheel holds the heads.
     FileNotFoundError, ValueError
         When there is no such file, or other weights are in it.
+    OSError
+        When it cannot be downloaded.
     """
     found = importlib.util.find_spec("torchmetrics")
     if found is None:
         raise ImportError(
-            "perceptual_weight above 0 needs a perceptual_network of your own, or "
-            "torchmetrics: run `pip install sklearn-sparsevae[metrics]`."
+            "LPIPS needs torchmetrics, which holds its linear heads: run `pip install "
+            "sklearn-sparsevae[metrics]`, or give a feature network of your own."
         )
-    heads = _load(pathlib.Path(found.origin).parent / _HEADS)
-    if path is None:
-        body = torch.hub.load_state_dict_from_url(
-            _URL, map_location="cpu", check_hash=True
-        )
-    else:
-        body = _load(path)
+    heads = read_weights(pathlib.Path(found.origin).parent / _HEADS)
+    file = weights_file(path, _URL)
+    body = read_weights(file)
     try:
         return LPIPSNetwork(body, heads)
-    except (KeyError, RuntimeError) as error:
+    except RuntimeError as error:
         raise ValueError(
-            f"{path or _URL} does not hold torchvision's weights of VGG16 ({error})."
+            f"{file} holds {contents(body)}; expected torchvision's weights of VGG16, "
+            f"which are at {_URL}."
         ) from error
-
-
-def _load(path):
-    return torch.load(path, map_location="cpu", weights_only=True)

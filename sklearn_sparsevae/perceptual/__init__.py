@@ -1,0 +1,1 @@
+"""Fixed feature networks that compare images, for losses and for metrics."""
