@@ -20,7 +20,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-_WIDTH = 32  # channels in the middle of a residual block
+_WIDTH = 16  # channels in the middle of a residual block
 _REDUCTION = 16  # atoms for each hidden unit of the channel attention
 
 

@@ -171,19 +171,24 @@ class _UnrolledISTA(torch.autograd.Function):
         n_kept = len(schedule) if keep else min(len(schedule), 3)
         iterates = x.new_empty(n_kept, len(x), len(filters))
         chunks = _chunks(len(x), x.device)
-        scratch = _scratch(2, chunks, filters)
+        scratch = _scratch(3, chunks, filters)
         for chunk in chunks:
             step = rollout(x[chunk], filters, second)
             theta = _rows(thresholds, chunk)
-            y_out, u = (buffer[: len(x[chunk])] for buffer in scratch)
+            y_out, u, work = (buffer[: len(x[chunk])] for buffer in scratch)
+            # y is not needed any more where the bounds are.
+            bounds = (
+                (y_out, work) if theta.ndim == 2 else theta.new_empty(2, len(theta))
+            )
             z = z_before = None
             for t, (beta, gain, theta_gain) in enumerate(schedule):
                 y = _extrapolate(z, z_before, beta, y_out)
                 step.correlate(y, u)
                 u = u.mul_(gain) if y is None else torch.add(y, u, alpha=gain, out=u)
-                scaled = theta * (gain * theta_gain)
                 z_before, z = z, iterates[t % n_kept, chunk]
-                torch.clamp(u, -scaled, scaled, out=z)
+                for bound, sign in zip(bounds, (-1, 1), strict=True):
+                    torch.mul(theta, sign * gain * theta_gain, out=bound)
+                torch.clamp(u, *bounds, out=z)
                 torch.sub(u, z, out=z)  # h_theta, Eq. 2
         last = iterates[(len(schedule) - 1) % n_kept]
         ctx.coupled = coupled

@@ -96,12 +96,26 @@ def test_the_untrained_rollout_is_that_of_the_scalar_policy(name):
     torch.testing.assert_close(*codes, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
 @inferred
-def test_weights_of_the_penalty_average_to_alpha_and_follow_the_thresholds(name):
+def test_weights_of_the_penalty_rank_as_the_thresholds_whose_scale_is_free(name, scale):
     model = LearnedISTA(DIM, K, 0.2, 6, threshold=name)
     thresholds = stirred(name, 0.05)(latents_of())
-    weights = model._penalty_weights(thresholds)
-    assert weights.mean().item() == pytest.approx(0.2, rel=1e-5)
+    weights = model._penalty_weights(thresholds * scale)
+    torch.testing.assert_close(weights, model._penalty_weights(thresholds))
     assert not weights.requires_grad
-    ratio = weights / thresholds.detach()
-    torch.testing.assert_close(ratio, ratio[0, 0].expand_as(ratio))
+    ranked = weights.flatten()[thresholds.flatten().argsort()]
+    assert (ranked.diff() >= 0).all() and ranked[0] < 0.2 < ranked[-1]
+
+
+def test_weights_of_the_penalty_cannot_fade_where_codes_are():
+    model = LearnedISTA(DIM, K, 0.2, 6, threshold="vector")
+    rows = torch.ones(40, K)
+    rows[:, 0] = 1e-9  # a threshold that training gave up
+    weights = model._penalty_weights(rows)
+    assert weights.min() * 2 >= weights.max() and weights.min() * 1.5 > 0.2
+    torch.testing.assert_close(
+        model._penalty_weights(torch.zeros(40, K)).min(), weights.min()
+    )
+    equal = model._penalty_weights(torch.full((40, K), 0.7))
+    torch.testing.assert_close(equal, torch.full((40, K), 0.2))

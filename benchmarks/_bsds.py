@@ -1,0 +1,45 @@
+"""BSDS500, for the benchmarks on it: photos to train on and crops to judge by."""
+
+import _common
+import numpy as np
+
+from sklearn_sparsevae.datasets import load_image_archive, random_crops
+
+TITLE = "BSDS500"
+ARCHIVE = "bsds500.zip"
+
+
+def parser(description, *, json_name):
+    """Command line that every benchmark on BSDS500 has."""
+    options = _common.parser(description, data=ARCHIVE, json_name=json_name)
+    add = options.add_argument
+    add("--n-train", type=_common.positive, default=200, help="training photos")
+    add("--n-test", type=_common.positive, default=200, help="held-out photos")
+    return options
+
+
+def find_archive(options, data):
+    """Path of the archive; see `_common.find_archive`."""
+    members = "images/train/*.jpg, images/val/*.jpg and images/test/*.jpg"
+    return _common.find_archive(options, data, name=ARCHIVE, members=members)
+
+
+def load(archive, subset, n_photos):
+    """Read a fixed random choice of photos ``(H, W, 3)`` of a subset."""
+    images = load_image_archive(archive, folder=f"images/{subset}").images
+    if len(images) < n_photos:
+        raise SystemExit(
+            f"{n_photos} photos of {subset} were asked for, the archive has "
+            f"{len(images)}."
+        )
+    order = np.random.RandomState(_common.SEED).permutation(len(images))
+    return [images[i] for i in order[:n_photos]]
+
+
+def crops(photos, side):
+    """One square at a random place of each photo, ``(n, side, side, 3)``."""
+    squares = [
+        random_crops([photo], side, 1, _common.SEED + i)
+        for i, photo in enumerate(photos)
+    ]
+    return np.concatenate(squares)

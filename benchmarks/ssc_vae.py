@@ -1,0 +1,259 @@
+"""Photos of BSDS500 through every bottleneck: SSC-VAE's Tables 1 and 3.
+
+SC is ``SparseCodingVAE``, SC + In has its thresholds inferred for every site
+(``threshold="vector"``), SSC has them refined by attention as well
+(``threshold="structured"``). All train on random crops of 100 training photos and
+are judged by one crop of each of the 200 test photos, with one budget for all: the same
+crops, steps, backbone and schedule.
+
+How to read the tables:
+
+* *PSNR* in dB is the mean over images clipped to [0, 1]; *SSIM* has a Gaussian window
+  of 11 pixels. Each row is the mean over the seeds, with the standard deviation.
+* *nnz* is the mean number of non-zeros of a site, the three channel means included.
+* The lines below compare the policies at equal non-zeros: the PSNR of SC is
+  interpolated over its own curve (several alphas) at the non-zeros of the other, seed
+  by seed.
+* LPIPS and FID are added where ``--vgg`` and ``--inception`` give weights.
+
+``--preset paper`` is the paper's setting (vqgan backbone, 256x256 crops, 512 atoms of
+256 numbers, 16 steps) and wants ``--device cuda``. Rows that the JSON of an earlier run
+has are taken from there, so that an interrupted run goes on; ``--fresh`` forgets them.
+
+Run ``python benchmarks/ssc_vae.py --data bsds500.zip``.
+"""
+
+import json
+import pathlib
+
+import _bsds
+import _common
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+
+from sklearn_sparsevae import VQVAE, DictionaryLearningVAE, SparseCodingVAE, metrics
+
+POLICIES = {"SC": "scalar", "SC + In": "vector", "SSC": "structured"}
+PRESETS = {
+    "cpu": {"crop_size": 64, "batch_size": 16, "max_epochs": 1},
+    "paper": {
+        "crop_size": 256,
+        "batch_size": 16,
+        "max_epochs": 200,
+        "backbone": "vqgan",
+        "latent_dim": 256,
+    },
+}
+COMMON = {"n_components": 512, "n_downsamples": 3}
+N_TRAIN = 100  # photos
+N_NONZEROS = 10  # of DL-VAE
+ALPHA = 0.1  # the estimator's default
+CURVES = {"SC": (0.07, 0.14), "SC + In": (0.14,), "SSC": (0.14,)}  # other alphas
+
+
+def make_model(name, alpha, seed, args):
+    """Estimator of a row; ``alpha`` is None where there is none."""
+    options = COMMON | PRESETS[args.preset] | _common.epochs(args)
+    options |= {"device": args.device, "random_state": seed}
+    if name == "VQ":
+        return VQVAE(**options)
+    if name == "DL":
+        return DictionaryLearningVAE(n_nonzero_coefs=N_NONZEROS, **options)
+    return SparseCodingVAE(alpha=alpha, threshold=POLICIES[name], **options)
+
+
+def settings(args):
+    """All (name, alpha, seed) that are to be measured, what matters most first."""
+    for seed in range(args.seeds):
+        yield "VQ", None, seed
+        yield "DL", None, seed
+        for name in POLICIES:
+            yield name, ALPHA, seed
+    for seed in range(args.seeds):
+        for name, alphas in CURVES.items():
+            for alpha in alphas:
+                yield name, alpha, seed
+
+
+def measure(name, alpha, seed, args, train, test):
+    """Fit one model and judge it; a row of the table."""
+    model = make_model(name, alpha, seed, args)
+    cpu, _ = _common.timed_fit(model, train)
+    codes = model.transform(test)
+    output = model.inverse_transform(codes)
+    row = {
+        "method": name,
+        "alpha": alpha,
+        "seed": seed,
+        "latent_dim": model.components_.shape[1],
+        "psnr": metrics.psnr(test, output),
+        "ssim": metrics.ssim(test, output),
+        "nonzeros": metrics.nonzeros_per_site(codes),
+        "hoyer": metrics.hoyer(codes),
+        "perplexity": metrics.usage_perplexity(codes),
+        "cpu_minutes": cpu / 60,
+    }
+    if args.vgg:
+        row["lpips"] = metrics.lpips(test, output, network=args.vgg)
+    if args.inception:
+        row["fid"] = metrics.fid(test, output, network=args.inception).fid
+    return row
+
+
+def measure_all(args, train, test, content):
+    """Measure what the JSON does not have yet, writing it after every row."""
+    rows = content["rows"]
+    done = {(row["method"], row["alpha"], row["seed"]) for row in rows}
+    for setting in settings(args):
+        if setting not in done:
+            row = measure(*setting, args, train, test)
+            print_row(row)
+            rows.append(row)
+            _common.write_json(args.json, content)
+    return rows
+
+
+def print_row(row):
+    """Print a figure of one fit as it comes."""
+    print(
+        f"{row['method']:8s} alpha {row['alpha']} seed {row['seed']}: "
+        f"{row['psnr']:.2f} dB at {row['nonzeros']:.2f}, {row['cpu_minutes']:.1f} min",
+        flush=True,
+    )
+
+
+def print_table(rows):
+    """Mean and standard deviation over the seeds, for every method and alpha."""
+    columns = ["psnr", "ssim", "nonzeros", "hoyer", "perplexity", "cpu_minutes"]
+    columns += [key for key in ("lpips", "fid") if key in rows[0]]
+    print(f"\n{'method':8s} {'alpha':>6s}", *(f"{name:>17s}" for name in columns))
+    for name, alpha in sorted({(r["method"], r["alpha"] or 0) for r in rows}):
+        same = of_method(rows, name, alpha or None)
+        cells = [np.array([row[key] for row in same]) for key in columns]
+        print(
+            f"{name:8s} {alpha:6.2f}",
+            *(f"{cell.mean():9.3f} ({cell.std():5.3f})" for cell in cells),
+        )
+
+
+def of_method(rows, name, alpha):
+    """Rows of all seeds."""
+    return [row for row in rows if row["method"] == name and row["alpha"] == alpha]
+
+
+def compare(rows, seeds):
+    """Print and return how the policies differ from SC at equal non-zeros."""
+    goals, leads = [], {}
+    print()
+    for name in ("SC + In", "SSC"):
+        leads[name] = np.array([lead(rows, name, seed) for seed in range(seeds)])
+        mean, spread = leads[name].mean(), leads[name].std()
+        text = f"{name} - SC at equal non-zeros: {mean:+.2f} dB (spread {spread:.2f})"
+        goals.append(_common.verdict(f"{text} (goal: >= 0)", mean >= 0))
+    further = (leads["SSC"] - leads["SC + In"]).mean()
+    text = f"SSC - (SC + In) at equal non-zeros: {further:+.2f} dB (goal: >= 0)"
+    goals.append(_common.verdict(text, further >= 0))
+    best_vq = max(row["psnr"] for row in of_method(rows, "VQ", None))
+    worst = min(row["psnr"] for row in rows if row["method"] in POLICIES)
+    text = f"worst of SC, SC + In, SSC - best VQ: {worst - best_vq:+.2f} dB (goal: > 0)"
+    goals.append(_common.verdict(text, worst > best_vq))
+    return goals
+
+
+def lead(rows, name, seed):
+    """Mean PSNR over SC's at the non-zeros of another policy, within SC's curve."""
+    own = sorted(
+        (row["nonzeros"], row["psnr"])
+        for row in rows
+        if row["method"] == "SC" and row["seed"] == seed
+    )
+    nonzeros, psnr = np.transpose(own)
+    others = [r for r in rows if r["method"] == name and r["seed"] == seed]
+    leads = [r["psnr"] - np.interp(r["nonzeros"], nonzeros, psnr) for r in others]
+    inside = [nonzeros[0] <= r["nonzeros"] <= nonzeros[-1] for r in others]
+    return float(np.mean(np.array(leads)[inside])) if any(inside) else np.nan
+
+
+def sparse_enough(rows):
+    """Print and return whether a quarter of the latent's length is not exceeded."""
+    at_default = [r for r in rows if r["method"] in POLICIES and r["alpha"] == ALPHA]
+    most = max(row["nonzeros"] for row in at_default)
+    bound = at_default[0]["latent_dim"] / 4
+    text = f"non-zeros a site at alpha={ALPHA}: at most {most:.1f} (goal: <= {bound:g})"
+    return _common.verdict(text, most <= bound)
+
+
+def draw(rows, path):
+    """Draw PSNR against non-zeros, a line for each policy and seed."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    ax = figure.subplots()
+    for color, name in enumerate(POLICIES):
+        for seed in sorted({row["seed"] for row in rows}):
+            curve = sorted(
+                (row["nonzeros"], row["psnr"])
+                for row in rows
+                if row["method"] == name and row["seed"] == seed
+            )
+            label = name if seed == 0 else None
+            ax.plot(*np.transpose(curve), "o-", color=f"C{color}", label=label)
+    ax.set(xlabel="non-zeros a site", ylabel="PSNR (dB)", title=_bsds.TITLE)
+    ax.legend()
+    figure.savefig(path, dpi=120)
+    print(f"written: {path}")
+
+
+def parse():
+    """Read the command line; also return the path of the archive."""
+    options = _bsds.parser(__doc__.splitlines()[0], json_name=None)
+    options.set_defaults(n_train=N_TRAIN)
+    add = options.add_argument
+    add("--preset", choices=PRESETS, default="cpu")
+    add("--device", default="cpu", help="cpu or cuda")
+    add("--seeds", type=_common.positive, default=3)
+    add("--vgg", help="torchvision's weights of VGG16, for LPIPS")
+    add("--inception", help="torch-fidelity's weights of Inception, for FID")
+    add("--fresh", action="store_true", help="forget the rows of earlier runs")
+    args = options.parse_args()
+    args.json = args.json or _common.RESULTS / f"ssc_vae_{args.preset}.json"
+    return args, _bsds.find_archive(options, args.data)
+
+
+def earlier(args, content):
+    """Content of the JSON of an earlier run with the same settings, or this."""
+    path = pathlib.Path(args.json)
+    if args.fresh or not path.exists():
+        return content
+    found = json.loads(path.read_text())
+    same = all(found.get(key) == content[key] for key in content if key != "rows")
+    return found if same else content
+
+
+def main():
+    """Read the command line, run, write JSON and a picture."""
+    args, archive = parse()
+    torch.set_num_threads(args.threads)
+    train = _bsds.load(archive, "train", args.n_train)
+    side = PRESETS[args.preset]["crop_size"]
+    test = _bsds.crops(_bsds.load(archive, "test", args.n_test), side)
+    print(f"{_bsds.TITLE}: {len(train)} training photos, {len(test)} test crops")
+    content = {
+        "data": _bsds.TITLE,
+        "n_train": len(train),
+        "n_test": len(test),
+        "preset": PRESETS[args.preset] | COMMON | _common.epochs(args),
+        "rows": [],
+    }
+    content = earlier(args, content)
+    with threadpool_limits(args.threads):
+        rows = measure_all(args, train, test, content)
+    print_table(rows)
+    content["goals"] = [*compare(rows, args.seeds), sparse_enough(rows)]
+    _common.write_json(args.json, content)
+    draw(rows, pathlib.Path(args.json).with_suffix(".png"))
+
+
+if __name__ == "__main__":
+    main()
