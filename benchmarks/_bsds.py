@@ -1,12 +1,24 @@
 """BSDS500, for the benchmarks on it: photos to train on and crops to judge by."""
 
+import functools
+
 import _common
 import numpy as np
 
+from sklearn_sparsevae import VQVAE, DictionaryLearningVAE, SparseCodingVAE
 from sklearn_sparsevae.datasets import load_image_archive, random_crops
 
 TITLE = "BSDS500"
 ARCHIVE = "bsds500.zip"
+POLICIES = {"SC": "scalar", "SC + In": "vector", "SSC": "structured"}
+METHODS = {
+    "VQ": VQVAE,
+    "DL": DictionaryLearningVAE,
+    **{
+        name: functools.partial(SparseCodingVAE, threshold=threshold)
+        for name, threshold in POLICIES.items()
+    },
+}
 
 
 def parser(description, *, json_name):

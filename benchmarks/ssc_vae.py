@@ -32,9 +32,8 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from sklearn_sparsevae import VQVAE, DictionaryLearningVAE, SparseCodingVAE, metrics
+from sklearn_sparsevae import metrics
 
-POLICIES = {"SC": "scalar", "SC + In": "vector", "SSC": "structured"}
 PRESETS = {
     "cpu": {"crop_size": 64, "batch_size": 16, "max_epochs": 1},
     "paper": {
@@ -56,11 +55,11 @@ def make_model(name, alpha, seed, args):
     """Estimator of a row; ``alpha`` is None where there is none."""
     options = COMMON | PRESETS[args.preset] | _common.epochs(args)
     options |= {"device": args.device, "random_state": seed}
-    if name == "VQ":
-        return VQVAE(**options)
     if name == "DL":
-        return DictionaryLearningVAE(n_nonzero_coefs=N_NONZEROS, **options)
-    return SparseCodingVAE(alpha=alpha, threshold=POLICIES[name], **options)
+        options["n_nonzero_coefs"] = N_NONZEROS
+    if name in _bsds.POLICIES:
+        options["alpha"] = alpha
+    return _bsds.METHODS[name](**options)
 
 
 def settings(args):
@@ -68,7 +67,7 @@ def settings(args):
     for seed in range(args.seeds):
         yield "VQ", None, seed
         yield "DL", None, seed
-        for name in POLICIES:
+        for name in _bsds.POLICIES:
             yield name, ALPHA, seed
     for seed in range(args.seeds):
         for name, alphas in CURVES.items():
@@ -155,7 +154,7 @@ def compare(rows, seeds):
     text = f"SSC - (SC + In) at equal non-zeros: {further:+.2f} dB (goal: >= 0)"
     goals.append(_common.verdict(text, further >= 0))
     best_vq = max(row["psnr"] for row in of_method(rows, "VQ", None))
-    worst = min(row["psnr"] for row in rows if row["method"] in POLICIES)
+    worst = min(row["psnr"] for row in rows if row["method"] in _bsds.POLICIES)
     text = f"worst of SC, SC + In, SSC - best VQ: {worst - best_vq:+.2f} dB (goal: > 0)"
     goals.append(_common.verdict(text, worst > best_vq))
     return goals
@@ -177,7 +176,7 @@ def lead(rows, name, seed):
 
 def sparse_enough(rows):
     """Print and return whether a quarter of the latent's length is not exceeded."""
-    at_default = [r for r in rows if r["method"] in POLICIES and r["alpha"] == ALPHA]
+    at_default = [row for row in rows if row["alpha"] == ALPHA]
     most = max(row["nonzeros"] for row in at_default)
     bound = at_default[0]["latent_dim"] / 4
     text = f"non-zeros a site at alpha={ALPHA}: at most {most:.1f} (goal: <= {bound:g})"
@@ -190,7 +189,7 @@ def draw(rows, path):
 
     figure = Figure(figsize=(6, 4), layout="constrained")
     ax = figure.subplots()
-    for color, name in enumerate(POLICIES):
+    for color, name in enumerate(_bsds.POLICIES):
         for seed in sorted({row["seed"] for row in rows}):
             curve = sorted(
                 (row["nonzeros"], row["psnr"])
