@@ -115,7 +115,7 @@ def bicubic(photo, clean):
 
 # Denoisers and the values of their settings to choose from.
 DENOISERS = {
-    "TV": (tv, {"factor": (0.5, 0.75, 1.0, 1.25)}),
+    "TV": (tv, {"factor": (0.4, 0.5, 0.625, 0.75, 1.0)}),
     "wavelets": (wavelet, {"name": ("db1", "db2", "sym8")}),
     "non-local means": (
         non_local_means,
