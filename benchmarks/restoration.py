@@ -129,34 +129,37 @@ DENOISERS = {
 class Task:
     """How photos are spoilt, and what a peer is told of each.
 
-    ``hint(clean, spoilt)`` is what each of ``peers`` takes after the photo; ``keep``
-    says that known pixels are to stay.
+    ``hint(clean)`` has for each photo what ``peers`` take beside it; ``mask``
+    takes away the only pixels that are to change.
     """
 
     degrade: Callable
     peers: dict
     hint: Callable
-    keep: bool = False
+    mask: Callable | None = None
 
     def spoil(self, photos):
         """Photos as all methods get them, ``uint8``."""
         return self.degrade(photos, random_state=_common.SEED)
 
-    def missing(self, photos):
-        """Which pixels are missing, ``(n, H, W)``."""
-        return np.all(self.spoil(np.ones(photos.shape)) == 0, axis=-1)
-
 
 def noise(sigma):
     """Gaussian noise; denoisers are told sigma."""
     degrade = functools.partial(gaussian_noise, sigma=sigma)
-    return Task(degrade, DENOISERS, lambda task, clean: [sigma / 255] * len(clean))
+    return Task(degrade, DENOISERS, lambda clean: [sigma / 255] * len(clean))
 
 
-def gaps(degrade):
-    """Black pixels; the peer is told which."""
+def gaps(mask):
+    """Gaps, filled from around for the models; the peer is told where they are."""
+    degrade = functools.partial(mask, fill="around")
     peers = {"biharmonic": (biharmonic, {})}
-    return Task(degrade, peers, Task.missing, keep=True)
+    return Task(degrade, peers, lambda clean: missing(mask, clean), mask)
+
+
+def missing(mask, photos):
+    """Which pixels a mask takes away, ``(n, H, W)``."""
+    black = mask(np.ones(photos.shape), random_state=_common.SEED) == 0
+    return np.all(black, axis=-1)
 
 
 TASKS = {
@@ -166,14 +169,14 @@ TASKS = {
     "upscale": Task(
         functools.partial(bicubic_downsample, factor=2),
         {"bicubic": (bicubic, {})},
-        lambda task, clean: clean / 255,
+        lambda clean: clean / 255,
     ),
 }
 
 
 def each(task, function, photos, settings):
     """Let a peer restore one photo after another."""
-    hints, spoilt = task.hint(task, photos), task.spoil(photos) / 255
+    hints, spoilt = task.hint(photos), task.spoil(photos) / 255
     restored = [function(p, h, **settings) for p, h in zip(spoilt, hints, strict=True)]
     return np.clip(restored, 0, 1)
 
@@ -215,8 +218,9 @@ def our_row(method, name, args, train, test):
     start = time.perf_counter()
     restored = model.reconstruct(spoilt)
     seconds = (time.perf_counter() - start) / len(test)
-    if task.keep:
-        restored = np.where(task.missing(test)[..., None], restored, test / 255)
+    if task.mask is not None:
+        changed = missing(task.mask, test)[..., None]
+        restored = np.where(changed, restored, test / 255)
     nonzeros = metrics.nonzeros_per_site(model.transform(spoilt))
     extra = {"seconds": seconds, "nonzeros": nonzeros, "cpu_minutes": cpu / 60}
     return make_row(method, name, test, restored, **extra)

@@ -6,10 +6,12 @@ given as ``degrade=functools.partial(gaussian_noise, sigma=20)``.
 """
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 from sklearn.utils import check_random_state
 
 __all__ = [
     "bicubic_downsample",
+    "fill_missing",
     "gaussian_noise",
     "random_mask",
     "speckle",
@@ -102,8 +104,8 @@ def speckle(images, sigma, *, value_range=(0, 1), random_state=None):
     return _degrade(images, add_speckle, value_range)
 
 
-def square_mask(images, size, *, value_range=(0, 1), random_state=None):
-    """Black out one square of each image, at a random place within it.
+def square_mask(images, size, *, fill="black", value_range=(0, 1), random_state=None):
+    """Cut one square out of each image, at a random place within it.
 
     The same seed blacks out the same pixels of any images of that shape, so that
     ``square_mask(np.ones_like(images), size, random_state=0) == 0`` says which.
@@ -114,6 +116,9 @@ def square_mask(images, size, *, value_range=(0, 1), random_state=None):
         uint8, or floats within ``value_range``.
     size : int
         Side of the square in pixels, no longer than a side of an image.
+    fill : {"black", "around"}, default="black"
+        What stands in for the missing pixels: black, or the pixels around, as in
+        :func:`fill_missing`. To restore photos, train on what they will be filled with.
     value_range : tuple of float (low, high), default=(0, 1)
         What floats span; ``low`` is black.
     random_state : int, RandomState instance or None, default=None
@@ -127,21 +132,26 @@ def square_mask(images, size, *, value_range=(0, 1), random_state=None):
     Raises
     ------
     ValueError, TypeError
-        If ``images`` are not as described or ``size`` does not fit into one.
+        If ``images`` are not as described, ``size`` does not fit into one, or there is
+        no such ``fill``.
     """
     rng = check_random_state(random_state)
+    stand_in = _stand_in(fill)
 
-    def black_out(image):
+    def cut_out(image):
         _check_between("size", size, 1, min(image.shape[:2]))
         top, left = (rng.randint(side - size + 1) for side in image.shape[:2])
-        image[top : top + size, left : left + size] = 0
-        return image
+        missing = np.zeros(image.shape[:2], bool)
+        missing[top : top + size, left : left + size] = True
+        return stand_in(image, missing)
 
-    return _degrade(images, black_out, value_range)
+    return _degrade(images, cut_out, value_range)
 
 
-def random_mask(images, fraction, *, value_range=(0, 1), random_state=None):
-    """Black out a share of the pixels of each image, all channels of a pixel at once.
+def random_mask(
+    images, fraction, *, fill="black", value_range=(0, 1), random_state=None
+):
+    """Take away a share of the pixels of each image, all channels of a pixel at once.
 
     The same seed blacks out the same pixels of any images of that shape, so that
     ``random_mask(np.ones_like(images), fraction, random_state=0) == 0`` says which.
@@ -152,6 +162,9 @@ def random_mask(images, fraction, *, value_range=(0, 1), random_state=None):
         uint8, or floats within ``value_range``.
     fraction : float
         Share of the pixels, in [0, 1]; rounded to whole pixels, equal in every image.
+    fill : {"black", "around"}, default="black"
+        What stands in for the missing pixels: black, or the pixels around, as in
+        :func:`fill_missing`. To restore photos, train on what they will be filled with.
     value_range : tuple of float (low, high), default=(0, 1)
         What floats span; ``low`` is black.
     random_state : int, RandomState instance or None, default=None
@@ -165,18 +178,76 @@ def random_mask(images, fraction, *, value_range=(0, 1), random_state=None):
     Raises
     ------
     ValueError, TypeError
-        If ``images`` are not as described or ``fraction`` is not in [0, 1].
+        If ``images`` are not as described, ``fraction`` is not in [0, 1], or there is
+        no such ``fill``.
     """
     _check_between("fraction", fraction, 0, 1)
     rng = check_random_state(random_state)
+    stand_in = _stand_in(fill)
 
-    def black_out(image):
+    def take_away(image):
         height, width = image.shape[:2]
         order = rng.permutation(height * width).reshape(height, width)
-        image[order < round(fraction * height * width)] = 0
-        return image
+        return stand_in(image, order < round(fraction * height * width))
 
-    return _degrade(images, black_out, value_range)
+    return _degrade(images, take_away, value_range)
+
+
+def fill_missing(images, missing, *, value_range=(0, 1)):
+    """Fill in missing pixels with weighted means of the known ones around them.
+
+    Normalised convolution [1]_: Gaussian weights, as narrow as reach a known pixel, so
+    that small gaps stay sharp and large ones become smooth. It is what an estimator
+    trained with ``fill="around"`` restores.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, H, W, C) or (n, H, W), or list of (H, W, C) or (H, W)
+        uint8, or floats within ``value_range``; what missing pixels hold does not
+        matter.
+    missing : array-like of bool of shape (n, H, W), or list of (H, W)
+        Which pixels are missing. Where an image has no other, it becomes black.
+    value_range : tuple of float (low, high), default=(0, 1)
+        What floats span.
+
+    Returns
+    -------
+    filled : ndarray or list of ndarray
+        Of the shape and dtype of ``images``; known pixels are unchanged.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If ``images`` or ``missing`` are not as described.
+
+    References
+    ----------
+    .. [1] H. Knutsson, C.-F. Westin. "Normalized and differential convolution". CVPR
+       1993.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_sparsevae.degrade import fill_missing
+    >>> photo = np.array([[[10, 0, 10], [10, 10, 10]]], np.uint8)
+    >>> fill_missing(photo, photo == 0)
+    array([[[10, 10, 10],
+            [10, 10, 10]]], dtype=uint8)
+    """
+    masks = [np.asarray(mask) for mask in missing]
+    if len(masks) != len(images):
+        raise ValueError(
+            f"Got {len(images)} images and {len(masks)} masks; expected one mask each."
+        )
+    for image, mask in zip(images, masks, strict=True):
+        if mask.dtype != bool or mask.shape != np.shape(image)[:2]:
+            raise ValueError(
+                f"Got a mask of shape {mask.shape} and dtype {mask.dtype} for an image "
+                f"of shape {np.shape(image)}; expected booleans "
+                f"{np.shape(image)[:2]}, True where a pixel is missing."
+            )
+    masks = iter(masks)
+    return _degrade(images, lambda image: _from_around(image, next(masks)), value_range)
 
 
 def bicubic_downsample(images, factor, *, value_range=(0, 1), random_state=None):
@@ -219,6 +290,33 @@ def bicubic_downsample(images, factor, *, value_range=(0, 1), random_state=None)
         return np.einsum("ij,jkc,lk->ilc", rows, image, columns, optimize=True)
 
     return _degrade(images, there_and_back, value_range)
+
+
+def _stand_in(fill):
+    """Return what ``fill`` stands for: a function of an image and its mask."""
+    ways = {"black": _black, "around": _from_around}
+    if fill not in ways:
+        raise ValueError(f"Got fill={fill!r}; expected one of {sorted(ways)}.")
+    return ways[fill]
+
+
+def _black(image, missing):
+    image[missing] = 0
+    return image
+
+
+def _from_around(image, missing):
+    known = (~missing).astype(image.dtype)
+    signal, sigma = image * known[..., None], 1.0
+    image[missing] = 0
+    enough = 0.1 * known.mean()  # of the weight that wide Gaussians come to
+    while missing.any() and known.any():
+        weight = gaussian_filter(known, sigma)
+        near = missing & (weight > enough)
+        mean = gaussian_filter(signal, sigma, axes=(0, 1))
+        image[near] = mean[near] / weight[near, None]
+        missing, sigma = missing & ~near, 2 * sigma
+    return image
 
 
 def _down_and_up(length, factor):

@@ -13,6 +13,7 @@ from sklearn.datasets import load_sample_image
 from sklearn_sparsevae import degrade
 from sklearn_sparsevae.degrade import (
     bicubic_downsample,
+    fill_missing,
     gaussian_noise,
     random_mask,
     speckle,
@@ -43,7 +44,7 @@ def in_dtype(photos, dtype, value_range=(0, 1)):
 
 
 def test_nobody_forgets_a_function():
-    assert set(ALL) == set(degrade.__all__)
+    assert {*ALL, "fill_missing"} == set(degrade.__all__)
 
 
 # ---- of all of them -----------------------------------------------------------------
@@ -239,3 +240,72 @@ def test_more_is_lost_the_smaller_the_image_was(photos):
         for f in (2, 4, 8)
     ]
     assert errors == sorted(errors) and errors[0] > 0
+
+
+# ---- what stands in for missing pixels ----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        functools.partial(square_mask, size=7),
+        functools.partial(random_mask, fraction=0.5),
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_masks_filled_from_around_are_fill_missing_of_black_ones(photos, mask, dtype):
+    X = in_dtype(photos, dtype)
+    missing = (mask(np.ones(X.shape), random_state=3) == 0).all(-1)
+    filled = mask(X, fill="around", random_state=3)
+    black = mask(X, random_state=3)
+    np.testing.assert_array_equal(filled, fill_missing(black, missing))
+    np.testing.assert_array_equal(filled[~missing], X[~missing])
+    errors = [np.abs(Y[missing] - X[missing].astype(float)) for Y in (filled, black)]
+    assert errors[0].mean() < 0.5 * errors[1].mean()
+
+
+@given(st.integers(0, 2**31), st.sampled_from([0.3, 0.9, 0.99]))
+def test_what_is_filled_in_lies_between_the_known_values(seed, fraction):
+    rng = np.random.RandomState(seed)
+    images, missing = rng.rand(2, 13, 17, 3), rng.rand(2, 13, 17) < fraction
+    missing[:, 0, 0] = False
+    filled = fill_missing(images, missing)
+    for image, mask, known in zip(filled, missing, images, strict=True):
+        low, high = known[~mask].min(0), known[~mask].max(0)
+        assert (image >= low - 1e-9).all() and (image <= high + 1e-9).all()
+
+
+def test_one_known_pixel_fills_an_image_and_none_leaves_it_black():
+    images, missing = np.full((2, 40, 50), 0.3), np.ones((2, 40, 50), bool)
+    missing[0, 5, 7] = False
+    filled = fill_missing(images, missing)
+    np.testing.assert_allclose(filled[0], 0.3)
+    assert not filled[1].any()
+
+
+def test_the_nearer_side_of_a_gap_counts_more():
+    step = np.zeros((1, 30, 30))
+    step[:, :, 15:] = 1
+    missing = np.zeros((1, 30, 30), bool)
+    missing[:, 8:22, 8:22] = True
+    row = fill_missing(step, missing)[0, 15]
+    assert row[8] < 0.2 and row[21] > 0.8
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [
+        (np.ones((2, 4, 4), bool), "1 images and 2 masks"),
+        (np.ones((1, 4, 5), bool), r"mask of shape \(4, 5\)"),
+        (np.ones((1, 4, 4)), "dtype float64"),
+    ],
+)
+def test_masks_that_do_not_fit_are_refused(missing, message):
+    with pytest.raises(ValueError, match=message):
+        fill_missing(np.zeros((1, 4, 4, 3)), missing)
+
+
+@pytest.mark.parametrize("mask", [square_mask, random_mask])
+def test_an_unknown_fill_is_refused(mask):
+    with pytest.raises(ValueError, match=r"fill='white'; expected one of \['around"):
+        mask(np.zeros((1, 4, 4, 3)), 1, fill="white")
