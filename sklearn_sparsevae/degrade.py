@@ -6,12 +6,11 @@ given as ``degrade=functools.partial(gaussian_noise, sigma=20)``.
 """
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from skimage.restoration import inpaint_biharmonic
 from sklearn.utils import check_random_state
 
 __all__ = [
     "bicubic_downsample",
-    "fill_missing",
     "gaussian_noise",
     "random_mask",
     "speckle",
@@ -116,9 +115,10 @@ def square_mask(images, size, *, fill="black", value_range=(0, 1), random_state=
         uint8, or floats within ``value_range``.
     size : int
         Side of the square in pixels, no longer than a side of an image.
-    fill : {"black", "around"}, default="black"
-        What stands in for the missing pixels: black, or the pixels around, as in
-        :func:`fill_missing`. To restore photos, train on what they will be filled with.
+    fill : {"black", "biharmonic"}, default="black"
+        What stands in for the missing pixels: black, or their surroundings continued
+        smoothly by :func:`skimage.restoration.inpaint_biharmonic`, from where a network
+        has less far to go. To restore photos, train on what they will be filled with.
     value_range : tuple of float (low, high), default=(0, 1)
         What floats span; ``low`` is black.
     random_state : int, RandomState instance or None, default=None
@@ -162,9 +162,10 @@ def random_mask(
         uint8, or floats within ``value_range``.
     fraction : float
         Share of the pixels, in [0, 1]; rounded to whole pixels, equal in every image.
-    fill : {"black", "around"}, default="black"
-        What stands in for the missing pixels: black, or the pixels around, as in
-        :func:`fill_missing`. To restore photos, train on what they will be filled with.
+    fill : {"black", "biharmonic"}, default="black"
+        What stands in for the missing pixels: black, or their surroundings continued
+        smoothly by :func:`skimage.restoration.inpaint_biharmonic`, from where a network
+        has less far to go. To restore photos, train on what they will be filled with.
     value_range : tuple of float (low, high), default=(0, 1)
         What floats span; ``low`` is black.
     random_state : int, RandomState instance or None, default=None
@@ -191,63 +192,6 @@ def random_mask(
         return stand_in(image, order < round(fraction * height * width))
 
     return _degrade(images, take_away, value_range)
-
-
-def fill_missing(images, missing, *, value_range=(0, 1)):
-    """Fill in missing pixels with weighted means of the known ones around them.
-
-    Normalised convolution [1]_: Gaussian weights, as narrow as reach a known pixel, so
-    that small gaps stay sharp and large ones become smooth. It is what an estimator
-    trained with ``fill="around"`` restores.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n, H, W, C) or (n, H, W), or list of (H, W, C) or (H, W)
-        uint8, or floats within ``value_range``; what missing pixels hold does not
-        matter.
-    missing : array-like of bool of shape (n, H, W), or list of (H, W)
-        Which pixels are missing. Where an image has no other, it becomes black.
-    value_range : tuple of float (low, high), default=(0, 1)
-        What floats span.
-
-    Returns
-    -------
-    filled : ndarray or list of ndarray
-        Of the shape and dtype of ``images``; known pixels are unchanged.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If ``images`` or ``missing`` are not as described.
-
-    References
-    ----------
-    .. [1] H. Knutsson, C.-F. Westin. "Normalized and differential convolution". CVPR
-       1993.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn_sparsevae.degrade import fill_missing
-    >>> photo = np.array([[[10, 0, 10], [10, 10, 10]]], np.uint8)
-    >>> fill_missing(photo, photo == 0)
-    array([[[10, 10, 10],
-            [10, 10, 10]]], dtype=uint8)
-    """
-    masks = [np.asarray(mask) for mask in missing]
-    if len(masks) != len(images):
-        raise ValueError(
-            f"Got {len(images)} images and {len(masks)} masks; expected one mask each."
-        )
-    for image, mask in zip(images, masks, strict=True):
-        if mask.dtype != bool or mask.shape != np.shape(image)[:2]:
-            raise ValueError(
-                f"Got a mask of shape {mask.shape} and dtype {mask.dtype} for an image "
-                f"of shape {np.shape(image)}; expected booleans "
-                f"{np.shape(image)[:2]}, True where a pixel is missing."
-            )
-    masks = iter(masks)
-    return _degrade(images, lambda image: _from_around(image, next(masks)), value_range)
 
 
 def bicubic_downsample(images, factor, *, value_range=(0, 1), random_state=None):
@@ -294,7 +238,7 @@ def bicubic_downsample(images, factor, *, value_range=(0, 1), random_state=None)
 
 def _stand_in(fill):
     """Return what ``fill`` stands for: a function of an image and its mask."""
-    ways = {"black": _black, "around": _from_around}
+    ways = {"biharmonic": _biharmonic, "black": _black}
     if fill not in ways:
         raise ValueError(f"Got fill={fill!r}; expected one of {sorted(ways)}.")
     return ways[fill]
@@ -305,18 +249,10 @@ def _black(image, missing):
     return image
 
 
-def _from_around(image, missing):
-    known = (~missing).astype(image.dtype)
-    signal, sigma = image * known[..., None], 1.0
-    image[missing] = 0
-    enough = 0.1 * known.mean()  # of the weight that wide Gaussians come to
-    while missing.any() and known.any():
-        weight = gaussian_filter(known, sigma)
-        near = missing & (weight > enough)
-        mean = gaussian_filter(signal, sigma, axes=(0, 1))
-        image[near] = mean[near] / weight[near, None]
-        missing, sigma = missing & ~near, 2 * sigma
-    return image
+def _biharmonic(image, missing):
+    if missing.all():
+        return _black(image, missing)
+    return inpaint_biharmonic(image, missing, channel_axis=-1)
 
 
 def _down_and_up(length, factor):
