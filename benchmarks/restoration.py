@@ -1,8 +1,8 @@
 """Photos of BSDS500 restored: every bottleneck beside what one would pick instead.
 
-Noise of sigma 10, 20 and 30 (8-bit units), a hole of 16x16 pixels, which models find
-filled by biharmonic inpainting, and twice as many pixels a side. Every estimator trains
-on crops of the 200 training photos, which are spoilt afresh in every batch
+Noise of sigma 10, 20 and 30 (8-bit units); half of the pixels missing, or a hole of
+16x16, which models find filled by biharmonic inpainting; and twice as many pixels a
+side. Every estimator trains on crops of the 200 training photos, which are spoilt afresh in every batch
 (``degrade=``), all with the same network, steps and schedule, one model for each task.
 They restore crops of the test photos, one of 128x128 pixels a photo, which no setting
 was chosen on.
@@ -42,6 +42,7 @@ from sklearn_sparsevae import metrics
 from sklearn_sparsevae.degrade import (
     bicubic_downsample,
     gaussian_noise,
+    random_mask,
     square_mask,
 )
 
@@ -164,6 +165,7 @@ def missing(mask, photos):
 
 TASKS = {
     **{f"noise{sigma}": noise(sigma) for sigma in (10, 20, 30)},
+    "pixels": gap(functools.partial(random_mask, fraction=0.5)),
     "hole": gap(functools.partial(square_mask, size=16)),
     "upscale": Task(
         functools.partial(bicubic_downsample, factor=2),
