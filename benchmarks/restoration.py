@@ -2,10 +2,10 @@
 
 Noise of sigma 10, 20 and 30 (8-bit units); half of the pixels missing, or a hole of
 16x16, which models find filled by biharmonic inpainting; and twice as many pixels a
-side. Every estimator trains on crops of the 200 training photos, which are spoilt afresh in every batch
-(``degrade=``), all with the same network, steps and schedule, one model for each task.
-They restore crops of the test photos, one of 128x128 pixels a photo, which no setting
-was chosen on.
+side. Every estimator trains on crops of the 200 training photos, which are spoilt
+afresh in every batch (``degrade=``), all with the same network, steps and schedule, one
+model for each task. They restore crops of the test photos, one of 128x128 pixels a
+photo, which no setting was chosen on.
 
 The peers are scikit-image's non-local means, wavelets and total variation, whose
 settings are chosen anew for each sigma on crops of validation photos; BM3D (PyPI's

@@ -80,11 +80,13 @@ class VectorThreshold(ScalarThreshold):
 class StructuredThreshold(VectorThreshold):
     """Inferred thresholds, refined over atoms and over sites (SSC-VAE).
 
-    Channel attention, then spatial attention, as in CBAM (Woo et al. 2018).
+    Channel attention, then spatial attention, as in CBAM (Woo et al. 2018). They see
+    thresholds in units of ``alpha``: such a small input would hardly ever move them.
     """
 
     def __init__(self, latent_dim, n_atoms, alpha, learn):
         super().__init__(latent_dim, n_atoms, alpha, learn)
+        self.unit = alpha
         hidden = max(4, n_atoms // _REDUCTION)
         self.channels = nn.Sequential(
             nn.Linear(n_atoms, hidden, bias=False),
@@ -96,13 +98,13 @@ class StructuredThreshold(VectorThreshold):
 
     def grid(self, latents):
         """Refined thresholds ``(batch, K, h, w)``."""
-        alpha = super().grid(latents)
+        alpha = super().grid(latents) / self.unit
         over_sites = alpha.mean((2, 3)), alpha.amax((2, 3))
         weight = 2 * torch.sigmoid(sum(map(self.channels, over_sites)))  # SSC Eq. 9
         alpha = weight[:, :, None, None] * alpha
         over_atoms = torch.stack([alpha.mean(1), alpha.amax(1)], 1)
         weight = 2 * torch.sigmoid(self.sites(over_atoms))  # SSC Eq. 10
-        return weight * alpha  # SSC Eq. 11
+        return self.unit * weight * alpha  # SSC Eq. 11
 
 
 class _Block(nn.Module):

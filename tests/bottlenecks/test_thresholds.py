@@ -72,17 +72,24 @@ def test_thresholds_do_not_depend_on_batch_mates(name):
 def test_refinement_is_equations_9_to_11():
     policy, latents = stirred("structured"), latents_of(batch=2)
     alpha = super(StructuredThreshold, policy).grid(latents)
-    refined = policy.grid(latents)
     first, _, last = policy.channels
-    for image, wanted in zip(alpha, refined, strict=True):
-        scores = 0
+    for image, wanted in zip(alpha, policy.grid(latents), strict=True):
+        scores, image = 0, image / policy.unit
         for pooled in (image.mean((1, 2)), image.amax((1, 2))):
             scores = scores + last.weight @ (first.weight @ pooled).clamp(min=0)
         image = image * (2 * scores.sigmoid())[:, None, None]
         maps = torch.stack([image.mean(0), image.amax(0)])[None]
         weight = policy.sites.weight
         scores = torch.nn.functional.conv2d(maps, weight, padding=1)[0]
-        torch.testing.assert_close(image * (2 * scores.sigmoid()), wanted)
+        refined = image * (2 * scores.sigmoid()) * policy.unit
+        torch.testing.assert_close(refined, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_attention_sees_thresholds_in_units_of_alpha():
+    small, large = (StructuredThreshold(DIM, K, alpha, True) for alpha in (4.0, 8.0))
+    torch.nn.init.normal_(small.sites.weight)
+    large.sites.load_state_dict(small.sites.state_dict())
+    torch.testing.assert_close(2 * small(latents_of()), large(latents_of()))
 
 
 @inferred
