@@ -8,9 +8,10 @@ model for each task. They restore crops of the test photos, one of 128x128 pixel
 photo, which no setting was chosen on.
 
 The peers are scikit-image's non-local means, wavelets and total variation, whose
-settings are chosen anew for each sigma on crops of validation photos; BM3D (PyPI's
-``bm3d``, for RGB); biharmonic inpainting; and bicubic interpolation. All denoisers are
-told sigma. Pixels that are not missing stay as they are, whoever fills in the others.
+settings are chosen anew for each sigma on crops of validation photos; BM3D for RGB, if
+PyPI's ``bm3d`` is installed (it is not free for commercial use); biharmonic inpainting;
+and bicubic interpolation. Denoisers are told sigma. Pixels that are not missing stay
+as they are, whoever fills in the others.
 
 PSNR in dB and SSIM are means over the photos, clipped to [0, 1]; *nonzeros* is their
 mean number at a site of 2x2 pixels, with the three channel means where these are coded
@@ -21,6 +22,7 @@ Run ``python benchmarks/restoration.py --data bsds500.zip``.
 
 import dataclasses
 import functools
+import importlib.util
 import itertools
 import time
 from collections.abc import Callable
@@ -122,7 +124,7 @@ DENOISERS = {
         non_local_means,
         {"size": (3, 5), "factor": (0.6, 0.8, 1.0, 1.2)},
     ),
-    "BM3D": (bm3d, {}),
+    **({"BM3D": (bm3d, {})} if importlib.util.find_spec("bm3d") else {}),
 }
 
 

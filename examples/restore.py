@@ -19,7 +19,11 @@ import time
 
 import matplotlib.pyplot as plt
 import numpy as np
-from skimage.restoration import denoise_nl_means, denoise_wavelet, inpaint_biharmonic
+from skimage.restoration import (
+    denoise_nl_means,
+    denoise_tv_chambolle,
+    inpaint_biharmonic,
+)
 from skimage.transform import resize
 
 from sklearn_sparsevae import DictionaryLearningVAE
@@ -70,12 +74,11 @@ def denoise(training, photos, epochs):
     """Take noise away; the settings of the peers are the best on other photos."""
     degrade = functools.partial(gaussian_noise, sigma=SIGMA)
     noisy, sigma = degrade(photos, random_state=0), SIGMA / 255
-    wavelet = {"wavelet": "db1", "convert2ycbcr": True, "rescale_sigma": True}
     window = {"patch_size": 5, "patch_distance": 6, "h": 0.8 * sigma}
     return {
         "noisy": noisy,
-        "wavelets": [
-            denoise_wavelet(p, sigma=sigma, channel_axis=-1, **wavelet) for p in noisy
+        "total variation": [
+            denoise_tv_chambolle(p, 0.625 * sigma, channel_axis=-1) for p in noisy
         ],
         "non-local means": [
             denoise_nl_means(p, sigma=sigma, fast_mode=False, channel_axis=-1, **window)
