@@ -288,7 +288,7 @@ def _callbacks(settings, n_items, has_valid):
         callbacks.append(("lr", rate))
     callbacks.append(("clip", GradientClipping(settings.gradient_clip)))
     callbacks.append(("revival", Revival(steps)))
-    if has_valid:
+    if has_valid and epochs:
         stopping = EarlyStopping(
             "valid_loss",
             patience=settings.n_epochs_no_change,

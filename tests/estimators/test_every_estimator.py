@@ -465,6 +465,13 @@ def test_warm_start_goes_on_where_the_last_fit_ended(images, tiny):
     np.testing.assert_array_equal(again.components_, atoms)
 
 
+def test_without_an_epoch_there_is_nothing_to_stop_early(images, tiny):
+    model = tiny(max_epochs=0, early_stopping=True).fit(images)
+    assert model.history_ == []
+    start = tiny(max_epochs=0).fit(images)
+    assert model.score(images) == pytest.approx(start.score(images), abs=3.0)
+
+
 def test_early_stopping_keeps_the_best_weights(images, tiny):
     model = tiny(
         early_stopping=True,
