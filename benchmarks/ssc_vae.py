@@ -20,11 +20,14 @@ How to read the tables:
 256 numbers, 16 steps) and wants ``--device cuda``. Rows that the JSON of an earlier run
 has are taken from there, so that an interrupted run goes on; ``--fresh`` forgets them.
 
+``--cost`` times training steps of the three policies in turn instead.
+
 Run ``python benchmarks/ssc_vae.py --data bsds500.zip``.
 """
 
 import json
 import pathlib
+import time
 
 import _bsds
 import _common
@@ -48,6 +51,7 @@ COMMON = {"n_components": 512, "n_downsamples": 3}
 N_TRAIN = 100  # photos
 N_NONZEROS = 10  # of DL-VAE
 ALPHA = 0.1  # the estimator's default
+COST_IMAGES, COST_ROUNDS, MAX_COST = 64, 15, 1.1
 CURVES = {"SC": (0.07, 0.14), "SC + In": (0.14,), "SSC": (0.14,)}  # other alphas
 
 
@@ -204,6 +208,30 @@ def draw(rows, path):
     print(f"written: {path}")
 
 
+def step_cost(args, train):
+    """Time epochs of the policies in turn, relative to SC's; what goes to JSON."""
+    images = _bsds.crops(train[:COST_IMAGES], PRESETS[args.preset]["crop_size"])
+    models = {
+        name: make_model(name, ALPHA, 0, args).set_params(crop_size=None, max_epochs=0)
+        for name in _bsds.POLICIES
+    }
+    for model in models.values():
+        model.fit(images).partial_fit(images)
+    ratios = {name: [] for name in models}
+    for _ in range(COST_ROUNDS):
+        seconds = {}
+        for name, model in models.items():
+            start = time.process_time()
+            model.partial_fit(images)
+            seconds[name] = time.process_time() - start
+        for name in models:
+            ratios[name].append(seconds[name] / seconds["SC"])
+    cost = {name: float(np.median(values)) for name, values in ratios.items()}
+    text = ", ".join(f"{name} {value:.3f}" for name, value in cost.items())
+    goal = f"a training step: {text} (goal: <= {MAX_COST})"
+    return {"cost": cost, "goals": [_common.verdict(goal, cost["SSC"] <= MAX_COST)]}
+
+
 def parse():
     """Read the command line; also return the path of the archive."""
     options = _bsds.parser(__doc__.splitlines()[0], json_name=None)
@@ -214,9 +242,11 @@ def parse():
     add("--seeds", type=_common.positive, default=3)
     add("--vgg", help="torchvision's weights of VGG16, for LPIPS")
     add("--inception", help="torch-fidelity's weights of Inception, for FID")
+    add("--cost", action="store_true", help="time training steps, nothing else")
     add("--fresh", action="store_true", help="forget the rows of earlier runs")
     args = options.parse_args()
-    args.json = args.json or _common.RESULTS / f"ssc_vae_{args.preset}.json"
+    name = "cost" if args.cost else args.preset
+    args.json = args.json or _common.RESULTS / f"ssc_vae_{name}.json"
     return args, _bsds.find_archive(options, args.data)
 
 
@@ -235,6 +265,10 @@ def main():
     args, archive = parse()
     torch.set_num_threads(args.threads)
     train = _bsds.load(archive, "train", args.n_train)
+    if args.cost:
+        with threadpool_limits(args.threads):
+            _common.write_json(args.json, step_cost(args, train))
+        return
     side = PRESETS[args.preset]["crop_size"]
     test = _bsds.crops(_bsds.load(archive, "test", args.n_test), side)
     print(f"{_bsds.TITLE}: {len(train)} training photos, {len(test)} test crops")

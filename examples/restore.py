@@ -3,7 +3,7 @@ Denoise, inpaint and upscale photos that the model has never seen
 =================================================================
 
 Fits DL-VAE on random crops of four photos that ship with scikit-learn and scikit-image,
-spoilt afresh in every batch, and restores three others: from noise, from holes of 12x12
+spoilt afresh in every batch, and restores three others: from noise, from half of their
 pixels, and from half the size. Prints PSNR and SSIM beside those of scikit-image's
 methods, and writes ``denoise.png``, ``inpaint.png`` and ``upscale.png`` to
 ``build/demo``.
@@ -31,12 +31,12 @@ from sklearn_sparsevae.datasets import load_sample_photos
 from sklearn_sparsevae.degrade import (
     bicubic_downsample,
     gaussian_noise,
-    square_mask,
+    random_mask,
 )
 from sklearn_sparsevae.metrics import psnr, ssim
 
 SIGMA = 20  # of 255
-HOLE = 12  # pixels a side
+MISSING = 0.5  # of the pixels
 
 
 def fit(photos, degrade, epochs):
@@ -89,27 +89,23 @@ def denoise(training, photos, epochs):
 
 
 def inpaint(training, photos, epochs):
-    """Fill holes, one in every 32x32 pixels, starting from biharmonic inpainting."""
-    degrade = functools.partial(square_mask, size=HOLE, fill="biharmonic")
-    missing = [grid_of_holes(photo.shape[:2]) for photo in photos]
-    holes = [np.where(m[..., None], 0, p) for p, m in zip(photos, missing, strict=True)]
+    """Fill in missing pixels, starting from biharmonic inpainting."""
+    degrade = functools.partial(random_mask, fraction=MISSING)
+    seen = degrade(photos, random_state=0)
+    known = degrade([np.ones_like(photo) for photo in photos], random_state=0)
     filled = [
-        inpaint_biharmonic(p, m, channel_axis=-1)
-        for p, m in zip(holes, missing, strict=True)
+        inpaint_biharmonic(photo, mask[..., 0] == 0, channel_axis=-1)
+        for photo, mask in zip(seen, known, strict=True)
     ]
-    restored = reconstruct(fit(training, degrade, epochs), filled)
+    model = fit(training, functools.partial(degrade, fill="biharmonic"), epochs)
     # What is known stays as it is.
     inpainted = [
-        np.where(m[..., None], r, f)
-        for m, r, f in zip(missing, restored, filled, strict=True)
+        np.where(mask == 0, restored, photo)
+        for mask, restored, photo in zip(
+            known, reconstruct(model, filled), filled, strict=True
+        )
     ]
-    return {"holes": holes, "biharmonic": filled, "DL-VAE from there": inpainted}
-
-
-def grid_of_holes(shape):
-    """Where pixels are missing, as booleans."""
-    rows, columns = (np.arange(n) % 32 >= 32 - HOLE for n in shape)
-    return rows[:, None] & columns
+    return {"half the pixels": seen, "biharmonic": filled, "DL-VAE": inpainted}
 
 
 def upscale(training, photos, epochs):
