@@ -6,7 +6,7 @@ import _common
 import numpy as np
 
 from sklearn_sparsevae import VQVAE, DictionaryLearningVAE, SparseCodingVAE
-from sklearn_sparsevae.datasets import load_image_archive, random_crops
+from sklearn_sparsevae.datasets import random_crops
 
 TITLE = "BSDS500"
 ARCHIVE = "bsds500.zip"
@@ -38,14 +38,7 @@ def find_archive(options, data):
 
 def load(archive, subset, n_photos):
     """Read a fixed random choice of photos ``(H, W, 3)`` of a subset."""
-    images = load_image_archive(archive, folder=f"images/{subset}").images
-    if len(images) < n_photos:
-        raise SystemExit(
-            f"{n_photos} photos of {subset} were asked for, the archive has "
-            f"{len(images)}."
-        )
-    order = np.random.RandomState(_common.SEED).permutation(len(images))
-    return [images[i] for i in order[:n_photos]]
+    return _common.load_photos(archive, f"images/{subset}", n_photos)
 
 
 def crops(photos, side):

@@ -1,11 +1,7 @@
 """CIFAR-10 (JPEG), for the benchmarks on it."""
 
-import io
-import zipfile
-
 import _common
 import numpy as np
-from PIL import Image
 
 TITLE = "CIFAR-10 (JPEG)"
 ARCHIVE = "cifar10_jpeg.zip"
@@ -28,20 +24,4 @@ def find_archive(options, data):
 
 def load(archive, subset, n_images):
     """Read a fixed random choice of images, ``(n, 32, 32, 3)`` uint8, from the zip."""
-    with zipfile.ZipFile(archive) as data:
-        names = sorted(
-            name
-            for name in data.namelist()
-            if name.startswith(f"{subset}/") and name.endswith(".jpg")
-        )
-        if len(names) < n_images:
-            raise SystemExit(
-                f"{n_images} images of {subset}/ were asked for, the archive has "
-                f"{len(names)}: lower --n-{subset}."
-            )
-        chosen = np.random.RandomState(_common.SEED).permutation(names)[:n_images]
-        return np.stack([_read(data.read(name)) for name in chosen])
-
-
-def _read(content):
-    return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+    return np.stack(_common.load_photos(archive, subset, n_images))

@@ -7,6 +7,8 @@ import pathlib
 import time
 import zipfile
 
+import numpy as np
+
 SEED = 0
 RESULTS = pathlib.Path("build", "benchmarks")  # git ignores it
 FOLDER_VARIABLE = "SPARSEVAE_DATA"
@@ -54,6 +56,21 @@ def find_archive(options, data, *, name, members):
             f"{members}"
         )
     return path
+
+
+def load_photos(archive, folder, n_photos):
+    """Read a fixed random choice of the photos in a folder of a zip file, as a list."""
+    # Here, since scripts that time libraries import this module into every process.
+    from sklearn_sparsevae.datasets import load_image_archive
+
+    images = load_image_archive(archive, folder=folder).images
+    if len(images) < n_photos:
+        raise SystemExit(
+            f"{n_photos} images of {folder} were asked for, the archive has "
+            f"{len(images)}: ask for fewer."
+        )
+    order = np.random.RandomState(SEED).permutation(len(images))
+    return [images[i] for i in order[:n_photos]]
 
 
 def timed_fit(model, *data):
