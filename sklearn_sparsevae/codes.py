@@ -38,19 +38,22 @@ class SparseCodes(sparse.csr_array):
         Atoms per site; by default the number of columns divided by the sites.
     image_shape : tuple of int (H, W, C) or (H, W), optional
         Shape of each image that decoding the codes has to return.
-    site_colors : ndarray of shape (n_images, h, w, C), optional
-        Mean colour of every site, in [0, 1]; stored as ``float32``.
+    thumbnails : ndarray of shape (n_images, m * h, m * w, C), optional
+        The images on a coarser grid of pixels, m by m of them to a site, for what looks
+        at colours: ``uint8``, or floats in [0, 1] that become ``uint8``.
 
     Attributes
     ----------
-    grid_shape, n_atoms, image_shape, site_colors
+    grid_shape, n_atoms, image_shape, thumbnails
         As given.
+    site_colors : ndarray of shape (n_images, h, w, C) or None
+        Mean colour of every site, in [0, 1], from the thumbnails.
 
     Raises
     ------
     ValueError
-        If the columns are not ``h * w * n_atoms``, or ``site_colors`` does not hold
-        one colour per site.
+        If the columns are not ``h * w * n_atoms``, or ``thumbnails`` do not hold whole
+        sites of every image.
 
     Examples
     --------
@@ -79,16 +82,14 @@ class SparseCodes(sparse.csr_array):
         grid_shape,
         n_atoms=None,
         image_shape=None,
-        site_colors=None,
+        thumbnails=None,
         **kwargs,
     ):
         super().__init__(arg1, shape=shape, dtype=dtype, copy=copy, **kwargs)
         self.grid_shape = _check_grid_shape(grid_shape)
         self.n_atoms = _check_n_atoms(self.shape[1], self.grid_shape, n_atoms)
         self.image_shape = _check_image_shape(image_shape)
-        self.site_colors = _check_site_colors(
-            site_colors, (self.shape[0], *self.grid_shape)
-        )
+        self.thumbnails = _check_thumbnails(thumbnails, self.shape[0], self.grid_shape)
 
     def __getnewargs_ex__(self):
         """Let pickle rebuild the class rather than a plain array."""
@@ -104,7 +105,7 @@ class SparseCodes(sparse.csr_array):
         grid_shape,
         n_atoms,
         image_shape=None,
-        site_colors=None,
+        thumbnails=None,
     ):
         """Assemble codes from the non-zeros of each site, never through a dense array.
 
@@ -121,7 +122,7 @@ class SparseCodes(sparse.csr_array):
             Sites per column and per row of an image.
         n_atoms : int
             Atoms per site.
-        image_shape, site_colors
+        image_shape, thumbnails
             See :class:`SparseCodes`.
 
         Returns
@@ -156,7 +157,7 @@ class SparseCodes(sparse.csr_array):
             grid_shape=grid_shape,
             n_atoms=n_atoms,
             image_shape=image_shape,
-            site_colors=site_colors,
+            thumbnails=thumbnails,
         )
         return _canonical(codes)
 
@@ -184,6 +185,15 @@ class SparseCodes(sparse.csr_array):
         )
         return sparse.csr_array((codes.data, indices, indptr), shape=shape)
 
+    @property
+    def site_colors(self):
+        """Mean colour of every site, (n_images, h, w, C) in [0, 1], or None."""
+        if self.thumbnails is None:
+            return None
+        (h, w), (n, height, width, n_channels) = self.grid_shape, self.thumbnails.shape
+        blocks = (n, h, height // h, w, width // w, n_channels)
+        return self.thumbnails.reshape(blocks).mean((2, 4), dtype=np.float32) / 255
+
     def copy(self):
         """Return codes with their own data and the same grid."""
         return self._with_grid(self._plain().copy())
@@ -198,23 +208,23 @@ class SparseCodes(sparse.csr_array):
         rows = _row_key(key)
         if rows is None or getattr(selected, "ndim", 0) != 2:
             return selected
-        colors = self.site_colors
-        return self._with_grid(selected, None if colors is None else colors[rows])
+        photos = self.thumbnails
+        return self._with_grid(selected, None if photos is None else photos[rows])
 
     def _plain(self):
         """Return the same numbers as an array without a grid, sharing the data."""
         arrays = (self.data, self.indices, self.indptr)
         return sparse.csr_array(arrays, shape=self.shape)
 
-    def _with_grid(self, matrix, site_colors=...):
+    def _with_grid(self, matrix, thumbnails=...):
         """Give a matrix of whole rows this grid."""
-        colors = self.site_colors if site_colors is ... else site_colors
+        photos = self.thumbnails if thumbnails is ... else thumbnails
         return SparseCodes(
             matrix,
             grid_shape=self.grid_shape,
             n_atoms=self.n_atoms,
             image_shape=self.image_shape,
-            site_colors=colors,
+            thumbnails=photos,
         )
 
 
@@ -268,7 +278,7 @@ def as_codes(X, grid_shape=None, n_atoms=None, *, image_shape=None):
             grid_shape=own_grid or grid_shape,
             n_atoms=n_atoms,
             image_shape=getattr(X, "image_shape", None) or image_shape,
-            site_colors=getattr(X, "site_colors", None),
+            thumbnails=getattr(X, "thumbnails", None),
         )
     _check_n_atoms(codes.shape[1], codes.grid_shape, n_atoms)
     if codes.image_shape is None and image_shape is not None:
@@ -354,7 +364,7 @@ def are_counts(codes):
 
 def _without_metadata(kwargs):
     """Drop what only codes with a grid have."""
-    own = ("n_atoms", "image_shape", "site_colors")
+    own = ("n_atoms", "image_shape", "thumbnails")
     return {name: value for name, value in kwargs.items() if name not in own}
 
 
@@ -480,16 +490,25 @@ def _check_image_shape(image_shape):
     return shape
 
 
-def _check_site_colors(colors, expected):
-    if colors is None:
+def _check_thumbnails(photos, n_images, grid_shape):
+    if photos is None:
         return None
-    colors = np.asarray(colors, dtype=np.float32)
-    if colors.ndim != 4 or colors.shape[:3] != expected:
+    photos = np.asarray(photos)
+    h, w = grid_shape
+    magnified = photos.shape[1] // h if photos.ndim == 4 else 0
+    if photos.ndim != 4 or photos.shape[:3] != (
+        n_images,
+        magnified * h,
+        magnified * w,
+    ):
         raise ValueError(
-            f"Got site_colors of shape {colors.shape}; expected {expected} and a "
-            "channel axis: one colour for every site of every image."
+            f"Got thumbnails of shape {photos.shape}; expected ({n_images}, m * {h}, "
+            f"m * {w}, channels) with a whole number m: the pixels of every site of "
+            "every image."
         )
-    return colors
+    if photos.dtype == np.uint8:
+        return photos
+    return np.round(255 * np.clip(photos, 0, 1)).astype(np.uint8)
 
 
 def _check_same_grid(own, given):

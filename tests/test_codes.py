@@ -37,7 +37,7 @@ def make_codes(seed=0, **kwargs):
     dense = make_dense(seed, **kwargs)
     colors = np.random.default_rng(seed).random((len(dense), *GRID, 3))
     return SparseCodes(
-        dense, grid_shape=GRID, image_shape=(24, 32, 3), site_colors=colors
+        dense, grid_shape=GRID, image_shape=(24, 32, 3), thumbnails=colors
     )
 
 
@@ -74,7 +74,7 @@ def test_row_selection_keeps_grid_and_colors(key):
     selected = codes[key]
     assert_same_grid(selected, codes)
     assert_array_equal(selected.toarray(), codes.toarray()[rows])
-    assert_array_equal(selected.site_colors, codes.site_colors[rows])
+    assert_array_equal(selected.thumbnails, codes.thumbnails[rows])
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_copies_equal_the_original(roundtrip, tmp_path):
     again = roundtrip(codes, tmp_path)
     assert_same_grid(again, codes)
     assert_array_equal(again.toarray(), codes.toarray())
-    assert_array_equal(again.site_colors, codes.site_colors)
+    assert_array_equal(again.thumbnails, codes.thumbnails)
     assert again.indices.dtype == np.int32
 
 
@@ -299,10 +299,10 @@ def test_from_sites_says_what_is_wrong(values, atoms, counts, message):
         SparseCodes.from_sites(values, atoms, counts, grid_shape=(1, 2), n_atoms=3)
 
 
-def test_site_colors_must_cover_the_sites():
-    with pytest.raises(ValueError, match=r"site_colors of shape \(2, 2, 2, 3\)"):
+def test_thumbnails_must_cover_the_sites():
+    with pytest.raises(ValueError, match=r"thumbnails of shape \(2, 2, 2, 3\)"):
         SparseCodes(
-            np.ones((2, 6)), grid_shape=(2, 3), site_colors=np.ones((2, 2, 2, 3))
+            np.ones((2, 6)), grid_shape=(2, 3), thumbnails=np.ones((2, 2, 2, 3))
         )
 
 
@@ -374,7 +374,7 @@ def test_quantisation_keeps_the_grid_and_leaves_its_argument_alone():
     before = codes.toarray()
     quantized = quantize_codes(codes, 3)
     assert_same_grid(quantized, codes)
-    assert_array_equal(quantized.site_colors, codes.site_colors)
+    assert_array_equal(quantized.thumbnails, codes.thumbnails)
     assert 0 < quantized.nnz < codes.nnz
     assert_array_equal(codes.toarray(), before)
 

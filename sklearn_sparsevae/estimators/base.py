@@ -382,7 +382,7 @@ class BaseSparseAutoencoder(
         images, layout = self._check_input(X)
         coder = self._coder()
         parts = list(coder.code(images))
-        values, atoms, counts, colors = (
+        values, atoms, counts, thumbnails = (
             np.concatenate(part) for part in zip(*parts, strict=True)
         )
         del parts
@@ -396,7 +396,7 @@ class BaseSparseAutoencoder(
             image_shape=None
             if vector
             else layout.public_shape(*layout.image_shape[:2]),
-            site_colors=None if vector or self.backbone == "identity" else colors,
+            thumbnails=None if vector or self.backbone == "identity" else thumbnails,
         )
 
     def inverse_transform(self, X, coef_bits=None):

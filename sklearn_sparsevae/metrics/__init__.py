@@ -14,7 +14,12 @@ from sklearn_sparsevae.metrics._codes import (
 )
 from sklearn_sparsevae.metrics._fid import fid
 from sklearn_sparsevae.metrics._images import psnr, ssim
-from sklearn_sparsevae.metrics._masks import dice, iou, matched_iou
+from sklearn_sparsevae.metrics._masks import (
+    dice,
+    iou,
+    matched_iou,
+    segmentation_covering,
+)
 from sklearn_sparsevae.metrics._perceptual import flip, lpips
 from sklearn_sparsevae.metrics._rate import bits_per_pixel
 from sklearn_sparsevae.metrics._scorers import make_scorers
@@ -32,6 +37,7 @@ __all__ = [
     "matched_iou",
     "nonzeros_per_site",
     "psnr",
+    "segmentation_covering",
     "ssim",
     "usage_perplexity",
     "zero_fraction",

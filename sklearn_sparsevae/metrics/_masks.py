@@ -100,6 +100,55 @@ def matched_iou(y_true, y_pred, *, per_image=False):
     return values if per_image else float(values.mean())
 
 
+def segmentation_covering(y_true, y_pred, *, per_image=False):
+    """Covering of the true label maps by the predicted ones (Arbelaez et al. [1]_).
+
+    In each image every true segment R finds the predicted segment R' that overlaps it
+    best; several may find the same one. The image's score is the mean over its pixels::
+
+        1 / N sum_R |R| max_R' |R and R'| / |R or R'|
+
+    Segments need not be connected: number the connected components first
+    (``skimage.measure.label``) where they have to be.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of int of shape (n_images, H, W)
+        True and predicted label maps, whose numbers mean nothing. The covering is not
+        symmetric: it asks how well the true segments are found.
+    per_image : bool, default=False
+        Return one number per image instead of their mean.
+
+    Returns
+    -------
+    covering : float, or ndarray of shape (n_images,)
+        In (0, 1]; 1 for the same segments. Higher is better.
+
+    Raises
+    ------
+    ValueError
+        As :func:`matched_iou`.
+
+    See Also
+    --------
+    matched_iou : Every predicted segment counts for one true segment at most.
+
+    References
+    ----------
+    .. [1] P. Arbelaez, M. Maire, C. Fowlkes, J. Malik. "Contour Detection and
+       Hierarchical Image Segmentation". IEEE TPAMI 33(5), 2011.
+
+    Examples
+    --------
+    >>> from sklearn_sparsevae.metrics import segmentation_covering
+    >>> segmentation_covering([[[1, 1, 1, 2]]], [[[5, 5, 6, 6]]])
+    0.625
+    """
+    y_true, y_pred = _label_maps(y_true, y_pred)
+    values = np.array([_cover(true, pred) for true, pred in zip(y_true, y_pred)])
+    return values if per_image else float(values.mean())
+
+
 def _overlaps(y_true, y_pred):
     """Intersections and summed sizes of the masks of each image."""
     masks = _label_maps(y_true, y_pred)
@@ -139,11 +188,22 @@ def _mean_ratio(numerator, denominator, per_image):
 
 def _match(true, pred):
     """Mean IoU of the true segments of one image under the best matching."""
+    scores, _ = _pairwise_iou(true, pred)
+    return scores[linear_sum_assignment(scores, maximize=True)].sum() / len(scores)
+
+
+def _cover(true, pred):
+    """Best IoU of the true segments of one image, averaged over its pixels."""
+    scores, sizes = _pairwise_iou(true, pred)
+    return sizes @ scores.max(axis=1) / sizes.sum()
+
+
+def _pairwise_iou(true, pred):
+    """IoU of every true with every predicted segment, and pixels of the true ones."""
     true_labels, true = np.unique(true.ravel(), return_inverse=True)
     pred_labels, pred = np.unique(pred.ravel(), return_inverse=True)
     shape = (len(true_labels), len(pred_labels))
-    both = np.zeros(shape)
-    np.add.at(both, (true, pred), 1)
-    union = both.sum(axis=1, keepdims=True) + both.sum(axis=0, keepdims=True) - both
-    scores = both / union
-    return scores[linear_sum_assignment(scores, maximize=True)].sum() / shape[0]
+    pairs = np.ravel_multi_index((true, pred), shape)
+    both = np.bincount(pairs, minlength=shape[0] * shape[1]).reshape(shape)
+    sizes = both.sum(axis=1)
+    return both / (sizes[:, None] + both.sum(axis=0) - both), sizes

@@ -27,7 +27,7 @@ def bits_per_pixel(
       level, and nothing else, as for VQ-VAE and RQ-VAE.
 
     What is not: the step of the quantiser and the two limits of :math:`n`, a few bytes
-    a set; the model, which the receiver has; ``site_colors``, which no decoder reads.
+    a set; the model, which the receiver has; ``thumbnails``, which no decoder reads.
 
     Parameters
     ----------

@@ -1,42 +1,30 @@
 """What all segmenters share: input, per-image work, masks, confidence and score."""
 
-import warnings
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin, _fit_context
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_sparsevae.codes import SparseCodes, as_codes
+from sklearn_sparsevae.segmentation._edges import color_edges, shrink_thumbnail
 from sklearn_sparsevae.segmentation._foreground import (
-    foreground_saliency,
+    expected_iou,
+    object_probability,
     refine_saliency,
-    split_confidence,
     split_threshold,
 )
-from sklearn_sparsevae.segmentation._score import (
-    check_masks,
-    is_flat,
-    mean_iou,
-    separation,
-)
+from sklearn_sparsevae.segmentation._score import check_masks, mean_iou, separation
 from sklearn_sparsevae.segmentation._sites import (
-    block_average,
     covered_shape,
+    look,
     magnify,
     magnify_labels,
-    principal_coordinates,
-    site_appearance,
 )
-
-# Dimensions in which the sites of one side of an image are clustered.
-_N_COORDINATES = 16
 
 
 class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
@@ -44,7 +32,8 @@ class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
 
     _parameter_constraints = {
         "n_clusters": [Interval(Integral, 1, None, closed="left")],
-        "foreground": [StrOptions({"boundary"}), None],
+        "foreground": [StrOptions({"auto", "boundary"}), None],
+        "refine": [StrOptions({"color"}), None],
         "resolution": [StrOptions({"image", "grid"})],
         "grid_shape": [tuple, list, None],
         "min_confidence": [Interval(Real, 0, 1, closed="both")],
@@ -58,6 +47,7 @@ class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
         self,
         n_clusters,
         foreground,
+        refine,
         resolution,
         grid_shape,
         min_confidence,
@@ -68,6 +58,7 @@ class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
     ):
         self.n_clusters = n_clusters
         self.foreground = foreground
+        self.refine = refine
         self.resolution = resolution
         self.grid_shape = grid_shape
         self.min_confidence = min_confidence
@@ -77,8 +68,11 @@ class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
         self.verbose = verbose
 
     @abstractmethod
-    def _embed(self, sites):
-        """Return the features in which k-means clusters the sites of one image."""
+    def _regions(self, codes):
+        """Cluster the sites of one image.
+
+        Return labels, the features that were clustered, and the grid they are on.
+        """
 
     @abstractmethod
     def _fit_scene(self, X):
@@ -138,7 +132,7 @@ class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
         labels : ndarray of int of shape (n_images, H, W), (n_images, h, w) or (n_rows,)
             At the resolution of the images, of the grid (``resolution="grid"``, or
             codes that do not know their ``image_shape``), or one label per row of a
-            scene. With ``foreground="boundary"``, 1 is foreground, 0 background.
+            scene. Where the foreground is asked for, 1 is foreground, 0 background.
         """
         check_is_fitted(self)
         if self.is_scene_:
@@ -146,7 +140,7 @@ class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
         return self._segment(self._check_codes(X))[0]
 
     def predict_confidence(self, X):
-        """How clearly the sites of each image part, as :meth:`predict` sees them.
+        """How certain the segmentation of each image is.
 
         Parameters
         ----------
@@ -156,7 +150,9 @@ class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
         Returns
         -------
         confidence : ndarray of shape (n_images,)
-            In [0, 1], 0 for images without any contrast; one number for a scene.
+            In [0, 1], 0 for images without any contrast; one number for a scene. For a
+            foreground, the intersection over union that is expected of it; otherwise
+            the share of variance that lies between the labels.
         """
         check_is_fitted(self)
         if self.is_scene_:
@@ -172,8 +168,8 @@ class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
         X : SparseCodes or array-like
             As in :meth:`predict`.
         y : array-like of shape (n_images, H, W) or (n_rows,)
-            Masks or label maps of any size; predictions are sampled to it. With
-            ``foreground="boundary"`` everything but 0 is foreground. Otherwise labels
+            Masks or label maps of any size; predictions are sampled to it. Where the
+            foreground is asked for, everything but 0 is foreground. Otherwise labels
             are matched to those of ``y`` so that the mean over labels is largest.
 
         Returns
@@ -185,10 +181,10 @@ class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
         masks = check_masks(y, labels.shape)
         if self.is_scene_:
             labels, masks = labels[None, None], masks[None, None]
-        return mean_iou(labels, masks, binary=self.foreground is not None)
+        return mean_iou(labels, masks, binary=self._wants_foreground())
 
     def _check_scene(self, X, reset):
-        if self.foreground is not None:
+        if self.foreground == "boundary":
             raise ValueError(
                 f"Got a plain matrix of shape {np.shape(X)} with foreground="
                 f"{self.foreground!r}, which needs to know which sites lie on the "
@@ -220,50 +216,54 @@ class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
         return np.concatenate([np.zeros(shape, np.int32), *labels]), confidence
 
     def _segment_image(self, codes):
-        sites = codes.sites()
-        if self.foreground is None:
-            labels = self._cluster(sites)
-            shape = self._map_shape(codes)
-            image = magnify_labels(labels, codes.grid_shape, shape)
-            return image.astype(np.int32), separation(sites, labels)
-        return self._segment_foreground(codes, sites)
+        """Label map and confidence of one image."""
+        if self._wants_foreground():
+            return self._segment_foreground(codes)
+        labels, features, grid_shape = self._regions(codes)
+        image = magnify_labels(labels, grid_shape, self._map_shape(codes))
+        return image.astype(np.int32), separation(features, labels)
 
-    def _segment_foreground(self, codes, sites):
-        average, small = block_average(codes.grid_shape)
-        colors = None if codes.site_colors is None else codes.site_colors[0]
-        appearance = average @ site_appearance(sites, colors)
-        sites = sites if len(sites.indptr) == len(average.indptr) else average @ sites
+    def _segment_foreground(self, codes):
+        shape, sites = self._map_shape(codes), look(codes)
+        probability = self._object_probability(sites)
         saliency = refine_saliency(
-            foreground_saliency(appearance, small),
-            appearance,
-            small,
-            self._labeler(sites),
+            probability, sites.color, sites.grid_shape, self.n_clusters, self._seed
         )
-        shape = self._map_shape(codes)
         threshold = split_threshold(saliency)
-        confidence = split_confidence(saliency, threshold)
+        confidence = expected_iou(probability, saliency > threshold)
         if confidence == 0 or confidence < self.min_confidence:
             return np.zeros(shape, dtype=np.int32), confidence
+        # So that inside is above 0.5, whatever the threshold.
+        saliency = np.interp(saliency, [0, threshold, 1], [0, 0.5, 1])
+        return (self._magnify(saliency, sites, codes) > 0.5).astype(
+            np.int32
+        ), confidence
+
+    def _object_probability(self, sites):
+        """Probability of every site to be part of an object."""
+        return object_probability(sites)
+
+    def _magnify(self, saliency, sites, codes):
+        """Saliency at the resolution of the result, with the edges of the photo."""
+        shape = self._map_shape(codes)
         covered = covered_shape(codes.grid_shape, shape)
-        image = magnify(saliency, small, shape, covered)
-        return (image > threshold).astype(np.int32), confidence
+        if self.refine is None or codes.thumbnails is None or self._on_grid(codes):
+            return magnify(saliency, sites.grid_shape, shape, covered)
+        thumbnail = shrink_thumbnail(codes.thumbnails[0])
+        fine = magnify(saliency, sites.grid_shape, thumbnail.shape[:2])
+        fine = color_edges(fine, thumbnail, self._seed)
+        return magnify(fine, fine.shape, shape, covered)
 
-    def _cluster(self, sites):
-        """Label the sites of one image, from 0."""
-        if is_flat(sites):
-            return np.zeros(sites.shape[0], dtype=np.int32)
-        return self._k_means_labels(self._embed(sites))
+    def _wants_foreground(self):
+        if self.foreground == "auto":
+            return self.n_clusters == 2 and not self.is_scene_
+        return self.foreground is not None
 
-    def _labeler(self, sites):
-        """Return a function that clusters some of the sites of one image."""
-        embedding = principal_coordinates(self._embed(sites), _N_COORDINATES)
-        return lambda members: self._k_means_labels(embedding[members])
-
-    def _k_means_labels(self, X):
-        return fit_k_means(X, self.n_clusters, self.n_init, self._seed).labels_
+    def _on_grid(self, codes):
+        return self.resolution == "grid" or codes.image_shape is None
 
     def _map_shape(self, codes):
-        if self.resolution == "grid" or codes.image_shape is None:
+        if self._on_grid(codes):
             return codes.grid_shape
         return codes.image_shape[:2]
 
@@ -272,14 +272,6 @@ class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def fit_k_means(X, n_clusters, n_init, seed, estimator=KMeans):
-    """k-means that takes fewer distinct rows than clusters without complaint."""
-    model = estimator(min(n_clusters, X.shape[0]), n_init=n_init, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit(X)
 
 
 def _grid_shape(X):

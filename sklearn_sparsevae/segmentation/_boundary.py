@@ -200,6 +200,25 @@ def background_probability(connectivity, scale):
     return 1 - np.exp(-((connectivity / scale) ** 2) / 2)  # Eq. 7
 
 
+def border_affinity(features, grid_shape, scale):
+    """How much of what looks like a site lies on the border, as a logarithm.
+
+    0 where it is as common on the border as anywhere, negative where it is rarer: a
+    look that does not reach the border belongs to an object. Unlike boundary
+    connectivity this does not ask how a site is connected to the border.
+
+    Returns
+    -------
+    affinity : ndarray of shape (h * w,)
+    """
+    height, width = (max(1, round(n / 16)) for n in grid_shape)
+    border = np.ones(grid_shape, dtype=bool)
+    border[height:-height, width:-width] = False
+    alike = np.exp(-cdist(features, features, "sqeuclidean") / (2 * scale**2))
+    share = alike[:, border.ravel()].sum(axis=1) / alike.sum(axis=1)
+    return np.log(share / border.mean() + 0.02)
+
+
 def background_weighted_contrast(features, grid_shape, background, scale=0.3):
     """Contrast of every site to the background around it, Eq. 8, scaled to [0, 1]."""
     position = np.indices(grid_shape).reshape(2, -1).T / max(grid_shape)
@@ -216,11 +235,32 @@ def optimize_saliency(features, grid_shape, background, foreground, scale, floor
     sum_ij w_ij (s_i - s_j)^2``, with ``w_ij = exp(-d_ij^2 / (2 scale^2)) + floor``
     on the pairs of :func:`linked_pairs`.
     """
-    first, second = linked_pairs(grid_shape)
-    squared = ((features[first] - features[second]) ** 2).sum(axis=1)
+    pairs, weight = linked_pairs(grid_shape), background + foreground
+    return relax(features, pairs, weight, foreground, scale, floor)
+
+
+def relax(features, pairs, weight, pull, scale, floor):
+    """Minimise ``sum_i weight_i s_i^2 - 2 pull_i s_i + sum_ij w_ij (s_i - s_j)^2``.
+
+    ``w_ij = exp(-d_ij^2 / (2 scale^2)) + floor`` for each pair, as in Eq. 10.
+    """
+    squared = ((features[pairs[0]] - features[pairs[1]]) ** 2).sum(axis=1)
     weights = np.exp(-squared / (2 * scale**2)) + floor  # Eq. 10
     n_sites = len(features)
-    graph = sparse.coo_array((weights, (first, second)), shape=(n_sites, n_sites))
+    graph = sparse.coo_array((weights, pairs), shape=(n_sites, n_sites))
     laplacian = csgraph.laplacian(graph + graph.T)
-    cues = sparse.diags_array(background + foreground + _TINY)
-    return splu((laplacian + cues).tocsc()).solve(foreground)  # Eq. 9
+    system = laplacian + sparse.diags_array(weight + _TINY)
+    return factorize(system).solve(pull)  # Eq. 9
+
+
+def factorize(matrix):
+    """Sparse factorisation of a symmetric definite matrix.
+
+    Without pivoting, and ordered for symmetry, in half the time of the default.
+    """
+    return splu(
+        matrix.tocsc(),
+        permc_spec="MMD_AT_PLUS_A",
+        diag_pivot_thresh=0.0,
+        options={"SymmetricMode": True},
+    )

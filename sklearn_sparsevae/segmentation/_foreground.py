@@ -1,13 +1,19 @@
 """Foreground of a grid of sites, without labels.
 
-Saliency from boundary connectivity finds an object, but follows its colours only
-loosely. So both sides are then described by a few clusters, each a Gaussian, and the
-saliency is optimised again with what they say: appearance models as in GrabCut [1]_,
-on sites and seeded by saliency instead of by a rectangle.
+Three steps, each on what the one before gives:
+
+1. Cues say how likely every site is part of an object: saliency from boundary
+   connectivity [1]_, whether the colour and the texture of the site occur on the
+   border, how far it is from the centre, how warm and how dark it is.
+2. :class:`SpectralSegmenter` averages that over regions.
+3. What both sides look like sharpens the split: Gaussian mixtures as in GrabCut [2]_,
+   on sites and seeded by step 1 instead of by a rectangle, then Eq. 9 of [1]_ again.
 
 References
 ----------
-.. [1] C. Rother, V. Kolmogorov, A. Blake. "GrabCut: interactive foreground extraction
+.. [1] W. Zhu, S. Liang, Y. Wei, J. Sun. "Saliency Optimization from Robust Background
+   Detection". CVPR 2014.
+.. [2] C. Rother, V. Kolmogorov, A. Blake. "GrabCut: interactive foreground extraction
    using iterated graph cuts". SIGGRAPH 2004.
 """
 
@@ -18,21 +24,79 @@ from skimage.filters import threshold_otsu
 from sklearn_sparsevae.segmentation._boundary import (
     background_probability,
     background_weighted_contrast,
+    border_affinity,
     boundary_connectivity,
     optimize_saliency,
 )
+from sklearn_sparsevae.segmentation._clusters import fit_k_means
 from sklearn_sparsevae.segmentation._sites import block_average, magnify
 
-# Sites between which all distances are measured.
+# Sites between which all paths are measured.
 MAX_CUE_SITES = 400
-# Chosen on the tuning photos of benchmarks/segmentation/ecssd.py, in units of CIE Lab.
+# All constants below: chosen on the tuning photos of benchmarks/segmentation/ecssd.py;
+# colours in units of CIE Lab.
 GEODESIC_SCALE = 14.0
 CONNECTIVITY_SCALE = 1.5
 COLOR_SCALE = 10.0
 SMOOTHNESS_FLOOR = 0.03
-N_REFINEMENTS = 3
-# Variance that every cluster has at least: colours closer than 2 look the same.
-MIN_VARIANCE = 4.0
+# Distances at which colours, and textures, count as alike.
+BORDER_COLOR_SCALE = 6.0
+BORDER_TEXTURE_SCALE = 0.5
+# Log-odds of an object for one unit of each cue, by logistic regression
+# (``ecssd.py --fit-cues``), and for none of them.
+CUE_WEIGHTS = {
+    "saliency": 1.77,
+    "border_color": -0.49,
+    "border_texture": -1.28,
+    "center": -4.15,
+    "lightness": -0.016,
+    "warmth": 0.031,
+}
+CUE_INTERCEPT = -1.41
+# The refinement: passes, weight of the mixtures' log-odds (neighbours are not
+# independent, so less than 1), least variance of a cluster, scale of colour edges, and
+# weight of smoothness against the cues.
+N_REFINEMENTS = 2
+MIXTURE_WEIGHT = 0.35
+MIN_VARIANCE = 10.0
+EDGE_SCALE = 5.0
+SMOOTHNESS = 2.0
+
+
+def object_probability(sites):
+    """Probability of every site to be part of an object, from cues alone.
+
+    Parameters
+    ----------
+    sites : Sites
+
+    Returns
+    -------
+    probability : ndarray of shape (h * w,)
+        In [0, 1]; 0 everywhere if all sites look the same.
+    """
+    if sites.is_flat:
+        return np.zeros(len(sites.color))
+    cues = object_cues(sites)
+    log_odds = sum(CUE_WEIGHTS[name] * cue for name, cue in cues.items())
+    return expit(log_odds + CUE_INTERCEPT)
+
+
+def object_cues(sites):
+    """Cues of :func:`object_probability` by name, one number per site each."""
+    color, grid_shape = sites.color, sites.grid_shape
+    position = (np.indices(grid_shape).reshape(2, -1).T + 0.5) / grid_shape - 0.5
+    cues = {
+        "saliency": foreground_saliency(color, grid_shape),
+        "border_color": border_affinity(color, grid_shape, BORDER_COLOR_SCALE),
+        "border_texture": border_affinity(
+            sites.texture, grid_shape, BORDER_TEXTURE_SCALE
+        ),
+        "center": (position**2).sum(axis=1),
+    }
+    if sites.is_lab:
+        cues["lightness"], cues["warmth"] = color[:, 0], color[:, 1]
+    return cues
 
 
 def foreground_saliency(appearance, grid_shape):
@@ -61,7 +125,10 @@ def foreground_saliency(appearance, grid_shape):
     """
     features = np.asarray(appearance, dtype=np.float64)
     background, contrast = saliency_cues(features, grid_shape)
-    return smooth(features, grid_shape, background, contrast)
+    saliency = optimize_saliency(
+        features, grid_shape, background, contrast, COLOR_SCALE, SMOOTHNESS_FLOOR
+    )
+    return stretch(saliency)
 
 
 def saliency_cues(features, grid_shape):
@@ -81,79 +148,81 @@ def saliency_cues(features, grid_shape):
     return tuple(magnify(cue, small, grid_shape).ravel() for cue in cues)
 
 
-def refine_saliency(saliency, appearance, grid_shape, cluster):
-    """Sharpen saliency by what the clusters of both sides look like.
+def refine_saliency(probability, color, grid_shape, n_clusters, seed):
+    """Sharpen a probability map by what both of its sides look like.
 
     Parameters
     ----------
-    saliency : ndarray of shape (h * w,)
+    probability : ndarray of shape (h * w,)
         In [0, 1].
-    appearance : ndarray of shape (h * w, n_features)
+    color : ndarray of shape (h * w, n_features)
         As for :func:`foreground_saliency`.
     grid_shape : tuple of int (h, w)
         Sites per column and per row.
-    cluster : callable
-        Takes indices of sites and returns a label for each.
+    n_clusters : int
+        Gaussians for each side.
+    seed : int
+        Seed of k-means, which starts the Gaussians.
 
     Returns
     -------
     saliency : ndarray of shape (h * w,)
         In [0, 1].
     """
+    saliency = stretch(probability)
     for _ in range(N_REFINEMENTS):
         inside = saliency > split_threshold(saliency)
         if inside.all() or not inside.any():
             break
-        sides = [np.flatnonzero(side) for side in (inside, ~inside)]
-        fore, back = (log_density(appearance, side, cluster(side)) for side in sides)
-        likely = expit(fore - back)
-        saliency = smooth(
-            appearance,
-            grid_shape,
-            (1 - likely) * (1 - saliency),
-            likely * saliency,
+        odds = side_odds(color, color, inside, n_clusters, seed, MIN_VARIANCE)
+        likely = expit(MIXTURE_WEIGHT * odds)
+        saliency = stretch(
+            optimize_saliency(
+                color,
+                grid_shape,
+                (1 - likely) * (1 - saliency) / SMOOTHNESS,
+                likely * saliency / SMOOTHNESS,
+                EDGE_SCALE,
+                SMOOTHNESS_FLOOR,
+            )
         )
     return saliency
 
 
-def smooth(features, grid_shape, background, foreground):
-    """Optimised saliency, scaled to [0, 1]; 0 everywhere if it hardly varies."""
-    saliency = optimize_saliency(
-        features, grid_shape, background, foreground, COLOR_SCALE, SMOOTHNESS_FLOOR
-    )
+def stretch(saliency):
+    """Scale to [0, 1]; 0 everywhere if it hardly varies."""
     saliency = saliency - saliency.min()
     largest = saliency.max()
     return saliency / largest if largest > 1e-6 else np.zeros_like(saliency)
 
 
-def log_density(features, members, labels):
-    """Log-density of all sites under one Gaussian for each cluster of some sites.
+def side_odds(features, sample, inside, n_clusters, seed, min_variance):
+    """Log-odds of every row to come from the mixture of one side, not of the other.
 
-    Parameters
-    ----------
-    features : ndarray of shape (n_sites, n_features)
-    members : ndarray of int
-        The clustered sites.
-    labels : ndarray of int of the same shape
-        Their clusters.
-
-    Returns
-    -------
-    log_density : ndarray of shape (n_sites,)
+    The mixtures are those of a sample of rows, of which ``inside`` says the side.
     """
-    terms = []
-    for label in np.unique(labels):
-        cluster = features[members[labels == label]]
-        terms.append(
-            np.log(len(cluster) / len(members)) + _log_gaussian(features, cluster)
-        )
+    fore, back = (
+        _log_density(features, sample[side], n_clusters, seed, min_variance)
+        for side in (inside, ~inside)
+    )
+    return fore - back
+
+
+def _log_density(features, members, n_clusters, seed, min_variance):
+    """Log-density of all rows under one Gaussian for each cluster of the members."""
+    labels = fit_k_means(members, n_clusters, 1, seed).labels_
+    terms = [
+        np.log(np.mean(labels == label))
+        + _log_gaussian(features, members[labels == label], min_variance)
+        for label in np.unique(labels)
+    ]
     return logsumexp(terms, axis=0)
 
 
-def _log_gaussian(features, cluster):
+def _log_gaussian(features, cluster, min_variance):
     shift = features - cluster.mean(axis=0)
     covariance = np.atleast_2d(np.cov(cluster.T, bias=True))
-    covariance += MIN_VARIANCE * np.eye(len(covariance))
+    covariance += min_variance * np.eye(len(covariance))
     distance = (shift @ np.linalg.inv(covariance) * shift).sum(axis=1)
     return -(distance + np.linalg.slogdet(covariance)[1]) / 2
 
@@ -170,9 +239,13 @@ def split_threshold(saliency):
     return (saliency[above].mean() + saliency[~above].mean()) / 2
 
 
-def split_confidence(saliency, threshold):
-    """Difference between the mean saliency of both sides, in [0, 1]."""
-    inside = saliency > threshold
+def expected_iou(probability, inside):
+    """Intersection over union that a mask is expected to have with the object.
+
+    The expected intersection over the expected union if every site belongs to the
+    object with its probability; 0 for masks that are empty or everywhere.
+    """
     if inside.all() or not inside.any():
         return 0.0
-    return float(saliency[inside].mean() - saliency[~inside].mean())
+    shared = probability[inside].sum()
+    return float(shared / (inside.sum() + probability[~inside].sum()))

@@ -1,9 +1,12 @@
 """k-means over the sites of each image, or over those of a whole set of images."""
 
+import numpy as np
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.utils._param_validation import StrOptions
 
-from sklearn_sparsevae.segmentation._base import BaseSegmenter, fit_k_means
+from sklearn_sparsevae.segmentation._base import BaseSegmenter
+from sklearn_sparsevae.segmentation._clusters import fit_k_means
+from sklearn_sparsevae.segmentation._score import is_flat
 from sklearn_sparsevae.segmentation._sites import unit_rows
 
 
@@ -16,25 +19,29 @@ class KMeansSegmenter(BaseSegmenter):
     Parameters
     ----------
     n_clusters : int, default=2
-        Number of clusters, per image or for the whole set; with
-        ``foreground="boundary"``, of the object and of the background each.
+        Number of clusters, per image or for the whole set. Where the foreground is
+        asked for, the number of Gaussians that describe the colours of the object, and
+        of the background.
     scope : {"image", "dataset"}, default="image"
         Cluster the sites of each image by themselves, or those of all images of
         ``fit`` together (mini-batch k-means), so that a label means the same in every
         image.
-    foreground : {"boundary"} or None, default=None
+    foreground : {"auto", "boundary"} or None, default=None
         None returns the clusters. ``"boundary"`` returns 1 for foreground and 0 for
-        background: a saliency that rests on how strongly the region of a site is
-        connected to the border of the image [1]_ splits the sites, and what the
-        clusters of both sides look like then sharpens the split.
+        background, as :class:`SpectralSegmenter` does but without its regions.
+        ``"auto"`` is ``"boundary"`` for two clusters, else None.
+    refine : {"color"} or None, default="color"
+        Move the outline of the foreground to the edges of the photo's thumbnail, which
+        codes of images carry along. Without thumbnails, at ``resolution="grid"`` and
+        for clusters, this does nothing.
     resolution : {"image", "grid"}, default="image"
         Label every pixel, or every site.
     grid_shape : tuple of int (h, w), optional
         Grid of codes that come as a plain matrix. A plain matrix without it is one
         scene, whose rows are its sites.
     min_confidence : float, default=0.0
-        With ``foreground="boundary"``, an image whose confidence is lower has no
-        object: its mask is 0 everywhere.
+        An image whose foreground is less certain has no object: its mask is 0
+        everywhere.
     n_init : int, default=3
         Starts of k-means, of which the best is kept.
     n_jobs : int, optional
@@ -49,8 +56,8 @@ class KMeansSegmenter(BaseSegmenter):
     labels_ : ndarray of int of shape (n_images, H, W), (n_images, h, w) or (n_rows,)
         Labels of the data of ``fit``.
     confidence_ : ndarray of shape (n_images,)
-        In [0, 1]: share of variance between clusters, or the difference in saliency
-        between foreground and background; 0 for flat images.
+        In [0, 1]: the intersection over union that is expected of the foreground, or
+        the share of variance between clusters; 0 for flat images.
     cluster_centers_ : ndarray of shape (n_clusters, n_features)
         Only for ``scope="dataset"`` and for a scene.
     is_scene_ : bool
@@ -63,11 +70,6 @@ class KMeansSegmenter(BaseSegmenter):
     See Also
     --------
     SpectralSegmenter : Spectral clustering of the sites of each image.
-
-    References
-    ----------
-    .. [1] W. Zhu, S. Liang, Y. Wei, J. Sun. "Saliency Optimization from Robust
-       Background Detection". CVPR 2014.
 
     Examples
     --------
@@ -93,6 +95,7 @@ class KMeansSegmenter(BaseSegmenter):
         *,
         scope="image",
         foreground=None,
+        refine="color",
         resolution="image",
         grid_shape=None,
         min_confidence=0.0,
@@ -104,6 +107,7 @@ class KMeansSegmenter(BaseSegmenter):
         super().__init__(
             n_clusters=n_clusters,
             foreground=foreground,
+            refine=refine,
             resolution=resolution,
             grid_shape=grid_shape,
             min_confidence=min_confidence,
@@ -133,15 +137,13 @@ class KMeansSegmenter(BaseSegmenter):
             )
             self.cluster_centers_ = self._k_means.cluster_centers_
 
-    def _embed(self, sites):
-        return unit_rows(sites)
-
-    def _cluster(self, sites):
+    def _regions(self, codes):
+        features = unit_rows(codes.sites())
         if self.scope == "dataset":
-            return self._k_means.predict(unit_rows(sites))
-        return super()._cluster(sites)
-
-    def _labeler(self, sites):
-        if self.scope == "dataset":
-            return self._cluster(sites).__getitem__
-        return super()._labeler(sites)
+            labels = self._k_means.predict(features)
+        elif is_flat(features):
+            labels = np.zeros(features.shape[0], dtype=np.int32)
+        else:
+            k_means = fit_k_means(features, self.n_clusters, self.n_init, self._seed)
+            labels = k_means.labels_
+        return labels, codes.sites(), codes.grid_shape

@@ -1,6 +1,7 @@
 """What the segmenters see of a photo's sites, and the way back to its pixels."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -8,13 +9,101 @@ from scipy.linalg import eigh
 from skimage.color import rgb2lab
 from sklearn.preprocessing import normalize
 
-# A finer grid is averaged down to at most this many sites to find an object on.
-MAX_SITES = 4096
+# A finer grid is averaged down to at most this many sites.
+MAX_SITES = 1024
 
 # Lab colours of natural photos deviate by about this much from their mean.
 _LAB_SPREAD = 25.0
 # Numbers that describe the look of a site where its colour is not known.
 _N_APPEARANCE = 5
+# Numbers that describe the texture of a site, and the sites over which it is pooled.
+_N_TEXTURE = 8
+_TEXTURE_REACH = 1.5
+
+
+class Sites(NamedTuple):
+    """What is known of the sites of one image, on a grid of at most MAX_SITES.
+
+    Attributes
+    ----------
+    grid_shape : tuple of int (h, w)
+    color : ndarray of shape (h * w, 3) or (h * w, n)
+        CIE Lab, or what stands for it where colours are not known.
+    texture : ndarray of shape (h * w, 8)
+        Which atoms are used around a site, in total variance 1.
+    is_lab : bool
+        Whether ``color`` is CIE Lab.
+    """
+
+    grid_shape: tuple
+    color: np.ndarray
+    texture: np.ndarray
+    is_lab: bool
+
+    @property
+    def features(self):
+        """Colour and texture side by side, with a variance of about 1 each."""
+        return np.hstack([self.color / _LAB_SPREAD, self.texture])
+
+    @property
+    def is_flat(self):
+        """Whether all sites look the same."""
+        return np.ptp(self.color, axis=0).max() < 1e-3 and not self.texture.any()
+
+
+def look(codes):
+    """Describe the sites of one image by colour and texture.
+
+    Parameters
+    ----------
+    codes : SparseCodes of shape (1, n_features)
+
+    Returns
+    -------
+    sites : Sites
+    """
+    average, grid_shape = block_average(codes.grid_shape)
+    rows = codes.sites().astype(np.float64)
+    colors = codes.site_colors
+    is_lab = colors is not None and colors.shape[3] in (1, 3)
+    color = average @ site_appearance(rows, None if colors is None else colors[0])
+    texture = site_texture(average @ abs(rows), grid_shape)
+    return Sites(grid_shape, color, texture, is_lab)
+
+
+def site_texture(usage, grid_shape):
+    """Which atoms are used around every site.
+
+    The square roots of pooled magnitudes, as in the Hellinger distance, along their
+    leading directions in this image.
+
+    Parameters
+    ----------
+    usage : csr_array of shape (h * w, n_atoms)
+        Magnitudes of the codes.
+    grid_shape : tuple of int (h, w)
+
+    Returns
+    -------
+    texture : ndarray of shape (h * w, n)
+        With a total variance of 1, or 0 where nothing varies.
+    """
+    grid = usage.toarray().reshape(*grid_shape, -1)
+    rows, columns = (_gaussian_average(n) for n in grid_shape)
+    pooled = np.tensordot(rows, np.matmul(columns, grid), 1)
+    pooled = np.sqrt(pooled.reshape(usage.shape))
+    centred = pooled - pooled.mean(axis=0)
+    texture = principal_coordinates(centred, _N_TEXTURE)
+    spread = np.sqrt(texture.var(axis=0).sum())
+    flat = spread <= 1e-6 * max(1e-6, pooled.max(initial=0))
+    return np.zeros_like(texture) if flat else texture / spread
+
+
+def _gaussian_average(n):
+    """Matrix that averages along an axis of n sites with Gaussian weights."""
+    apart = np.subtract.outer(np.arange(n), np.arange(n))
+    weights = np.exp(-((apart / _TEXTURE_REACH) ** 2) / 2)
+    return weights / weights.sum(axis=1, keepdims=True)
 
 
 def unit_rows(sites):
@@ -58,11 +147,25 @@ def site_appearance(sites, colors):
         spread = np.sqrt(leading.var(axis=0).sum())
         flat = spread <= 1e-6 * np.abs(leading).max(initial=1e-6)
         return np.zeros_like(leading) if flat else leading * (_LAB_SPREAD / spread)
-    colors = np.clip(np.nan_to_num(colors.astype(np.float64)), 0, 1)
-    if colors.shape[2] == 1:
-        colors = np.repeat(colors, 3, axis=2)
-    lab = rgb2lab(colors) if colors.shape[2] == 3 else 100 * colors
-    return lab.reshape(-1, lab.shape[2])
+    return perceived_colors(colors)
+
+
+def perceived_colors(image):
+    """CIE Lab of every pixel; 100 times the channels if they are not one or three.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W, C)
+        In [0, 1].
+
+    Returns
+    -------
+    colors : ndarray of shape (H * W, 3) or (H * W, C)
+    """
+    if image.shape[2] == 1:
+        image = np.repeat(image, 3, axis=2)
+    lab = rgb2lab(image) if image.shape[2] == 3 else 100 * image
+    return lab.reshape(-1, lab.shape[2]).astype(np.float64)
 
 
 def block_average(grid_shape, max_sites=MAX_SITES):

@@ -39,16 +39,18 @@ class Coder:
 
     @torch.no_grad()
     def code(self, images):
-        """Yield ``(values, atoms, counts, colors)`` for batch after batch.
+        """Yield ``(values, atoms, counts, thumbnails)`` for batch after batch.
 
         ``values`` and ``atoms`` hold the non-zeros site by site, ``counts`` how many
-        each site has, ``colors`` the mean colour of the sites ``(n, h, w, C)``.
+        each site has; ``thumbnails`` are the padded images ``(n, m * h, m * w, C)``,
+        shrunk to m by m pixels a site, in uint8.
         ``images`` needs a length, a ``shape``, and slices that are arrays.
         """
         for unit in self._unit_batches(images):
             codes = self.module.bottleneck.encode(self.module.latents(unit))
-            colors = F.avg_pool2d(unit, self.module.site_size).permute(0, 2, 3, 1)
-            yield (*_coordinates(codes), colors.cpu().numpy())
+            small = F.avg_pool2d(unit, _thumbnail_step(self.module.site_size))
+            small = (255 * small.clamp(0, 1)).round().to(torch.uint8)
+            yield (*_coordinates(codes), small.permute(0, 2, 3, 1).cpu().numpy())
 
     @torch.no_grad()
     def reconstruct(self, images):
@@ -119,6 +121,11 @@ class Coder:
     def _finish(self, latents, height, width):
         images = self.module.images(latents)[..., :height, :width]
         return self.module.from_unit(images).contiguous().cpu().numpy()
+
+
+def _thumbnail_step(site_size):
+    """Pixels of the image to one of its thumbnail, per axis: at most 4 by 4 a site."""
+    return min(site_size, max(2, site_size // 4))
 
 
 def _coordinates(codes):

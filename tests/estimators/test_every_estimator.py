@@ -92,7 +92,7 @@ def test_site_colors_are_the_means_of_the_sites(images, tiny):
     codes = tiny().fit(images).transform(odd)
     padded = np.pad(odd, [(0, 0), (0, 2), (0, 1), (0, 0)], mode="edge")
     expected = padded.reshape(12, 4, 4, 4, 4, 3).mean((2, 4))
-    np.testing.assert_allclose(codes.site_colors, expected, atol=1e-6)
+    np.testing.assert_allclose(codes.site_colors, expected, atol=1 / 510)
 
 
 def test_vectors_have_no_colors_and_no_grid_of_pixels(images, tiny):

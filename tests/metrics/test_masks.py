@@ -56,7 +56,57 @@ def test_matched_iou_does_not_read_the_numbers(labels, order):
     assert_allclose(metrics.matched_iou(labels, renamed), 1.0)
 
 
-@pytest.mark.parametrize("score", [metrics.iou, metrics.dice, metrics.matched_iou])
+def covering_by_hand(true, pred):
+    """Best IoU of the segment that each pixel belongs to, averaged over pixels."""
+    best = {
+        label: max(
+            jaccard_score((true == label).ravel(), (pred == other).ravel())
+            for other in np.unique(pred)
+        )
+        for label in np.unique(true)
+    }
+    return np.mean([best[label] for label in true.ravel()])
+
+
+@given(label_maps, label_maps)
+def test_covering_is_the_best_iou_of_every_pixel(true, pred):
+    expected = [covering_by_hand(t, p) for t, p in zip(true, pred)]
+    assert_allclose(metrics.segmentation_covering(true, pred, per_image=True), expected)
+    assert_allclose(metrics.segmentation_covering(true, pred), np.mean(expected))
+
+
+def test_covering_of_a_hand_computed_case():
+    true = [[[0, 0, 0, 0], [1, 1, 2, 2]]]
+    pred = [[[5, 5, 5, 5], [5, 5, 6, 7]]]
+    # 4 pixels at 4/6, 2 at 2/6 and 2 at 1/2, over 8 pixels
+    assert_allclose(metrics.segmentation_covering(true, pred), 13 / 24)
+    # 6 pixels at 4/6, twice 1 at 1/2
+    assert_allclose(metrics.segmentation_covering(pred, true), 5 / 8)
+
+
+@given(label_maps, label_maps, st.permutations(range(4)), st.permutations(range(4)))
+def test_covering_does_not_read_the_numbers(true, pred, order, other_order):
+    renamed = np.array(order)[true] - 1, np.array(other_order)[pred] - 1
+    assert_allclose(
+        metrics.segmentation_covering(*renamed),
+        metrics.segmentation_covering(true, pred),
+    )
+    assert_allclose(metrics.segmentation_covering(true, renamed[0]), 1.0)
+
+
+@given(label_maps)
+def test_covering_lets_true_segments_share_a_partner(pred):
+    true = np.arange(pred.size).reshape(pred.shape)
+    covering = metrics.segmentation_covering(true, pred)
+    assert covering >= metrics.matched_iou(true, pred) - 1e-12
+    one = np.zeros_like(pred)
+    assert_allclose(metrics.segmentation_covering(true, one), 1 / one[0].size)
+
+
+@pytest.mark.parametrize(
+    "score",
+    [metrics.iou, metrics.dice, metrics.matched_iou, metrics.segmentation_covering],
+)
 @pytest.mark.parametrize(
     ("true", "pred", "message"),
     [

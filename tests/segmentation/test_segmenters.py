@@ -23,7 +23,7 @@ SEGMENTERS = [
     KMeansSegmenter(scope="dataset", random_state=0),
     KMeansSegmenter(foreground="boundary", random_state=0),
     KMeansSegmenter(2, scope="dataset", foreground="boundary", random_state=0),
-    SpectralSegmenter(random_state=0),
+    SpectralSegmenter(foreground=None, random_state=0),
     SpectralSegmenter(foreground="boundary", random_state=0),
 ]
 FOREGROUND = [s for s in SEGMENTERS if s.foreground]
@@ -50,7 +50,7 @@ def encode(photos, n_atoms=6):
         values.reshape(n, -1).astype(np.float32),
         grid_shape=grid,
         image_shape=(height, width, n_channels),
-        site_colors=colors,
+        thumbnails=colors,
     )
 
 
@@ -102,7 +102,7 @@ def test_an_object_in_the_middle_is_found(segmenter, kind, n_clusters):
 @pytest.mark.parametrize("Segmenter", [KMeansSegmenter, SpectralSegmenter])
 def test_two_clusters_are_object_and_background(Segmenter):
     codes, masks = make_codes()
-    labels = Segmenter(random_state=0).fit_predict(codes)
+    labels = Segmenter(foreground=None, random_state=0).fit_predict(codes)
     for found, mask in zip(labels, masks):
         assert adjusted_rand_score(found.ravel(), mask.ravel()) > 0.8
 
@@ -168,7 +168,7 @@ def test_degenerate_images_have_a_valid_answer(segmenter, grid, content, n_clust
         sites[n_sites // 2] = 3
     elif content == "noise":
         sites = np.random.default_rng(0).normal(size=sites.shape)
-    codes = SparseCodes(sites.reshape(1, -1), grid_shape=grid, site_colors=colors)
+    codes = SparseCodes(sites.reshape(1, -1), grid_shape=grid, thumbnails=colors)
     segmenter = clone(segmenter).set_params(n_clusters=n_clusters).fit(codes)
     assert segmenter.labels_.shape == (1, *grid)
     assert 0 <= segmenter.labels_.min() <= segmenter.labels_.max() < max(2, n_clusters)
@@ -281,7 +281,7 @@ def test_score_is_the_mean_iou_at_the_size_of_the_masks():
 
 def test_score_matches_labels_without_a_foreground():
     codes, masks = make_codes()
-    segmenter = SpectralSegmenter(random_state=0).fit(codes)
+    segmenter = SpectralSegmenter(foreground=None, random_state=0).fit(codes)
     score = segmenter.score(codes, masks)
     assert score > 0.8
     assert segmenter.score(codes, 1 - masks) == pytest.approx(score)
