@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_sparsevae.codes import SparseCodes, as_codes
 from sklearn_sparsevae.segmentation._edges import color_edges, shrink_thumbnail
 from sklearn_sparsevae.segmentation._foreground import (
-    expected_iou,
+    foreground_confidence,
     object_probability,
     refine_saliency,
     split_threshold,
@@ -230,7 +230,9 @@ class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
             probability, sites.color, sites.grid_shape, self.n_clusters, self._seed
         )
         threshold = split_threshold(saliency)
-        confidence = expected_iou(probability, saliency > threshold)
+        confidence = foreground_confidence(
+            probability, sites.color, saliency > threshold
+        )
         if confidence == 0 or confidence < self.min_confidence:
             return np.zeros(shape, dtype=np.int32), confidence
         # So that inside is above 0.5, whatever the threshold.

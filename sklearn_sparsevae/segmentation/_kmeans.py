@@ -39,9 +39,9 @@ class KMeansSegmenter(BaseSegmenter):
     grid_shape : tuple of int (h, w), optional
         Grid of codes that come as a plain matrix. A plain matrix without it is one
         scene, whose rows are its sites.
-    min_confidence : float, default=0.0
+    min_confidence : float, default=0.2
         An image whose foreground is less certain has no object: its mask is 0
-        everywhere.
+        everywhere. The default leaves out textures and skies.
     n_init : int, default=3
         Starts of k-means, of which the best is kept.
     n_jobs : int, optional
@@ -98,7 +98,7 @@ class KMeansSegmenter(BaseSegmenter):
         refine="color",
         resolution="image",
         grid_shape=None,
-        min_confidence=0.0,
+        min_confidence=0.2,
         n_init=3,
         n_jobs=None,
         random_state=None,

@@ -172,9 +172,9 @@ class SpectralSegmenter(BaseSegmenter):
         Grid of codes that come as a plain matrix. A plain matrix without it is one
         scene, whose rows are its sites, with the affinity ``(1 + cos) / 2`` of all
         pairs; new rows then get the label of the nearest row of ``fit``.
-    min_confidence : float, default=0.0
+    min_confidence : float, default=0.2
         An image whose foreground is less certain has no object: its mask is 0
-        everywhere.
+        everywhere. The default leaves out textures and skies.
     n_init : int, default=3
         Starts of k-means, of which the best is kept.
     n_jobs : int, optional
@@ -245,7 +245,7 @@ class SpectralSegmenter(BaseSegmenter):
         texture_scale=0.5,
         radius=4.0,
         grid_shape=None,
-        min_confidence=0.0,
+        min_confidence=0.2,
         n_init=3,
         n_jobs=None,
         random_state=None,
