@@ -9,7 +9,7 @@ from scipy.linalg import eigh
 from skimage.color import rgb2lab
 from sklearn.preprocessing import normalize
 
-# A finer grid is averaged down to at most this many sites.
+# A finer grid is averaged down to at most this many sites to find an object on.
 MAX_SITES = 1024
 
 # Lab colours of natural photos deviate by about this much from their mean.
@@ -22,7 +22,7 @@ _TEXTURE_REACH = 1.5
 
 
 class Sites(NamedTuple):
-    """What is known of the sites of one image, on a grid of at most MAX_SITES.
+    """What is known of the sites of one image.
 
     Attributes
     ----------
@@ -51,18 +51,20 @@ class Sites(NamedTuple):
         return np.ptp(self.color, axis=0).max() < 1e-3 and not self.texture.any()
 
 
-def look(codes):
+def look(codes, max_sites=MAX_SITES):
     """Describe the sites of one image by colour and texture.
 
     Parameters
     ----------
     codes : SparseCodes of shape (1, n_features)
+    max_sites : int
+        A finer grid is averaged to at most so many sites.
 
     Returns
     -------
     sites : Sites
     """
-    average, grid_shape = block_average(codes.grid_shape)
+    average, grid_shape = block_average(codes.grid_shape, max_sites)
     rows = codes.sites().astype(np.float64)
     colors = codes.site_colors
     is_lab = colors is not None and colors.shape[3] in (1, 3)
@@ -168,8 +170,8 @@ def perceived_colors(image):
     return lab.reshape(-1, lab.shape[2]).astype(np.float64)
 
 
-def block_average(grid_shape, max_sites=MAX_SITES):
-    """Average of blocks of sites, on a grid small enough for :data:`max_sites`.
+def block_average(grid_shape, max_sites):
+    """Average of blocks of sites, on a grid small enough for ``max_sites``.
 
     Returns
     -------

@@ -18,6 +18,8 @@ from sklearn_sparsevae.segmentation._sites import look, unit_rows
 
 # Affinity of sites that look nothing alike: keeps every image in one piece.
 _FLOOR = 1e-4
+# A finer grid is averaged to at most this many sites before it is cut into regions.
+MAX_REGION_SITES = 4096
 # Up to this many sites a dense solver is the faster one.
 _DENSE_SITES = 200
 
@@ -204,8 +206,9 @@ class SpectralSegmenter(BaseSegmenter):
 
     Notes
     -----
-    Grids of more than 1,024 sites are averaged to at most that many first. What each
-    ingredient is worth on photos is measured in ``benchmarks/segmentation``.
+    Grids of more than 1,024 sites are averaged to at most that many first (4,096 for
+    regions). What each ingredient is worth on photos is measured in
+    ``benchmarks/segmentation``.
 
     References
     ----------
@@ -282,7 +285,7 @@ class SpectralSegmenter(BaseSegmenter):
         return fit_k_means(embedding, self.n_clusters, self.n_init, self._seed).labels_
 
     def _regions(self, codes):
-        sites = look(codes)
+        sites = look(codes, MAX_REGION_SITES)
         return self._cut(sites, self.n_clusters), sites.features, sites.grid_shape
 
     def _object_probability(self, sites):

@@ -1,0 +1,413 @@
+"""Regions of BSDS500: clustered codes beside superpixels, graphs and k-means on colour.
+
+Label maps of photos at full size against what people drew, at every other pixel:
+*covering* of their segments (Arbelaez et al. 2011; higher is better), *ARI*, the
+adjusted Rand index (higher), and *VI*, the variation of information in bits (lower).
+Each is a mean over the people who segmented a photo, then over photos; in brackets 95 %
+bootstrap intervals over photos. *seconds* per photo include its coding.
+
+Encoders are fitted, with default settings, on photos of the training folder and see no
+segmentation. *chosen* rows have the one setting for all photos, of those listed in the
+script, that covers the training photos best. *connected* takes the connected components
+of a label map for its regions, as people draw them. Photos are taken in the order of
+their names: training photos to fit and choose on, then test photos, and those of the
+validation folder when more are asked for.
+
+Run ``python benchmarks/segmentation/regions.py --data bsds500.zip``.
+"""
+
+import dataclasses
+import functools
+import io
+import pathlib
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from scipy.io import loadmat
+from skimage import graph
+from skimage.color import rgb2lab
+from skimage.measure import label
+from skimage.metrics import variation_of_information
+from skimage.segmentation import felzenszwalb, slic
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
+from sklearn.model_selection import ParameterGrid
+from threadpoolctl import threadpool_limits
+
+from sklearn_sparsevae import DictionaryLearningVAE, SparseCodingVAE, metrics
+from sklearn_sparsevae.datasets import load_image_archive
+from sklearn_sparsevae.segmentation import KMeansSegmenter, SpectralSegmenter
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
+import _bsds
+import _common
+
+CODES = {"SC": SparseCodingVAE, "OMP": DictionaryLearningVAE}
+SEGMENTERS = {"k-means": KMeansSegmenter, "spectral": SpectralSegmenter}
+MEASURES = ("covering", "ARI", "VI")
+N_FIGURE = 4
+STRIDE = 2  # between the pixels that are compared
+
+
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """A photo and what people drew on it, ``(n_people, H / 2, W / 2)``."""
+
+    name: str
+    photo: np.ndarray
+    people: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """A way to segment: what it needs of a photo, how it labels, with which options.
+
+    ``fixed`` names the options of rows of the table; ``choices`` has the values of the
+    options that are chosen, if any, for one more row.
+    """
+
+    name: str
+    prepare: Callable
+    segment: Callable
+    fixed: dict = dataclasses.field(default_factory=dict)
+    choices: dict = dataclasses.field(default_factory=dict)
+
+    def labels(self, prepared, *, connected=False, **options):
+        """Label map ``(H, W)`` of a prepared photo."""
+        labels = self.segment(prepared, **options)
+        return label(labels, background=-1) if connected else labels
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A method with its options, and what every test photo gave."""
+
+    name: str
+    method: Method
+    options: dict
+    scores: list = dataclasses.field(default_factory=list)
+    regions: list = dataclasses.field(default_factory=list)
+    seconds: list = dataclasses.field(default_factory=list)
+
+    def covering(self):
+        """Covering of each photo."""
+        return np.array(self.scores)[:, 0]
+
+    def as_dict(self):
+        """Return what the table and the JSON file say."""
+        return {
+            "method": self.name,
+            "options": self.options,
+            "regions": float(np.mean(self.regions)),
+            "seconds": float(np.mean(self.seconds)),
+            **{
+                name: {"mean": float(np.mean(values)), "interval": interval(values)}
+                for name, values in zip(MEASURES, np.transpose(self.scores))
+            },
+        }
+
+
+def load_scenes(archive, folders, n_scenes):
+    """First photos of some folders, with what people drew."""
+    scenes = []
+    for folder in folders:
+        photos = load_image_archive(archive, folder=f"images/{folder}")
+        names = photos.names[: n_scenes - len(scenes)]
+        for name, photo in zip(names, photos.images):
+            stem = pathlib.PurePath(name).stem
+            people = read_people(archive, f"groundTruth/{folder}/{stem}.mat")
+            scenes.append(Scene(stem, photo, people))
+    if len(scenes) < n_scenes:
+        raise SystemExit(
+            f"{n_scenes} photos of {', '.join(folders)} were asked for, the archive "
+            f"has {len(scenes)}: ask for fewer."
+        )
+    return scenes
+
+
+def read_people(archive, name):
+    """Label maps in a MATLAB file of the archive."""
+    with zipfile.ZipFile(archive) as data:
+        cells = loadmat(io.BytesIO(data.read(name)))["groundTruth"][0]
+    people = np.stack([cell["Segmentation"][0, 0] for cell in cells])
+    return people[:, ::STRIDE, ::STRIDE].astype(np.int64)
+
+
+def our_methods(encoders):
+    """Clusters of the codes of sites: 5, as in SC-VAE's figures, and as many as fit."""
+    for code, encoder in encoders.items():
+        for name, segmenter in SEGMENTERS.items():
+            yield Method(
+                f"{name} of {code} codes",
+                functools.partial(_codes, encoder),
+                functools.partial(_clusters, segmenter),
+                {
+                    "5": {"n_clusters": 5},
+                    "5 connected": {"n_clusters": 5, "connected": True},
+                },
+                {"n_clusters": [3, 5, 8], "connected": [False, True]},
+            )
+
+
+def _codes(encoder, photo):
+    return encoder.transform(photo[None])
+
+
+def _clusters(segmenter, codes, n_clusters):
+    return segmenter(n_clusters, random_state=_common.SEED).fit_predict(codes)[0]
+
+
+def peer_methods():
+    """List what one would take instead."""
+    weights = [20, 40, 80]
+    return [
+        Method("one region", np.asarray, one_region, {"": {}}),
+        Method(
+            "k-means of Lab",
+            rgb2lab,
+            lab_k_means,
+            {"5": {"n_clusters": 5}},
+            {"n_clusters": [3, 5, 8], "connected": [False, True]},
+        ),
+        Method(
+            "k-means of Lab + position, 5",
+            rgb2lab,
+            lab_k_means,
+            choices={"n_clusters": [5], "weight": weights},
+        ),
+        Method(
+            "k-means of Lab + position",
+            rgb2lab,
+            lab_k_means,
+            choices={
+                "n_clusters": [3, 5, 8],
+                "weight": weights,
+                "connected": [False, True],
+            },
+        ),
+        Method(
+            "SLIC, merged by colour",
+            superpixels,
+            merged_superpixels,
+            choices={"threshold": [8, 12, 16, 20, 25]},
+        ),
+        Method(
+            "Felzenszwalb",
+            np.asarray,
+            functools.partial(felzenszwalb, sigma=0.8),
+            choices={"scale": [200, 400, 800, 1600], "min_size": [100, 1000]},
+        ),
+    ]
+
+
+def one_region(photo):
+    """Everything in one piece: what a measure gives for nothing."""
+    return np.zeros(photo.shape[:2], dtype=int)
+
+
+def lab_k_means(lab, n_clusters, weight=0):
+    """k-means of pixels; the photo's longer side is ``weight`` units of Lab long."""
+    place = np.moveaxis(np.indices(lab.shape[:2]), 0, -1) / max(lab.shape[:2])
+    features = np.concatenate([lab, weight * place], axis=-1)
+    model = KMeans(n_clusters, n_init=3, random_state=_common.SEED)
+    model.fit(features[::4, ::4].reshape(-1, 5))
+    return model.predict(features.reshape(-1, 5)).reshape(lab.shape[:2])
+
+
+def superpixels(photo):
+    """Lab colours and about 400 SLIC superpixels."""
+    return rgb2lab(photo), slic(photo, 400, compactness=10, start_label=0)
+
+
+def merged_superpixels(prepared, threshold):
+    """Merge neighbours, nearest mean colours first, up to a distance in Lab."""
+    lab, segments = prepared
+    regions = graph.rag_mean_color(lab, segments)
+    return graph.merge_hierarchical(
+        segments,
+        regions,
+        thresh=threshold,
+        rag_copy=False,
+        in_place_merge=True,
+        merge_func=_pool_colors,
+        weight_func=_color_distance,
+    )
+
+
+def _pool_colors(regions, source, target):
+    source, target = regions.nodes[source], regions.nodes[target]
+    for total in ("total color", "pixel count"):
+        target[total] = target[total] + source[total]
+    target["mean color"] = target["total color"] / target["pixel count"]
+
+
+def _color_distance(regions, _, target, neighbor):
+    target, neighbor = (regions.nodes[n]["mean color"] for n in (target, neighbor))
+    return {"weight": np.linalg.norm(target - neighbor)}
+
+
+def choose(method, scenes):
+    """Return the options that cover the scenes best."""
+    settings = list(ParameterGrid(method.choices))
+    scores = np.zeros(len(settings))
+    for scene in scenes:
+        prepared = method.prepare(scene.photo)
+        for i, options in enumerate(settings):
+            scores[i] += covering(scene.people, method.labels(prepared, **options))
+    return settings[scores.argmax()]
+
+
+def covering(people, labels):
+    """Covering of what people drew, averaged over them."""
+    labels = np.broadcast_to(labels[::STRIDE, ::STRIDE], people.shape)
+    return metrics.segmentation_covering(people, labels)
+
+
+def measure(people, labels):
+    """All measures of one label map, averaged over the people."""
+    seen = labels[::STRIDE, ::STRIDE]
+    rand = [adjusted_rand_score(drawn.ravel(), seen.ravel()) for drawn in people]
+    information = [variation_of_information(drawn, seen).sum() for drawn in people]
+    return covering(people, labels), np.mean(rand), np.mean(information)
+
+
+def make_rows(method, train, test):
+    """Choose on the training scenes, segment the test scenes, print."""
+    settings = dict(method.fixed)
+    if method.choices:
+        settings["chosen"] = choose(method, train)
+    rows = [
+        Row(f"{method.name} {name}".strip(), method, options)
+        for name, options in settings.items()
+    ]
+    for scene in test:
+        start = time.perf_counter()
+        prepared = method.prepare(scene.photo)
+        preparation = time.perf_counter() - start
+        for row in rows:
+            start = time.perf_counter()
+            labels = method.labels(prepared, **row.options)
+            row.seconds.append(preparation + time.perf_counter() - start)
+            row.regions.append(len(np.unique(labels)))
+            row.scores.append(measure(scene.people, labels))
+    for row in rows:
+        print_row(row.as_dict())
+    return rows
+
+
+def interval(values, n_draws=2000):
+    """Bootstrap interval of 95 % of a mean."""
+    rng = np.random.RandomState(_common.SEED)
+    draws = rng.randint(len(values), size=(n_draws, len(values)))
+    return np.percentile(values[draws].mean(axis=1), [2.5, 97.5]).tolist()
+
+
+def print_head():
+    """Names of the columns."""
+    measures = "".join(f"{name:>21s}" for name in MEASURES)
+    print(f"{'method':36s}{measures} {'regions':>8s} {'seconds':>8s}  chosen")
+
+
+def print_row(result):
+    """One line of the table."""
+    cells = [
+        f"{cell['mean']:7.3f} [{cell['interval'][0]:.3f} {cell['interval'][1]:.3f}]"
+        for cell in (result[name] for name in MEASURES)
+    ]
+    chosen = ", ".join(f"{name} {value}" for name, value in result["options"].items())
+    print(
+        f"{result['method']:36s}{''.join(cells)} {result['regions']:8.1f} "
+        f"{result['seconds']:8.2f}  {chosen}",
+        flush=True,
+    )
+
+
+def best(rows):
+    """Row that covers best."""
+    return max(rows, key=lambda row: row.covering().mean())
+
+
+def check(ours, peer):
+    """Say whether a row of ours covers as much as a peer's."""
+    gaps = ours.covering() - peer.covering()
+    gap, (low, high) = gaps.mean(), interval(gaps)
+    text = f"{ours.name} - {peer.name}: {gap:+.3f} covering [{low:+.3f} {high:+.3f}]"
+    return _common.verdict(f"{text}, expected 0 or more", gap >= 0)
+
+
+def draw(path, scenes, rows):
+    """Draw photos, what the first person drew, and the label maps of some rows."""
+    from matplotlib.figure import Figure
+    from skimage.color import label2rgb
+
+    figure = Figure(figsize=(3 * (2 + len(rows)), 2.2 * len(scenes)))
+    axes = figure.subplots(len(scenes), 2 + len(rows), squeeze=False)
+    for line, scene in zip(axes, scenes):
+        maps = {"one of the people": scene.people[0]}
+        for row in rows:
+            prepared = row.method.prepare(scene.photo)
+            labels = row.method.labels(prepared, **row.options)
+            maps[row.name] = labels[::STRIDE, ::STRIDE]
+        photo = scene.photo[::STRIDE, ::STRIDE]
+        images = {scene.name: photo} | {
+            name: label2rgb(labels, photo, kind="avg", bg_label=-1)
+            for name, labels in maps.items()
+        }
+        for ax, (name, image) in zip(line, images.items()):
+            ax.imshow(image)
+            ax.set_title(name, fontsize=8)
+            ax.set_axis_off()
+    figure.tight_layout()
+    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=100)
+    print(f"written: {path}")
+
+
+def fit_encoders(photos, args):
+    """Fit encoders with default settings on photos alone."""
+    encoders = {}
+    for name, estimator in CODES.items():
+        encoder = estimator(random_state=_common.SEED, **_common.epochs(args))
+        cpu, wall = _common.timed_fit(encoder, photos)
+        print(f"{name} codes: fitted in {wall:.0f} s ({cpu:.0f} CPU)", flush=True)
+        encoders[name] = encoder
+    return encoders
+
+
+def main():
+    """Read the command line, run, write JSON."""
+    options = _bsds.parser(__doc__.splitlines()[0], json_name="regions.json")
+    # Of 27 photos an epoch is as short as it gets.
+    options.set_defaults(n_train=27, n_test=100)
+    add = options.add_argument
+    add("--n-choose", type=_common.positive, default=40, help="photos to choose on")
+    add("--figure", metavar="PATH", help="draw four test photos and their regions")
+    args = options.parse_args()
+    archive = _bsds.find_archive(options, args.data)
+    torch.set_num_threads(args.threads)
+    train = load_scenes(archive, ["train"], max(args.n_train, args.n_choose))
+    test = load_scenes(archive, ["test", "val"], args.n_test)
+    settings = {name: vars(args)[name] for name in ("n_train", "n_choose", "n_test")}
+    print(f"{_bsds.TITLE}: {settings}")
+    with threadpool_limits(args.threads):
+        encoders = fit_encoders([s.photo for s in train[: args.n_train]], args)
+        print_head()
+        choosing = train[: args.n_choose]
+        ours, peers = (
+            [row for method in methods for row in make_rows(method, choosing, test)]
+            for methods in (our_methods(encoders), peer_methods())
+        )
+        goals = [check(best(ours), best(peers))]
+        if args.figure:
+            draw(args.figure, test[:N_FIGURE], [best(ours), best(peers)])
+    rows = [row.as_dict() for row in ours + peers]
+    content = {"data": _bsds.TITLE, **settings, "rows": rows, "goals": goals}
+    _common.write_json(args.json, content)
+
+
+if __name__ == "__main__":
+    main()

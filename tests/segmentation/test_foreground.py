@@ -1,0 +1,302 @@
+"""Foreground from cues, regions and colour edges, piece by piece."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from scipy import sparse
+from scipy.linalg import eigh, subspace_angles
+from scipy.spatial.distance import cdist
+
+from sklearn_sparsevae.codes import SparseCodes
+from sklearn_sparsevae.segmentation import KMeansSegmenter, SpectralSegmenter
+from sklearn_sparsevae.segmentation._boundary import (
+    border_affinity,
+    factorize,
+    neighbor_pairs,
+    relax,
+)
+from sklearn_sparsevae.segmentation._edges import (
+    MAX_PIXELS,
+    color_edges,
+    shrink_thumbnail,
+)
+from sklearn_sparsevae.segmentation._foreground import (
+    foreground_confidence,
+    object_probability,
+)
+from sklearn_sparsevae.segmentation._sites import Sites, look, site_texture
+from sklearn_sparsevae.segmentation._spectral import local_embedding, nearby_pairs
+
+SEGMENTERS = [
+    SpectralSegmenter(random_state=0),
+    KMeansSegmenter(foreground="boundary", random_state=0),
+]
+
+
+def disk(shape, radius, center=None):
+    rows, columns = np.indices(shape)
+    center = center or (shape[0] / 2, shape[1] / 2)
+    return np.hypot(rows + 0.5 - center[0], columns + 0.5 - center[1]) < radius
+
+
+def photo_of(mask, inside=(0.8, 0.3, 0.2), outside=(0.3, 0.4, 0.6), noise=0.0):
+    photo = np.where(mask[..., None], inside, outside)
+    return np.clip(
+        photo + noise * np.random.default_rng(0).normal(size=photo.shape), 0, 1
+    )
+
+
+def code(photo, site=8, shrink=2):
+    """Codes of the mean colours of sites, with thumbnails; sides must be divisible."""
+    height, width, n_channels = photo.shape
+    grid = height // site, width // site
+    means = photo.reshape(grid[0], site, grid[1], site, n_channels).mean((1, 3))
+    rest = height // shrink, shrink, width // shrink, shrink, n_channels
+    return SparseCodes(
+        means.reshape(1, -1).astype(np.float32),
+        grid_shape=grid,
+        image_shape=photo.shape,
+        thumbnails=photo.reshape(rest).mean((1, 3))[None],
+    )
+
+
+def iou(a, b):
+    return np.sum((a > 0) & (b > 0)) / np.sum((a > 0) | (b > 0))
+
+
+def random_sites(grid, seed=0, n_colors=3):
+    rng = np.random.default_rng(seed)
+    n = grid[0] * grid[1]
+    return Sites(
+        grid, 20 * rng.normal(size=(n, n_colors)), rng.normal(size=(n, 2)), True
+    )
+
+
+# Cues --------------------------------------------------------------------------------
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 50))
+def test_border_affinity_is_the_share_on_the_border(height, width, seed):
+    features = np.random.default_rng(seed).normal(size=(height * width, 2))
+    found = border_affinity(features, (height, width), scale=0.7)
+    on_border = np.ones((height, width), bool)
+    on_border[1:-1, 1:-1] = False
+    for i, row in enumerate(features):
+        alike = [np.exp(-((row - other) ** 2).sum() / (2 * 0.49)) for other in features]
+        share = sum(w for w, b in zip(alike, on_border.ravel()) if b) / sum(alike)
+        assert found[i] == pytest.approx(np.log(share / on_border.mean() + 0.02))
+
+
+def test_a_texture_of_its_own_makes_an_object():
+    inside = disk((24, 24), 7)
+    rng = np.random.default_rng(0)
+    atoms = np.where(inside.ravel(), 3, 0) + rng.integers(0, 3, inside.size)
+    sites = np.zeros((inside.size, 6), np.float32)
+    sites[np.arange(inside.size), atoms] = rng.choice([-1, 1], inside.size)
+    gray = np.full((1, 24, 24, 3), 0.5)
+    codes = SparseCodes(sites.reshape(1, -1), grid_shape=(24, 24), thumbnails=gray)
+    probability = object_probability(look(codes)).reshape(24, 24)
+    assert probability[inside].mean() > 3 * probability[~inside].mean()
+
+
+def test_texture_does_not_depend_on_signs_and_has_unit_variance():
+    rng = np.random.default_rng(0)
+    usage = sparse.csr_array(rng.random((48, 5)) * (rng.random((48, 5)) > 0.6))
+    texture = site_texture(usage, (6, 8))
+    assert texture.var(axis=0).sum() == pytest.approx(1)
+    assert not site_texture(sparse.csr_array(np.ones((48, 5))), (6, 8)).any()
+    signs = SparseCodes(
+        rng.choice([-1, 1], (1, 48 * 5)) * usage.toarray().reshape(1, -1),
+        grid_shape=(6, 8),
+    )
+    assert_allclose(abs(look(signs).texture), abs(texture), atol=1e-5)
+
+
+def test_confidence_grows_with_probability_and_contrast():
+    inside = np.repeat([True, False], [10, 30])
+    color = np.where(inside[:, None], 30.0, 0.0)
+    values = [
+        foreground_confidence(np.where(inside, p, 0.1), color, inside)
+        for p in (0.2, 0.5, 0.9)
+    ]
+    assert values == sorted(values) and 0 < values[0] and values[-1] < 1
+    dull = foreground_confidence(np.where(inside, 0.9, 0.1), color / 15, inside)
+    assert dull < values[-1] / 2
+    sure = foreground_confidence(inside.astype(float), color, inside)
+    assert sure == pytest.approx(1, abs=1e-3)
+    for nothing in (inside & False, inside | True):
+        assert foreground_confidence(np.ones(40), color, nothing) == 0
+
+
+# Regions -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("grid", [(1, 1), (1, 6), (5, 3), (4, 7)])
+@pytest.mark.parametrize("radius", [1, 1.5, 2, 3.7])
+def test_nearby_pairs_are_those_within_the_radius(grid, radius):
+    place = np.indices(grid).reshape(2, -1).T
+    apart = cdist(place, place)
+    i, j = np.nonzero(np.triu(apart <= radius, 1))
+    first, second = nearby_pairs(grid, radius)
+    found = {tuple(sorted(pair)) for pair in zip(first, second)}
+    assert found == set(zip(i, j)) and len(found) == len(first)
+
+
+@pytest.mark.parametrize("grid", [(6, 7), (16, 20)])
+def test_embedding_spans_the_leading_eigenvectors(grid):
+    sites = random_sites(grid)
+    n = len(sites.color)
+    found = local_embedding(sites, 4, 15.0, 1.0, 3.0)
+    color = cdist(sites.color, sites.color, "sqeuclidean") / (2 * 15.0**2)
+    texture = cdist(sites.texture, sites.texture, "sqeuclidean") / 2
+    place = np.indices(grid).reshape(2, -1).T
+    affinity = np.exp(-color - texture) + 1e-4
+    np.fill_diagonal(affinity, 1)
+    affinity[cdist(place, place) > 3.0] = 0
+    degree = np.diag(affinity.sum(axis=1))
+    values, vectors = eigh(affinity, degree, subset_by_index=[n - 5, n - 1])
+    assert values[1] - values[0] > 1e-4  # the subspace is well defined
+    lengths = np.linalg.norm(vectors[:, 1:], axis=1)
+    assert_allclose(np.linalg.norm(found, axis=1), 1)
+    # Rows were scaled to unit length: undo that before spans are compared.
+    assert subspace_angles(found * lengths[:, None], vectors[:, 1:]).max() < 1e-5
+
+
+def test_regions_are_the_pieces_of_the_scene():
+    labels = np.zeros((64, 64), int)
+    labels[:, 32:] = 1
+    labels[40:, :] = 2
+    photo = np.array([(0.8, 0.2, 0.2), (0.2, 0.7, 0.3), (0.2, 0.3, 0.8)])[labels]
+    found = SpectralSegmenter(3, random_state=0).fit_predict(code(photo))[0]
+    sure = np.ones((64, 64), bool)
+    sure[36:44] = sure[:, 28:36] = False
+    for label in range(3):
+        assert len(np.unique(found[sure & (labels == label)])) == 1
+    assert len(np.unique(found)) == 3
+
+
+def test_without_codes_texture_changes_nothing():
+    mask = disk((128, 128), 30)
+    codes = code(photo_of(mask, noise=0.1))
+    labels = [
+        SpectralSegmenter(4, texture_scale=np.inf, random_state=0).fit_predict(c)
+        for c in (
+            codes,
+            SparseCodes(
+                codes.multiply(0),
+                grid_shape=codes.grid_shape,
+                image_shape=codes.image_shape,
+                thumbnails=codes.thumbnails,
+            ),
+        )
+    ]
+    np.testing.assert_array_equal(*labels)
+
+
+# Edges -------------------------------------------------------------------------------
+
+
+def test_factorisation_solves_the_system():
+    pairs = neighbor_pairs((5, 6))
+    features = np.random.default_rng(0).normal(size=(30, 2))
+    weight, pull = np.random.default_rng(1).random((2, 30)) + 0.1
+    found = relax(features, pairs, weight, pull, 1.0, 0.1)
+    system = np.diag(weight + 1e-6)
+    for i, j in zip(*pairs):
+        w = np.exp(-((features[i] - features[j]) ** 2).sum() / 2) + 0.1
+        system[[i, j], [i, j]] += w
+        system[[i, j], [j, i]] -= w
+    assert_allclose(found, np.linalg.solve(system, pull))
+    assert_allclose(factorize(sparse.csr_array(system)).solve(pull), found)
+
+
+@pytest.mark.parametrize("n_channels", [1, 3])
+def test_outlines_move_to_edges_of_colour(n_channels):
+    mask = disk((128, 160), 37)
+    photo = photo_of(mask, noise=0.05)[..., :n_channels]
+    coarse, fine = (
+        SpectralSegmenter(refine=refine, random_state=0).fit_predict(code(photo))[0]
+        for refine in (None, "color")
+    )
+    assert iou(fine, mask) > 0.95
+    assert iou(fine, mask) > iou(coarse, mask) + 0.04
+
+
+def test_edges_leave_empty_and_full_maps_alone():
+    thumbnail = np.random.default_rng(0).integers(0, 256, (9, 7, 3), dtype=np.uint8)
+    for value in (0.1, 0.9):
+        flat = np.full((9, 7), value)
+        assert_allclose(color_edges(flat, thumbnail, 0), flat)
+
+
+@pytest.mark.parametrize("shape", [(40, 50), (300, 200), (401, 399)])
+def test_large_thumbnails_are_averaged(shape):
+    photo = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    small = shrink_thumbnail(photo)
+    assert small.shape[0] * small.shape[1] <= MAX_PIXELS
+    step = -(-shape[0] // small.shape[0])
+    assert_allclose(small[0, 0], photo[:step, :step].mean((0, 1)), atol=1)
+    assert_allclose(
+        small[-1, -1],
+        photo[(small.shape[0] - 1) * step :, (small.shape[1] - 1) * step :].mean(
+            (0, 1)
+        ),
+        atol=1,
+    )
+
+
+# What users see ----------------------------------------------------------------------
+
+
+def test_two_clusters_mean_an_object_and_more_mean_regions():
+    mask = disk((96, 96), 25)
+    codes = code(photo_of(mask, noise=0.02))
+    default = SpectralSegmenter(random_state=0).fit(codes)
+    named = SpectralSegmenter(foreground="boundary", random_state=0).fit(codes)
+    np.testing.assert_array_equal(default.labels_, named.labels_)
+    assert default.score(codes, mask[None]) > 0.9
+    regions = SpectralSegmenter(4, random_state=0).fit_predict(codes)
+    assert len(np.unique(regions)) == 4
+    scene = SpectralSegmenter(random_state=0).fit(np.eye(6).repeat(2, axis=0))
+    assert scene.labels_.shape == (12,)
+
+
+@pytest.mark.parametrize("segmenter", SEGMENTERS, ids=repr)
+def test_textures_and_skies_have_no_object(segmenter):
+    rng = np.random.default_rng(0)
+    texture = np.clip(0.5 + 0.1 * rng.normal(size=(256, 256, 1)), 0, 1).repeat(3, 2)
+    sky = np.linspace((0.5, 0.65, 0.9), (0.55, 0.7, 0.92), 256)[:, None].repeat(256, 1)
+    for photo in (texture, sky):
+        assert not segmenter.fit_predict(code(photo)).any()
+
+
+@pytest.mark.parametrize("segmenter", SEGMENTERS, ids=repr)
+@pytest.mark.parametrize("n_channels", [1, 3])
+def test_hard_photos_have_a_valid_answer(segmenter, n_channels):
+    rng = np.random.default_rng(0)
+    framed = np.full((64, 64, n_channels), 0.5)
+    framed[[0, -1]] = framed[:, [0, -1]] = 0
+    photos = {
+        "flat": np.full((64, 48, n_channels), 0.3),
+        "noise": rng.random((64, 64, n_channels)),
+        "frame": framed,
+        "small": rng.random((16, 16, n_channels)),
+    }
+    for photo in photos.values():
+        labels = segmenter.fit_predict(code(photo))
+        assert labels.shape == (1, *photo.shape[:2])
+        assert set(np.unique(labels)) <= {0, 1}
+    assert not segmenter.fit_predict(code(photos["flat"])).any()
+
+
+def test_a_large_photo_is_segmented_at_its_size():
+    mask = disk((2000, 3000), 600)
+    small = photo_of(mask[::4, ::4], noise=0.05)
+    codes = code(small, site=2, shrink=1)
+    codes.image_shape = (2000, 3000, 3)
+    labels = SpectralSegmenter(random_state=0).fit_predict(codes)[0]
+    assert labels.shape == (2000, 3000)
+    assert iou(labels, mask) > 0.95
