@@ -141,29 +141,27 @@ def reliability(codes, scores, encoder, n_bins=5):
     return {"bins": bins, "no_object": share}
 
 
-def noise_curves(encoder, photos, masks):
-    """Mean IoU of every method at each level of noise."""
+def noise_curves(rows, encoder, photos, masks):
+    """Mean IoU of every method at each level of noise; the first is none."""
     rng = np.random.RandomState(_common.SEED)
-    curves = {}
-    names = [_baselines.GRAB_CUT, _baselines.ZHU, _baselines.ZHU_REFINED]
-    names += list(_baselines.CLUSTERING)
     print("\nIoU against noise of", ", ".join(f"{s}/255" for s in NOISE))
     noisy = [
-        np.clip(np.rint(photos + s * rng.normal(size=photos.shape)), 0, 255).astype(
-            np.uint8
-        )
-        for s in NOISE
+        np.clip(np.rint(photos + s * rng.normal(size=photos.shape)), 0, 255)
+        for s in NOISE[1:]
     ]
     jobs = {
         OURS: lambda X: SpectralSegmenter(random_state=0).fit_predict(
             encoder.transform(X)
         )
     }
-    for name in names:
-        method = _baselines.METHODS[name]
+    for name, method in _baselines.METHODS.items():
         jobs[name] = lambda X, method=method: [method(photo) for photo in X]
+    curves = {}
     for name, predict in jobs.items():
-        curve = [_ecssd.iou_and_dice(predict(X), masks)[:, 0].mean() for X in noisy]
+        curve = [rows[name]["scores"][:, 0].mean()]
+        for X in noisy:
+            scores = _ecssd.iou_and_dice(predict(X.astype(np.uint8)), masks)
+            curve.append(scores[:, 0].mean())
         print(f"{name:46s}", " ".join(f"{v:6.3f}" for v in curve), flush=True)
         curves[name] = [float(v) for v in curve]
     return curves
@@ -231,7 +229,7 @@ def run(archive, args):
             print(f"the {unseen.sum()} photos that were never tuned on: {text} {name}")
     limits = bounds(codes, masks)
     certain = reliability(codes, rows[OURS]["scores"][:, 0], encoder)
-    curves = noise_curves(encoder, photos, masks) if args.noise else {}
+    curves = noise_curves(rows, encoder, photos, masks) if args.noise else {}
     if args.figure and curves:
         draw(curves, args.figure)
     return {

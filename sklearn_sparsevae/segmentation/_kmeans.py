@@ -39,7 +39,7 @@ class KMeansSegmenter(BaseSegmenter):
     grid_shape : tuple of int (h, w), optional
         Grid of codes that come as a plain matrix. A plain matrix without it is one
         scene, whose rows are its sites.
-    min_confidence : float, default=0.2
+    min_confidence : float, default=0.3
         An image whose foreground is less certain has no object: its mask is 0
         everywhere. The default leaves out textures and skies.
     n_init : int, default=3
@@ -98,7 +98,7 @@ class KMeansSegmenter(BaseSegmenter):
         refine="color",
         resolution="image",
         grid_shape=None,
-        min_confidence=0.2,
+        min_confidence=0.3,
         n_init=3,
         n_jobs=None,
         random_state=None,
