@@ -108,15 +108,7 @@ def iou_and_dice(predictions, masks):
     return np.array(scores)
 
 
-def interval(values, n_draws=2000):
-    """95 % bootstrap interval of a mean over photos."""
-    draws = np.random.RandomState(_common.SEED).randint(
-        len(values), size=(n_draws, len(values))
-    )
-    return np.percentile(np.asarray(values)[draws].mean(axis=1), [2.5, 97.5]).tolist()
-
-
 def show(values):
     """Text of a mean and its interval."""
-    low, high = interval(values)
+    low, high = _common.interval(values)
     return f"{np.mean(values):.3f} [{low:.3f} {high:.3f}]"

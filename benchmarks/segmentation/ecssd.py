@@ -237,7 +237,7 @@ def run(archive, args):
         "rows": {
             name: {
                 "iou": float(row["scores"][:, 0].mean()),
-                "interval": _ecssd.interval(row["scores"][:, 0]),
+                "interval": _common.interval(row["scores"][:, 0]),
                 "dice": float(row["scores"][:, 1].mean()),
                 "seconds": row["seconds"],
             }

@@ -105,7 +105,13 @@ class Row:
             "regions": float(np.mean(self.regions)),
             "seconds": float(np.mean(self.seconds)),
             **{
-                name: {"mean": float(np.mean(values)), "interval": interval(values)}
+                name: {
+                    "mean": float(np.mean(values)),
+                    "interval": _common.interval(values),
+                }
+                    "mean": float(np.mean(values)),
+                    "interval": _common.interval(values),
+                }
                 for name, values in zip(MEASURES, np.transpose(self.scores))
             },
         }
@@ -299,13 +305,6 @@ def make_rows(method, train, test):
     return rows
 
 
-def interval(values, n_draws=2000):
-    """Bootstrap interval of 95 % of a mean."""
-    rng = np.random.RandomState(_common.SEED)
-    draws = rng.randint(len(values), size=(n_draws, len(values)))
-    return np.percentile(values[draws].mean(axis=1), [2.5, 97.5]).tolist()
-
-
 def print_head():
     """Names of the columns."""
     measures = "".join(f"{name:>21s}" for name in MEASURES)
@@ -334,7 +333,7 @@ def best(rows):
 def check(ours, peer):
     """Say whether a row of ours covers as much as a peer's."""
     gaps = ours.covering() - peer.covering()
-    gap, (low, high) = gaps.mean(), interval(gaps)
+    gap, (low, high) = gaps.mean(), _common.interval(gaps)
     text = f"{ours.name} - {peer.name}: {gap:+.3f} covering [{low:+.3f} {high:+.3f}]"
     return _common.verdict(f"{text}, expected 0 or more", gap >= 0)
 

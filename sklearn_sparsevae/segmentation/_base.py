@@ -237,9 +237,8 @@ class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
             return np.zeros(shape, dtype=np.int32), confidence
         # So that inside is above 0.5, whatever the threshold.
         saliency = np.interp(saliency, [0, threshold, 1], [0, 0.5, 1])
-        return (self._magnify(saliency, sites, codes) > 0.5).astype(
-            np.int32
-        ), confidence
+        inside = self._magnify(saliency, sites, codes) > 0.5
+        return inside.astype(np.int32), confidence
 
     def _object_probability(self, sites):
         """Probability of every site to be part of an object."""
