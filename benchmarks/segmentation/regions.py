@@ -109,9 +109,6 @@ class Row:
                     "mean": float(np.mean(values)),
                     "interval": _common.interval(values),
                 }
-                    "mean": float(np.mean(values)),
-                    "interval": _common.interval(values),
-                }
                 for name, values in zip(MEASURES, np.transpose(self.scores))
             },
         }
