@@ -161,6 +161,9 @@ def _opencv():
 
 
 def _otsu(image):
+    """Split by Otsu's threshold; nothing is inside where hardly anything varies."""
+    if np.ptp(image) < 1e-6:
+        return np.zeros(image.shape, dtype=bool)
     return image > threshold_otsu(image)
 
 
