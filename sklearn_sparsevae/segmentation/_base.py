@@ -9,6 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
+from threadpoolctl import threadpool_limits
 
 from sklearn_sparsevae.codes import SparseCodes, as_codes
 from sklearn_sparsevae.segmentation._edges import color_edges, shrink_thumbnail
@@ -207,7 +208,7 @@ class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
         """Label maps and confidence of all images, one job per image."""
         parallel = Parallel(n_jobs=self.n_jobs, verbose=max(0, self.verbose - 1))
         results = parallel(
-            delayed(self._segment_image)(codes[i : i + 1])
+            delayed(_on_one_thread)(self._segment_image, codes[i : i + 1])
             for i in range(codes.shape[0])
         )
         shape = (0, *self._map_shape(codes))
@@ -278,6 +279,16 @@ class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
 def _grid_shape(X):
     """Return the grid that codes bring along, if any."""
     return X.grid_shape if isinstance(X, SparseCodes) else None
+
+
+def _on_one_thread(function, *args):
+    """Call with linear algebra on one thread.
+
+    The matrices of one image are so small that threads mostly wait for one another:
+    with two of them an image takes several times as long, on a busy machine ten times.
+    """
+    with threadpool_limits(1):
+        return function(*args)
 
 
 def _check_some(codes):
