@@ -6,9 +6,9 @@ WORKERS ?= 2
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--constraint constraints.txt
-BENCHMARKS = $(sort $(wildcard benchmarks/[a-z]*.py))
+STUDIES = $(filter-out benchmarks/suite.py,$(sort $(wildcard benchmarks/[a-z]*.py)))
 
-.PHONY: help demo test lint bench docs clean
+.PHONY: help demo test lint bench studies docs clean
 .NOTPARALLEL:
 
 help:
@@ -26,8 +26,11 @@ lint: .venv/installed-dev ## check style, format and spelling
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 
-bench: .venv/installed-benchmarks ## print the benchmark tables
-	set -e; for script in $(BENCHMARKS); do $(BIN)/python $$script; done
+bench: .venv/installed-benchmarks ## print the table of the benchmark suite
+	$(BIN)/python benchmarks/suite.py --compare benchmarks/expected.json
+
+studies: .venv/installed-benchmarks ## run the long studies on the data in SPARSEVAE_DATA
+	set -e; for script in $(STUDIES); do $(BIN)/python $$script; done
 
 docs: .venv/installed-docs ## build the documentation in build/docs
 	MPLBACKEND=Agg $(BIN)/python -m sphinx -W --keep-going -b html docs build/docs

@@ -40,7 +40,7 @@ def find_archive(options, data, *, name, members):
     """Path of an archive; ends the program when there is none.
 
     Without ``--data`` and without the environment variable this is no error: there is
-    nothing to measure, so that ``make bench`` can go on.
+    nothing to measure, so that ``make studies`` can go on.
     """
     folder = os.environ.get(FOLDER_VARIABLE)
     if data is None and not folder:
@@ -84,6 +84,13 @@ def epochs(args, otherwise=None):
     """``max_epochs`` as an option of the model, when it is not to be the default."""
     wanted = args.max_epochs or otherwise
     return {} if wanted is None else {"max_epochs": wanted}
+
+
+def interval(values, n_draws=2000):
+    """95 % bootstrap interval of a mean, as two numbers."""
+    values, rng = np.asarray(values), np.random.RandomState(SEED)
+    draws = rng.randint(len(values), size=(n_draws, len(values)))
+    return np.percentile(values[draws].mean(axis=1), [2.5, 97.5]).tolist()
 
 
 def verdict(text, passed):

@@ -42,7 +42,7 @@ def load_image_folder(path, *, size=None, resize=True, as_gray=False):
         images : sequence of ndarray of shape (H, W, 3) or (H, W) and dtype uint8
             Read on demand. A slice or an array of indices gives a shorter sequence;
             ``images.shapes`` tells the shapes from the files' headers; with a ``size``,
-            ``np.stack(images)`` is an array of them all. It can be pickled.
+            ``np.stack(list(images))`` is an array of them all. It can be pickled.
         names : list of str
             Paths of the files relative to ``path``, sorted.
         target : ndarray of int of shape (n_images,)

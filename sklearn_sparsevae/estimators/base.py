@@ -18,8 +18,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_sparsevae import metrics
 from sklearn_sparsevae.backbones import BACKBONES
-from sklearn_sparsevae.codes import SparseCodes, as_codes, quantize_codes
+from sklearn_sparsevae.codes import as_codes, quantize_codes
 from sklearn_sparsevae.estimators import _images
+from sklearn_sparsevae.estimators._collecting import collect_codes
 from sklearn_sparsevae.training import (
     PIXEL_LOSSES,
     Autoencoder,
@@ -381,23 +382,17 @@ class BaseSparseAutoencoder(
         check_is_fitted(self)
         images, layout = self._check_input(X)
         coder = self._coder()
-        parts = list(coder.code(images))
-        values, atoms, counts, thumbnails = (
-            np.concatenate(part) for part in zip(*parts, strict=True)
-        )
-        del parts
-        vector = layout.kind == "vector"
-        return SparseCodes.from_sites(
-            values,
-            atoms,
-            counts,
+        codes, thumbnails = collect_codes(
+            coder.code(images),
+            len(images),
             grid_shape=coder.grid_shape(layout.image_shape),
             n_atoms=self.n_components,
-            image_shape=None
-            if vector
-            else layout.public_shape(*layout.image_shape[:2]),
-            thumbnails=None if vector or self.backbone == "identity" else thumbnails,
         )
+        if layout.kind != "vector":
+            codes.image_shape = layout.public_shape(*layout.image_shape[:2])
+            if self.backbone != "identity":
+                codes.thumbnails = thumbnails
+        return codes
 
     def inverse_transform(self, X, coef_bits=None):
         """Images of sparse codes.

@@ -2,7 +2,12 @@
 
 import torch
 
-from sklearn_sparsevae.sparse._arrays import accepts_arrays, argmax_of_rows, pad_rows
+from sklearn_sparsevae.sparse._arrays import (
+    ROW_BLOCK,
+    accepts_arrays,
+    argmax_of_rows,
+    pad_rows,
+)
 
 # Entries of the table of scores that is made at a time.
 _SCORES = 2**20
@@ -46,13 +51,18 @@ def nearest_code(signals, codebook):
     center = codebook.median(0).values
     codebook = codebook - center
     half_norms = codebook.pow(2).sum(1) / 2
+    n_rows = max(1, min(len(signals), _SCORES // len(codebook)))
+    buffer = codebook.new_empty(n_rows + -n_rows % ROW_BLOCK, len(codebook))
     parts = [
-        argmax_of_rows(_scores(chunk - center, codebook, half_norms))[: len(chunk)]
-        for chunk in signals.split(max(1, _SCORES // len(codebook)))
+        argmax_of_rows(_scores(chunk - center, codebook, half_norms, buffer))
+        for chunk in signals.split(n_rows)
     ]
-    return torch.cat(parts) if parts else half_norms.new_empty(0, dtype=torch.int64)
+    return torch.cat(parts)
 
 
-def _scores(signals, codebook, half_norms):
-    """Half of ||x||^2 - ||x - e||^2, which is x e - ||e||^2 / 2; a few rows more."""
-    return torch.addmm(half_norms, pad_rows(signals), codebook.mT, beta=-1)
+def _scores(signals, codebook, half_norms, buffer):
+    """Half of ||x||^2 - ||x - e||^2, which is x e - ||e||^2 / 2, in the buffer."""
+    padded = pad_rows(signals)
+    out = buffer[: len(padded)]
+    torch.addmm(half_norms, padded, codebook.mT, beta=-1, out=out)
+    return out[: len(signals)]

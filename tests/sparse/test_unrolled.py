@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from sklearn_sparsevae.sparse import fista_momentum, soft_threshold, unrolled_ista
 from sklearn_sparsevae.sparse import unrolled as module
@@ -158,3 +159,46 @@ def test_soft_threshold_is_the_one_of_the_rollout():
     u = torch.linspace(-2, 2, 41, dtype=torch.float64)
     theta = torch.tensor(0.5, dtype=torch.float64)
     torch.testing.assert_close(soft_threshold(u, theta), soft_threshold_of(u, theta))
+
+
+class Largest(TorchDispatchMode):
+    """Notes the number of entries of the largest tensor that was made."""
+
+    n_entries = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor):
+            self.n_entries = max(self.n_entries, result.numel())
+        return result
+
+
+def many_steps(v, n_steps=40):
+    """Run with that many steps of plain ISTA."""
+    arguments = [v[k] for k in ("x", "filters", "dictionary", "thresholds")]
+    return unrolled_ista(*arguments, momentum=torch.zeros(n_steps).double())
+
+
+@pytest.mark.parametrize("learned", [True, False])
+def test_no_step_is_kept_where_no_gradient_is_asked_for(learned):
+    v = inputs(True, False, False)
+    if not learned:
+        v = {k: t.detach() for k, t in v.items() if t is not None}
+    with torch.set_grad_enabled(not learned), Largest() as largest:
+        many_steps(v)
+    assert largest.n_entries <= 5 * N * K
+
+
+@every_variant
+def test_backward_keeps_one_tensor_of_codes_for_each_step(
+    coupled, momentum, per_signal
+):
+    v = inputs(coupled, momentum, per_signal)
+    given = {t.data_ptr() for t in v.values() if t is not None}
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda t: kept.append(t) or t, lambda t: t
+    ):
+        run(v)
+    own = [t for t in kept if t.numel() > STEPS and t.data_ptr() not in given]
+    assert sum(t.numel() for t in own) == STEPS * N * K

@@ -1,0 +1,227 @@
+"""The benchmark suite: its arithmetic, its guard, and that contenders do the same."""
+
+import functools
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def from_the_folder(monkeypatch):
+    """Import as the scripts do, from their own folder."""
+    monkeypatch.syspath_prepend(str(ROOT))
+
+
+def figure(*seconds, amount=1):
+    from rows._results import Figure
+
+    return Figure("someone", list(seconds), amount)
+
+
+def result(job="a job", ours=2.0, peer=4.0, limit=1.0):
+    from rows._results import Result
+
+    return Result(job, "things/s", figure(ours), (figure(peer),), figure(limit))
+
+
+def test_a_ratio_is_the_median_of_pairs_of_a_round():
+    from rows._results import ratio
+
+    # The machine was ten times slower in the last round, for both.
+    assert ratio(figure(1, 2, 10), figure(2, 4, 50)) == 2
+    assert ratio(figure(1, 2, 10, amount=3), figure(2, 4, 50)) == 6
+
+
+def test_ratios_of_one_and_the_other_way_round_cancel(rng):
+    from rows._results import ratio
+
+    a, b = (figure(*rng.uniform(1, 2, 5), amount=n) for n in (7, 9))
+    assert ratio(a, b) * ratio(b, a) == pytest.approx(1)
+
+
+def test_the_best_peer_does_most_in_a_second():
+    from rows._results import Result
+
+    fast, slow = figure(4, amount=100), figure(1, amount=10)
+    assert Result("a job", "things/s", figure(1), (slow, fast)).best_peer is fast
+
+
+def test_a_job_without_peer_or_limit_has_no_ratio():
+    from rows._results import Result
+
+    alone = Result("a job", "s", figure(1))
+    assert alone.over_peer is None and alone.over_limit is None
+
+
+@pytest.mark.parametrize(
+    "value, passed", [(0.9, False), (1.0, True), (2.0, True), (2.1, False)]
+)
+def test_a_check_passes_between_its_bounds(value, passed):
+    from rows._results import Check
+
+    check = Check("figure", value, at_least=1, at_most=2)
+    assert check.passed is passed
+    assert str(check) == f"figure: {value:.3g} (goal: at least 1 and at most 2)"
+
+
+def test_the_guard_names_what_fell_and_nothing_else():
+    import suite
+
+    before = suite.ratios([result(), result("steady"), result("gone")])
+    now = suite.ratios([result(ours=4.0), result("steady", ours=2.2), result("new")])
+    assert suite.compare(now, before, tolerance=0.3) == [
+        "fell: a job, over_peer 1.00, expected 2.00",
+        "fell: a job, over_limit 0.25, expected 0.50",
+    ]
+
+
+def test_stored_ratios_are_what_the_guard_reads(tmp_path, capsys):
+    import suite
+
+    path = tmp_path / "expected.json"
+    stored = {"tolerance": 0.3, "threads": 2, "ratios": suite.ratios([result()])}
+    path.write_text(json.dumps(stored))
+    suite.report_changes([result()], path, threads=1)
+    shown = capsys.readouterr().out
+    assert "2 thread(s)" in shown and "No ratio fell" in shown
+    suite.report_changes([result(ours=8.0)], path, threads=2)
+    shown = capsys.readouterr().out
+    assert "thread(s)" not in shown and "fell: a job, over_limit" in shown
+
+
+def test_the_stored_file_has_ratios_and_a_tolerance():
+    stored = json.loads((ROOT / "expected.json").read_text())
+    assert 0 < stored["tolerance"] < 1
+    assert all(value > 0 for job in stored["ratios"].values() for value in job.values())
+
+
+def test_a_line_shows_figures_ratios_and_nothing_that_there_is_not():
+    import suite
+    from rows._results import Result
+
+    shown = suite.line(result(ours=0.001))
+    assert "1,000 things/s" in shown and "x 4000.00" in shown
+    alone = suite.line(Result("import", "s", figure(0.25)))
+    assert alone.split() == ["import", "0.25", "s"]
+
+
+def test_every_file_is_a_row_and_every_row_a_file():
+    import rows
+
+    assert set(rows.QUICK_ROWS) <= set(rows.ROWS)
+    files = {path.stem for path in (ROOT / "rows").glob("[a-z]*.py")}
+    assert files == set(rows.ROWS) and len(rows.ROWS) == len(files)
+
+
+class Scripted:
+    """Contender whose times are given, and which notes when it is called."""
+
+    amount = 1
+
+    def __init__(self, name, calls):
+        self.name, self.calls = name, calls
+
+    def memory(self):
+        return None
+
+    def seconds(self):
+        self.calls.append(self.name)
+        return float(len(self.calls))
+
+
+def test_contenders_take_turns():
+    from rows._contenders import race
+
+    calls = []
+    figures = race({name: Scripted(name, calls) for name in "abc"}, n_rounds=2)
+    assert calls == list("abcabc")
+    assert figures["b"].seconds == [2.0, 5.0]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_memory_is_that_of_the_call_alone():
+    from rows._contenders import peak_growth
+
+    np.ones(2**24)  # 128 MiB that are free again
+    assert 31 < peak_growth(lambda: np.ones(2**22)) < 48
+
+
+def test_forms_of_lista_give_the_same_codes(monkeypatch):
+    from rows import lista
+
+    monkeypatch.setattr(lista, "N_SIGNALS", 8)
+    parts = lista.problem(16)
+    codes = lista.plain(**parts)
+    torch.testing.assert_close(lista.factored(**parts), codes, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(lista.free(**parts), codes, rtol=1e-3, atol=1e-4)
+
+
+def test_both_conversions_give_the_same_codes(rng):
+    from rows import csr
+
+    from sklearn_sparsevae.bottlenecks import CompactCodes
+
+    shape = (1, *csr.SITES, 5)
+    order = rng.random((np.prod(csr.SITES), csr.N_ATOMS)).argsort(axis=1)
+    indices = torch.from_numpy(order[:, :5].reshape(shape))
+    values = torch.from_numpy(rng.standard_normal(shape, dtype=np.float32))
+    indices[0, 0, 0, 3:], values[0, 0, 0, 3:] = -1, 0
+    parts = [CompactCodes(indices, values)]
+    difference = csr.convert(parts) - csr.convert_dense(parts)
+    assert abs(difference).max() == 0
+
+
+def test_the_bare_loop_trains_as_skorch_does():
+    import copy
+
+    from rows import _photos, training
+
+    from sklearn_sparsevae.training.batching import ImageBatches
+
+    images = _photos.crops(8, training.BATCH_SIZE)  # one batch, in whatever order
+    net = training.start(training.one_layer, images)
+    module = copy.deepcopy(net.module_)
+    before = copy.deepcopy(module.state_dict())
+    net.run(ImageBatches(images), 1)
+    training.Trainer(module).epoch(ImageBatches(images), training.BATCH_SIZE)
+    for name, trained in net.module_.state_dict().items():
+        assert not torch.equal(trained, before[name])
+        torch.testing.assert_close(module.state_dict()[name], trained)
+
+
+def test_the_batched_embedding_has_the_exact_eigenvectors(rng):
+    from rows import gpu, segmentation
+    from scipy import sparse
+    from scipy.linalg import eigh
+    from sklearn.preprocessing import normalize
+
+    rows = rng.standard_normal((2, 30, 6))
+    embedded = gpu.embed_batch(torch.from_numpy(rows)).numpy()
+    for own, photo in zip(embedded, rows, strict=True):
+        weights = segmentation.scene_affinity(sparse.csr_array(normalize(photo)))
+        degrees = np.diag(weights.sum(axis=1))
+        leading = eigh(weights, degrees)[1][:, -gpu.N_CLUSTERS :]
+        # Eigenvectors of D^-1/2 A D^-1/2, up to a factor that each row loses.
+        expected = normalize(leading)
+        np.testing.assert_allclose(own @ own.T, expected @ expected.T, atol=1e-8)
+
+
+def test_rows_of_the_gpu_on_the_cpu(monkeypatch):
+    from rows import gpu
+
+    once = functools.partial(gpu.race, n_rounds=1)
+    monkeypatch.setattr(gpu, "race", once)
+    device = torch.device("cpu")
+    small = {"width": 32, "side": 8, "n_images": 2, "compile_module": False}
+    step = gpu.measure_step(device, **small)
+    assert [peer.name for peer in step.peers] == ["float32", "contiguous"]
+    pursuit = gpu.measure_omp(device, n_signals=64)
+    embedding = gpu.measure_embedding(device, n_photos=1, n_atoms=4)
+    for measured in (step, pursuit, embedding):
+        assert measured.over_peer > 0
