@@ -28,7 +28,7 @@ ARRAY_ROOMS = {
     "degrade": ARRAY_LIBRARIES,
     "estimators": ARRAY_LIBRARIES
     | {"codes", "metrics", "sparse", "bottlenecks", "backbones", "training"},
-    "segmentation": ARRAY_LIBRARIES | {"codes", "metrics"},
+    "segmentation": ARRAY_LIBRARIES | {"threadpoolctl", "codes", "metrics"},
     "plotting": {"matplotlib", "codes", "metrics"},
 }
 ALLOWED = {**TORCH_ROOMS, **ARRAY_ROOMS}
