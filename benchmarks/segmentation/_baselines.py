@@ -49,7 +49,9 @@ def patch_spectral(photo, n_clusters):
 def slic_hard(photo):
     """SLIC superpixels merged into three colours, background by the hard form."""
     segments, means = superpixels(photo)
-    labels = KMeans(3, n_init=3, random_state=0).fit_predict(means)
+    # Noise may leave fewer superpixels than colours.
+    model = KMeans(min(3, len(means)), n_init=3, random_state=0)
+    labels = model.fit_predict(means)
     return background_from_connectivity(labels[segments])
 
 

@@ -196,11 +196,12 @@ def draw(curves, path):
     """IoU against noise, as a picture."""
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    figure, axes = plt.subplots(figsize=(9, 4.5), layout="constrained")
+    axes.set_prop_cycle(color=plt.get_cmap("tab20").colors)
     for name, curve in curves.items():
         axes.plot(NOISE, curve, "o-", lw=3 if name == OURS else 1, label=name)
     axes.set(xlabel="standard deviation of the noise, of 255", ylabel="mean IoU")
-    axes.legend(fontsize=7)
+    figure.legend(loc="outside right upper", fontsize=7)
     figure.savefig(path, dpi=150)
 
 
