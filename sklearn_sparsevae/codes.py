@@ -494,13 +494,8 @@ def _check_thumbnails(photos, n_images, grid_shape):
     if photos is None:
         return None
     photos = np.asarray(photos)
-    h, w = grid_shape
-    magnified = photos.shape[1] // h if photos.ndim == 4 else 0
-    if photos.ndim != 4 or photos.shape[:3] != (
-        n_images,
-        magnified * h,
-        magnified * w,
-    ):
+    (h, w), m = grid_shape, photos.shape[1] // grid_shape[0] if photos.ndim > 1 else 0
+    if photos.ndim != 4 or photos.shape[:3] != (n_images, m * h, m * w):
         raise ValueError(
             f"Got thumbnails of shape {photos.shape}; expected ({n_images}, m * {h}, "
             f"m * {w}, channels) with a whole number m: the pixels of every site of "

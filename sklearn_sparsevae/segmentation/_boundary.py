@@ -26,10 +26,13 @@ __all__ = [
 _TINY = 1e-6
 
 
-def border_sites(grid_shape):
-    """Return the indices of the sites on the border of the grid, ascending."""
-    border = np.ones(grid_shape, dtype=bool)
-    border[1:-1, 1:-1] = False
+def border_sites(grid_shape, depth=(1, 1)):
+    """Return the indices of the sites on the border of the grid, ascending.
+
+    ``depth`` says how many rows and columns of sites count on each side.
+    """
+    (rows, columns), border = depth, np.ones(grid_shape, dtype=bool)
+    border[rows:-rows, columns:-columns] = False
     return np.flatnonzero(border)
 
 
@@ -211,12 +214,10 @@ def border_affinity(features, grid_shape, scale):
     -------
     affinity : ndarray of shape (h * w,)
     """
-    height, width = (max(1, round(n / 16)) for n in grid_shape)
-    border = np.ones(grid_shape, dtype=bool)
-    border[height:-height, width:-width] = False
+    border = border_sites(grid_shape, [max(1, round(n / 16)) for n in grid_shape])
     alike = np.exp(-cdist(features, features, "sqeuclidean") / (2 * scale**2))
-    share = alike[:, border.ravel()].sum(axis=1) / alike.sum(axis=1)
-    return np.log(share / border.mean() + 0.02)
+    share = alike[:, border].sum(axis=1) / alike.sum(axis=1)
+    return np.log(share / (len(border) / len(features)) + 0.02)
 
 
 def background_weighted_contrast(features, grid_shape, background, scale=0.3):

@@ -109,7 +109,7 @@ def _gaussian_average(n):
 
 
 def unit_rows(sites):
-    """Codes of unit length, so that Euclidean distance is that of their directions."""
+    """Rows of unit length, so that Euclidean distance is that of their directions."""
     return normalize(sites, norm="l2", copy=True)
 
 

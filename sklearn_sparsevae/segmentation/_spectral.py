@@ -55,8 +55,7 @@ def local_embedding(sites, n_components, color_scale, texture_scale, radius):
     scale = 1 / np.sqrt(affinity.sum(axis=1))
     walk = sparse.diags_array(scale) @ affinity @ sparse.diags_array(scale)
     embedding = _leading_eigenvectors(walk, n_components) * scale[:, None]
-    length = np.linalg.norm(embedding, axis=1, keepdims=True)
-    return embedding / np.maximum(length, np.finfo(float).tiny)
+    return unit_rows(embedding)
 
 
 def _leading_eigenvectors(matrix, n_components):
@@ -130,8 +129,7 @@ def spectral_embedding(X, n_components):
     else:
         start = np.random.RandomState(0).uniform(size=size)
         vectors = svds(factors, n_components, v0=start, return_singular_vectors="u")[0]
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.maximum(length, np.finfo(float).tiny)
+    return unit_rows(vectors)
 
 
 def _affinity_factors(X):
