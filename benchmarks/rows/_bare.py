@@ -29,6 +29,9 @@ class NoBottleneck(nn.Module):
         """No parameters."""
         return []
 
+    def advance(self, n_epochs):
+        """Nothing here changes with time."""
+
     def revive(self):
         """There is nothing to replace."""
         return {}

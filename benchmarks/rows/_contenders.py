@@ -12,6 +12,8 @@ import time
 from rows._results import Figure
 
 N_ROUNDS = 5
+# Seconds after which threads that OpenMP left spinning have gone to sleep.
+PAUSE = 0.05
 
 
 class Here:
@@ -21,7 +23,8 @@ class Here:
         self.run, self.amount = run, amount
 
     def seconds(self):
-        """Time of a call."""
+        """Time of a call right after another one, which wakes the threads it needs."""
+        self.run()
         start = time.perf_counter()
         self.run()
         return time.perf_counter() - start
@@ -69,13 +72,15 @@ def race(contenders, n_rounds=N_ROUNDS):
     """Let contenders, given by name, run in turn; a `Figure` of each, by name.
 
     Every round calls all of them once, so that what else the machine does hits all of
-    a round alike. The call whose memory is measured comes before the first round; what
-    is to be compiled must have been by then.
+    a round alike, and after a pause, since threads of the one before may still keep a
+    core busy while they wait for more. The call whose memory is measured comes before
+    the first round; what is to be compiled must have been by then.
     """
     memory = {name: contender.memory() for name, contender in contenders.items()}
     seconds = {name: [] for name in contenders}
     for _ in range(n_rounds):
         for name, contender in contenders.items():
+            time.sleep(PAUSE)
             seconds[name].append(contender.seconds())
     return {
         name: Figure(name, seconds[name], contender.amount, memory[name])

@@ -5,6 +5,7 @@ Two inner loops do the same: a compiled one, which goes through the signals one 
 through the steps with all signals of a chunk at once (on any device).
 """
 
+import contextlib
 import functools
 import math
 from concurrent.futures import ThreadPoolExecutor
@@ -108,13 +109,15 @@ def batch_omp(signals, dictionary, n_nonzero_coefs, tol=None, *, selection="omp"
     _check(signals, dictionary, n_nonzero_coefs, tol, selection)
     dtype = torch.promote_types(signals.dtype, torch.float32)
     n_steps = min(n_nonzero_coefs, *dictionary.shape)
-    with torch.autocast(signals.device.type, enabled=False):
+    n_threads = torch.get_num_threads() if signals.device.type == "cpu" else 1
+    with torch.autocast(signals.device.type, enabled=False), _one_torch_thread():
         indices, values = _code(
             signals.detach().to(dtype).contiguous(),
             dictionary.detach().to(dtype).contiguous(),
             n_steps,
             0.0 if tol is None else float(tol),
             selection == "ols",
+            n_threads,
         )
     return indices, values.to(signals.dtype)
 
@@ -150,12 +153,11 @@ def _compiled_code_rows():
     return code_rows
 
 
-def _code(signals, dictionary, n_steps, tol, ols):
+def _code(signals, dictionary, n_steps, tol, ols, n_threads):
     """Code chunk by chunk; returns indices and values (N, S)."""
     on_cpu = signals.device.type == "cpu"
     compiled = _compiled_code_rows() if on_cpu else None
     code_rows = compiled or _code_rows
-    n_threads = torch.get_num_threads() if on_cpu else 1
     resolution = torch.finfo(signals.dtype).eps
     gram = dictionary @ dictionary.mT
     energies = signals.square().sum(1).nan_to_num_(nan=0.0, posinf=0.0)
@@ -188,7 +190,7 @@ def _code(signals, dictionary, n_steps, tol, ols):
 
 
 def _share(work, starts, n_threads):
-    """Let threads take the starts in turn, torch using one thread in each of them.
+    """Let threads take the starts in turn.
 
     numba's own threads must not be entered by several callers at once; these may.
     """
@@ -196,12 +198,21 @@ def _share(work, starts, n_threads):
         work(starts)
         return
     shared = iter(starts)
+    with ThreadPoolExecutor(n_threads, "omp", torch.set_num_threads, (1,)) as pool:
+        list(pool.map(work, [shared] * n_threads))
+
+
+@contextlib.contextmanager
+def _one_torch_thread():
+    """Keep torch to the calling thread; each thread has a setting of its own.
+
+    What is done here by all signals at once takes less than waking another thread does.
+    """
     outside = torch.get_num_threads()
+    torch.set_num_threads(1)
     try:
-        with ThreadPoolExecutor(n_threads, "omp", torch.set_num_threads, (1,)) as pool:
-            list(pool.map(work, [shared] * n_threads))
+        yield
     finally:
-        # Each thread has its own setting; this one is that of threads yet to come.
         torch.set_num_threads(outside)
 
 
