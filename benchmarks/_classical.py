@@ -147,7 +147,19 @@ def sklearn_points(train, images, side, budget=45.0):
     It has the lasso alone to fit with: one dictionary, a compromise, serves all.
     """
     start = time.perf_counter()
-    patches = to_patches(train, side)
+    atoms = sklearn_dictionary(to_patches(train, side), budget)
+    seconds = time.perf_counter() - start
+    points = []
+    for number in N_NONZEROS[side]:
+        points += omp_points(
+            "scikit-learn", "omp", atoms, number, images, side, seconds
+        )
+    return points
+
+
+def sklearn_dictionary(patches, budget):
+    """Atoms ``(N_ATOMS, n)`` that scikit-learn fits in ``budget`` seconds."""
+    stop = time.perf_counter() + budget
     random = np.random.RandomState(_common.SEED)
     first = patches[random.choice(len(patches), N_ATOMS, replace=False)]
     model = MiniBatchDictionaryLearning(
@@ -160,16 +172,9 @@ def sklearn_points(train, images, side, budget=45.0):
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        while time.perf_counter() < start + budget:
+        while time.perf_counter() < stop:
             model.partial_fit(patches[random.randint(len(patches), size=FIT_BATCH)])
-    seconds = time.perf_counter() - start
-    atoms = model.components_.astype(np.float32)
-    points = []
-    for number in N_NONZEROS[side]:
-        points += omp_points(
-            "scikit-learn", "omp", atoms, number, images, side, seconds
-        )
-    return points
+    return model.components_.astype(np.float32)
 
 
 def our_points(train, images, side):

@@ -7,20 +7,28 @@ __version__ = "0.1.0.dev0"
 # Public name -> module; imported when first used, so that importing the package (or
 # only its segmenters) does not import torch.
 _LOCATIONS = {
+    "ClosedLoopVAE": "sklearn_sparsevae.estimators",
+    "CodePrior": "sklearn_sparsevae.estimators",
     "DictionaryLearningVAE": "sklearn_sparsevae.estimators",
+    "GaussianVAE": "sklearn_sparsevae.estimators",
     "KMeansSegmenter": "sklearn_sparsevae.segmentation",
     "SparseCodes": "sklearn_sparsevae.codes",
     "SparseCodingVAE": "sklearn_sparsevae.estimators",
     "SpectralSegmenter": "sklearn_sparsevae.segmentation",
+    "SpikeSlabVAE": "sklearn_sparsevae.estimators",
     "VQVAE": "sklearn_sparsevae.estimators",
 }
 
 __all__ = [
+    "ClosedLoopVAE",
+    "CodePrior",
     "DictionaryLearningVAE",
+    "GaussianVAE",
     "KMeansSegmenter",
     "SparseCodes",
     "SparseCodingVAE",
     "SpectralSegmenter",
+    "SpikeSlabVAE",
     "VQVAE",
 ]
 

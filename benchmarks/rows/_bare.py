@@ -12,7 +12,7 @@ LR, GRADIENT_CLIP, BETAS = 1e-3, 1.0, (0.9, 0.99)
 class NoBottleneck(nn.Module):
     """Hands the latents on."""
 
-    patch_size = 1
+    patch_size, sparsity = 1, "none"
 
     def initialize(self, rows, seed):
         """There is nothing to start."""

@@ -1,5 +1,6 @@
 """Encoders and decoders: everything around the bottleneck that knows of images."""
 
+from sklearn_sparsevae.backbones.csc import ConvolutionalSparseCoding
 from sklearn_sparsevae.backbones.dense import DenseBackbone
 from sklearn_sparsevae.backbones.identity import IdentityBackbone
 from sklearn_sparsevae.backbones.light import LightBackbone
@@ -15,4 +16,8 @@ BACKBONES = {
     "vqgan": VQGANBackbone,
 }
 
-__all__ = ["BACKBONES", *sorted(c.__name__ for c in BACKBONES.values())]
+__all__ = [
+    "BACKBONES",
+    "ConvolutionalSparseCoding",
+    *sorted(c.__name__ for c in BACKBONES.values()),
+]

@@ -2,15 +2,21 @@
 
 from sklearn_sparsevae.bottlenecks.base import Bottleneck, CompactCodes
 from sklearn_sparsevae.bottlenecks.dictionary_learning import DictionaryLearning
+from sklearn_sparsevae.bottlenecks.gaussian import Gaussian
 from sklearn_sparsevae.bottlenecks.lista import PENALTIES, THRESHOLDS, LearnedISTA
+from sklearn_sparsevae.bottlenecks.spike_priors import PRIORS
+from sklearn_sparsevae.bottlenecks.spike_slab import SpikeSlab
 from sklearn_sparsevae.bottlenecks.vector_quantization import VectorQuantization
 
 __all__ = [
     "PENALTIES",
+    "PRIORS",
     "THRESHOLDS",
     "Bottleneck",
     "CompactCodes",
     "DictionaryLearning",
+    "Gaussian",
     "LearnedISTA",
+    "SpikeSlab",
     "VectorQuantization",
 ]

@@ -76,6 +76,9 @@ class Bottleneck(nn.Module, abc.ABC):
         """
         return {}
 
+    def advance(self, n_epochs: float) -> None:  # noqa: B027
+        """Take note of the epochs trained so far, in fractions, before every batch."""
+
     def parameter_groups(self, lr: float) -> list[dict]:
         """Optimizer groups: every parameter once, with its learning rate."""
         return [{"params": list(self.parameters()), "lr": lr}]
@@ -98,3 +101,14 @@ def combine(indices, values, atoms):
     return F.embedding_bag(
         indices.clamp(min=0), atoms, per_sample_weights=values, mode="sum"
     )
+
+
+def branch_from_zero(layer, width, n_in, n_out):
+    """Network with ``width`` hidden units whose output starts at zero.
+
+    ``layer(n_in, n_out)`` makes its two layers.
+    """
+    last = layer(width, n_out)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(layer(n_in, width), nn.ReLU(), last)

@@ -21,10 +21,12 @@ from sklearn_sparsevae.backbones import BACKBONES
 from sklearn_sparsevae.codes import as_codes, quantize_codes
 from sklearn_sparsevae.estimators import _images
 from sklearn_sparsevae.estimators._collecting import collect_codes
+from sklearn_sparsevae.estimators._generation import GenerationMixin
 from sklearn_sparsevae.training import (
     PIXEL_LOSSES,
     Autoencoder,
     Coder,
+    ImageBatches,
     TrainingSettings,
     continue_training,
     make_net,
@@ -35,7 +37,11 @@ _POSITIVE = Interval(numbers.Real, 0, None, closed="neither")
 
 
 class BaseSparseAutoencoder(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, abc.ABC
+    GenerationMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
+    abc.ABC,
 ):
     """Encoder, bottleneck, decoder: a subclass says what the bottleneck is.
 
@@ -198,10 +204,13 @@ class BaseSparseAutoencoder(
         self : object
             The fitted estimator.
         """
-        one_pass = {"max_epochs": 1, "lr_schedule": None, "early_stopping": False}
-        return self._train(X, y, warm=True, keep_training=True, **one_pass)
+        return self._train_once(X, y)
 
-    def _train(self, X, y, warm, keep_training, **changed):
+    def _train_once(self, X, y, condition=None):
+        one_pass = {"max_epochs": 1, "lr_schedule": None, "early_stopping": False}
+        return self._train(X, y, True, True, condition, **one_pass)
+
+    def _train(self, X, y, warm, keep_training, condition=None, **changed):
         """Train from the start, or where there is a net and ``warm``, from there."""
         X = _images.open_photos(X, **self._input_rules())
         images, layout, crop_size = self._check_fit_input(X)
@@ -209,17 +218,29 @@ class BaseSparseAutoencoder(
         self._check_needs_of_images(layout)
         settings = self._settings(crop_size=crop_size, **changed)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
-        if warm and getattr(self, "net_", None) is not None:
+        warm = warm and getattr(self, "net_", None) is not None
+        rows = self._condition_rows(condition, len(images), fitting=not warm)
+        if warm:
             self._check_same_layout(layout)
             # Other crops and another order than in the epochs before.
-            net = continue_training(
-                self.net_, images, targets, settings, (seed + self.n_epochs_) % 2**31
-            )
+            seed = (seed + self.n_epochs_) % 2**31
+            net = continue_training(self.net_, images, targets, settings, seed, rows)
         else:
             build = functools.partial(self._make_autoencoder, layout)
-            net = make_net(build, images, targets, settings, seed)
+            net = make_net(build, images, targets, settings, seed, rows)
         judged = images if targets is None else targets
-        return self._keep(net, layout, judged, keep_training)
+        self._keep(net, layout, judged, keep_training)
+        self._examine(ImageBatches(images, crop_size, fixed=True, condition=rows))
+        return self
+
+    def _condition_rows(self, condition, n_images, fitting=False):
+        """Return what else the bottleneck takes, rows ``(n_images, p)``: here nothing.
+
+        An estimator whose methods take a ``condition`` overrides this.
+        """
+
+    def _examine(self, batches):
+        """Look at the training images once the model is trained."""
 
     def _settings(self, **changed):
         fields = TrainingSettings.__dataclass_fields__
@@ -354,7 +375,6 @@ class BaseSparseAutoencoder(
         self.n_features_in_ = layout.n_features
         # What PSNR takes as the peak: vectors have no fixed range.
         self.data_range_ = self._data_range(layout, judged)
-        return self
 
     def _data_range(self, layout, judged):
         if layout.kind == "vector" or self.backbone == "identity":
@@ -412,20 +432,24 @@ class BaseSparseAutoencoder(
         images : ndarray
             In the layout of the input of `fit`, float32.
         """
+        return self._decode(X, coef_bits)
+
+    def _decode(self, X, coef_bits, condition=None):
         check_is_fitted(self)
         coder = self._coder()
         codes = self._check_codes(X, coder)
         if coef_bits is not None:
             codes = quantize_codes(codes, coef_bits)
+        rows = self._condition_rows(condition, codes.shape[0])
         height, width = self._decoded_size(codes, coder)
         grid = (*codes.grid_shape, codes.n_atoms)
         size = coder.batch_size((height, width, 1))
-        images = [
-            coder.decode(
-                codes[start : start + size].toarray().reshape(-1, *grid), height, width
-            )
-            for start in range(0, codes.shape[0], size)
-        ]
+        images = []
+        for start in range(0, codes.shape[0], size):
+            part = slice(start, start + size)
+            dense = codes[part].toarray().reshape(-1, *grid)
+            given = None if rows is None else rows[part]
+            images.append(coder.decode(dense, height, width, given))
         return self._finish(np.concatenate(images), self.layout_.kind)
 
     def reconstruct(self, X, tile=None):
@@ -449,17 +473,22 @@ class BaseSparseAutoencoder(
             network of convolutions does not see the border of a tile; a network that
             looks at whole images ("vqgan") sees a tile instead.
         """
+        return self._reconstruct(X, tile)
+
+    def _reconstruct(self, X, tile, condition=None):
         check_is_fitted(self)
         if tile is not None:
             check_scalar(tile, "tile", numbers.Integral, min_val=1)
-        return self._reconstruct(*self._check_input(X), tile)
-
-    def _reconstruct(self, images, layout, tile=None):
-        coder = self._coder()
+        images, layout = self._check_input(X)
+        rows = self._condition_rows(condition, len(images))
         if tile is None:
-            output = np.concatenate(list(coder.reconstruct(images)))
-        else:
-            output = coder.reconstruct_tiles(images[:], tile)  # lazy ones are read
+            return self._rebuild(images, layout, rows)
+        # Lazy images are read.
+        output = self._coder().reconstruct_tiles(images[:], tile, rows)
+        return self._finish(output, layout.kind)
+
+    def _rebuild(self, images, layout, rows):
+        output = np.concatenate(list(self._coder().reconstruct(images, rows)))
         return self._finish(output, layout.kind)
 
     def score(self, X, y=None):
@@ -478,21 +507,27 @@ class BaseSparseAutoencoder(
         psnr : float
             Higher is better.
         """
+        return self._score(X, y)
+
+    def _score(self, X, y, condition=None):
         check_is_fitted(self)
         X = _images.open_photos(X, **self._input_rules())
         images, layout = self._check_input(X)
+        rows = self._condition_rows(condition, len(images))
         targets = self._check_targets(y, X)
         size = self._coder().batch_size(layout.image_shape)
         values = []
         for start in range(0, len(images), size):
-            part = images[start : start + size]
-            target = part if targets is None else targets[start : start + size]
-            values.extend(self._psnr(part, target, layout))
+            part = slice(start, start + size)
+            batch = images[part]
+            target = batch if targets is None else targets[part]
+            given = None if rows is None else rows[part]
+            values.extend(self._psnr(batch, target, layout, given))
         return float(np.mean(values))
 
-    def _psnr(self, images, target, layout):
+    def _psnr(self, images, target, layout, rows):
         """PSNR of every image of a batch."""
-        output = self._reconstruct(images, layout).reshape(target.shape)
+        output = self._rebuild(images, layout, rows).reshape(target.shape)
         if target.dtype == np.uint8:
             low, high = self._value_range
             target = target.astype(np.float32) / 255 * (high - low) + low

@@ -1,4 +1,4 @@
-"""Pictures of reconstructions, segments, atoms, usage and sparsity.
+"""Pictures of reconstructions, segments, atoms, strips, usage and sparsity.
 
 Each Display holds what it draws and follows scikit-learn's protocol: build it with a
 ``from_...`` class method, draw it again with ``plot``, find the artists' homes in
@@ -6,15 +6,19 @@ Each Display holds what it draws and follows scikit-learn's protocol: build it w
 """
 
 from sklearn_sparsevae.plotting._atoms import AtomsDisplay
+from sklearn_sparsevae.plotting._latent_usage import LatentUsageDisplay
 from sklearn_sparsevae.plotting._reconstruction import ReconstructionDisplay
 from sklearn_sparsevae.plotting._segmentation import SegmentationDisplay
 from sklearn_sparsevae.plotting._sparsity_quality import SparsityQualityDisplay
+from sklearn_sparsevae.plotting._strips import TraversalDisplay
 from sklearn_sparsevae.plotting._usage import UsageDisplay
 
 __all__ = [
     "AtomsDisplay",
+    "LatentUsageDisplay",
     "ReconstructionDisplay",
     "SegmentationDisplay",
     "SparsityQualityDisplay",
+    "TraversalDisplay",
     "UsageDisplay",
 ]

@@ -1,6 +1,20 @@
 """Training and inference: the only room that knows skorch; it hands out ndarrays."""
 
 from sklearn_sparsevae.training.autoencoder import Autoencoder
+from sklearn_sparsevae.training.batching import ImageBatches
+from sklearn_sparsevae.training.closed_loop import (
+    ClosedLoopNet,
+    ClosedLoopSettings,
+    Transcriber,
+    Transcription,
+    make_closed_loop,
+)
+from sklearn_sparsevae.training.code_prior import (
+    draw_tokens,
+    log_likelihood,
+    train_prior,
+)
+from sklearn_sparsevae.training.code_transformer import CodeSpace, CodeTransformer
 from sklearn_sparsevae.training.inference import Coder
 from sklearn_sparsevae.training.losses import PIXEL_LOSSES
 from sklearn_sparsevae.training.reconstruction import (
@@ -13,9 +27,20 @@ from sklearn_sparsevae.training.reconstruction import (
 __all__ = [
     "PIXEL_LOSSES",
     "Autoencoder",
+    "CodeSpace",
+    "CodeTransformer",
+    "ClosedLoopNet",
+    "ClosedLoopSettings",
     "Coder",
+    "ImageBatches",
     "ReconstructionNet",
     "TrainingSettings",
+    "Transcriber",
+    "Transcription",
     "continue_training",
+    "draw_tokens",
+    "log_likelihood",
+    "make_closed_loop",
     "make_net",
+    "train_prior",
 ]

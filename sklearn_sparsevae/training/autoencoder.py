@@ -58,21 +58,31 @@ class Autoencoder(nn.Module):
         with autocast(latents.device, self.precision):
             return self.backbone.decode(latents).float()
 
-    def forward(self, images: torch.Tensor) -> dict:
-        """Reconstruct channels-last images; see `Bottleneck.forward` for the rest."""
+    def forward(self, images: torch.Tensor, **condition) -> dict:
+        """Reconstruct channels-last images; see `Bottleneck.forward` for the rest.
+
+        ``condition=`` rows ``(n, p)`` are for a bottleneck that takes them.
+        """
         unit = self.to_unit(images)
-        coded = self.bottleneck(self.latents(self.pad(unit)))
+        coded = self.bottleneck(self.latents(self.pad(unit)), **condition)
         height, width = unit.shape[-2:]
         output = self.images(coded["latents"])[..., :height, :width]
         return {"images": output, **coded}
 
     @torch.no_grad()
-    def initialize(self, images: torch.Tensor, seed: int, max_sites=100_000) -> None:
+    def initialize(
+        self, images: torch.Tensor, seed: int, condition=None, max_sites=100_000
+    ) -> None:
         """Start backbone and bottleneck from data."""
         unit = self.pad(self.to_unit(images))
         self.backbone.initialize(unit)
-        rows = self.bottleneck.to_rows(self.latents(unit)).flatten(0, 2)
-        self.bottleneck.initialize(rows[:max_sites], seed)
+        rows = self.bottleneck.to_rows(self.latents(unit))
+        given = {}
+        if condition is not None:
+            n_sites = rows.shape[1] * rows.shape[2]
+            of_sites = condition.repeat_interleave(n_sites, 0)
+            given["condition"] = of_sites[:max_sites]
+        self.bottleneck.initialize(rows.flatten(0, 2)[:max_sites], seed, **given)
 
     def parameter_groups(self, lr: float) -> list[dict]:
         """Optimizer groups: the backbone's at ``lr``, the bottleneck's as it says."""

@@ -31,6 +31,9 @@ class ImageBatches(Dataset):
     degrade : callable, default=None
         ``degrade(images, random_state=...)`` spoils each batch of images, not of
         targets, afresh.
+    condition : ndarray (n, p) of float32, default=None
+        What else is known of each image. With it, the inputs of a batch are a dict of
+        its "images" and their "condition".
     """
 
     def __init__(
@@ -42,9 +45,10 @@ class ImageBatches(Dataset):
         members=None,
         targets=None,
         degrade=None,
+        condition=None,
     ):
         self.images, self.crop_size, self.fixed = images, crop_size, fixed
-        self.targets, self.degrade = targets, degrade
+        self.targets, self.degrade, self.condition = targets, degrade, condition
         self.shapes = shapes_of(images)
         self.owner = np.arange(len(images)) if members is None else members
         if crop_size is None:
@@ -62,17 +66,21 @@ class ImageBatches(Dataset):
         return self.__getitems__([index])
 
     def __getitems__(self, indices):
-        """Return images and their targets for a list of indices."""
+        """Return inputs and their targets for a list of indices."""
         indices = np.asarray(indices)
-        generator = self._generator(indices)
-        places = self._places(self.owner[indices], generator)
+        owners, generator = self.owner[indices], self._generator(indices)
+        places = self._places(owners, generator)
         images = targets = self._cut(self.images, places)
         if self.targets is not None:
             targets = self._cut(self.targets, places)
         if self.degrade is not None:
             images = self._degrade(images, generator)
         batch = torch.from_numpy(images)
-        return batch, batch if targets is images else torch.from_numpy(targets)
+        targets = batch if targets is images else torch.from_numpy(targets)
+        if self.condition is None:
+            return batch, targets
+        given = torch.from_numpy(self.condition[owners])
+        return {"images": batch, "condition": given}, targets
 
     def _generator(self, indices):
         """Choose what draws at random: torch's own, or one that repeats itself."""
@@ -121,14 +129,10 @@ class ImageBatches(Dataset):
         return self.crop_size, self.crop_size, n_channels
 
     def sample(self, n_images):
-        """Targets of up to ``n_images`` items spread over the set, to start from.
-
-        A model starts from what it is to produce: its atoms are then clean, and a short
-        code of something spoilt already restores much of it.
-        """
+        """Return inputs and targets of up to ``n_images`` items over the whole set."""
         n_images = min(n_images, len(self))
         indices = np.linspace(0, len(self) - 1, n_images).round().astype(int)
-        return self.__getitems__(indices)[1]
+        return self.__getitems__(indices)
 
 
 def shapes_of(images):

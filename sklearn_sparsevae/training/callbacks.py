@@ -62,6 +62,22 @@ class Revival(Callback):
                     moments[rows] = 0
 
 
+class Advance(Callback):
+    """Tell the bottleneck how far the training is, all fits of a net together."""
+
+    def on_epoch_begin(self, net, dataset_train=None, **kwargs):
+        """Count the batches to come."""
+        self.n_batches_ = math.ceil(len(dataset_train) / net.batch_size)
+        self.step_ = 0
+
+    def on_batch_begin(self, net, training=False, **kwargs):
+        """Tell epochs and fractions of one."""
+        if training:
+            n_epochs = len(net.history) - 1 + self.step_ / self.n_batches_
+            net.module_.bottleneck.advance(n_epochs)
+            self.step_ += 1
+
+
 class EpochTerms(Callback):
     """Average what the batches recorded into the history of the epoch."""
 

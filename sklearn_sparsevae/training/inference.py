@@ -1,19 +1,24 @@
 """From images to code coordinates and back, a batch at a time, as ndarrays."""
 
+import math
+
 import numpy as np
 import torch
 from torch.nn import functional as F
 
 from sklearn_sparsevae.bottlenecks import CompactCodes
+from sklearn_sparsevae.bottlenecks.gaussian import ACTIVE_VARIANCE
 from sklearn_sparsevae.training.batching import as_batch
-from sklearn_sparsevae.training.devices import resolve_device
+from sklearn_sparsevae.training.devices import resolve_device, seeded
 
-# Entries of dense codes that one batch may hold: 32 MiB of float32.
+# Entries of dense codes, or of images, that a batch may hold: 32 MiB of float32.
 _BATCH_ENTRIES = 2**23
 
 
 class Coder:
     """Inference with a trained `Autoencoder`, on the device it is asked for.
+
+    ``condition``, wherever it is taken, is None or rows ``(n, p)``, one for each image.
 
     Parameters
     ----------
@@ -32,10 +37,10 @@ class Coder:
         return -(-image_shape[0] // side), -(-image_shape[1] // side)
 
     def batch_size(self, image_shape):
-        """Images whose dense codes fit the memory that one batch may take."""
+        """Images whose pixels and dense codes fit the memory that a batch may take."""
         height, width = self.grid_shape(image_shape)
         entries = height * width * self.module.bottleneck.n_components
-        return max(1, _BATCH_ENTRIES // entries)
+        return max(1, _BATCH_ENTRIES // max(entries, math.prod(image_shape)))
 
     @torch.no_grad()
     def code(self, images):
@@ -46,22 +51,71 @@ class Coder:
         shrunk to m by m pixels a site, in uint8.
         ``images`` needs a length, a ``shape``, and slices that are arrays.
         """
-        for unit in self._unit_batches(images):
+        for unit, _ in self._unit_batches(images):
             codes = self.module.bottleneck.encode(self.module.latents(unit))
             small = F.avg_pool2d(unit, _thumbnail_step(self.module.site_size))
             small = (255 * small.clamp(0, 1)).round().to(torch.uint8)
             yield (*_coordinates(codes), small.permute(0, 2, 3, 1).cpu().numpy())
 
     @torch.no_grad()
-    def reconstruct(self, images):
+    def moments(self, images, condition=None):
+        """Yield means and standard deviations of dense codes, ``(n, h * w * K)``."""
+        for unit, given in self._unit_batches(images, condition):
+            latents = self.module.latents(unit)
+            mean, log_variance = self.module.bottleneck.posterior(latents, **given)
+            deviation = (0.5 * log_variance).exp()
+            yield tuple(m.flatten(1).cpu().numpy() for m in (mean, deviation))
+
+    @torch.no_grad()
+    def reconstruct(self, images, condition=None):
         """Yield reconstructions ``(n, H, W, C)`` for batch after batch."""
         height, width = images.shape[1:3]
-        for unit in self._unit_batches(images):
+        for unit, given in self._unit_batches(images, condition):
             bottleneck = self.module.bottleneck
-            codes = bottleneck.encode(self.module.latents(unit))
-            yield self._finish(bottleneck.decode(codes), height, width)
+            codes = bottleneck.encode(self.module.latents(unit), **given)
+            yield self._finish(bottleneck.decode(codes, **given), height, width)
 
-    def reconstruct_tiles(self, images, tile):
+    @torch.no_grad()
+    def evidence_bounds(self, images, condition, n_draws, seed):
+        """Yield lower bounds of log p(x), in nats, float64 ``(n,)``.
+
+        ``-||x - f(z)||^2 / (2 c) - D / 2 log(2 pi c) - KL``, for unit images of D
+        numbers and the mean over draws of z, which are the same for all images.
+        """
+        height, width, n_channels = images.shape[1:]
+        variance = self.module.bottleneck.noise_variance
+        n_numbers = height * width * n_channels
+        constant = 0.5 * n_numbers * math.log(2 * math.pi * variance)
+        for unit, given in self._unit_batches(images, condition):
+            latents = self.module.latents(unit)
+            unit, total = unit[..., :height, :width].double(), 0.0
+            with seeded(seed, self.device):
+                for _ in range(n_draws):
+                    drawn, nats = self.module.bottleneck.draw(latents, **given)
+                    output = self.module.images(drawn)[..., :height, :width]
+                    error = (output - unit).square().flatten(1).sum(1)
+                    total = total - error / (2 * variance) - nats.double()
+            yield (total / n_draws - constant).cpu().numpy()
+
+    @torch.no_grad()
+    def latent_usage(self, batches, n_images):
+        """KL divergence in nats of each dimension, and how many are active.
+
+        Over up to ``n_images`` items of ``batches``, an `ImageBatches`, and all sites.
+        """
+        totals, n_sites = 0.0, 0
+        images, condition = batches.sample(n_images)[0], None
+        if isinstance(images, dict):
+            images, condition = images["images"], images["condition"].numpy()
+        for unit, given in self._unit_batches(images.numpy(), condition):
+            latents = self.module.latents(unit)
+            mean, nats = self.module.bottleneck.usage(latents, **given)
+            figures = torch.stack([nats, mean, mean**2]).double().flatten(1, 3)
+            totals, n_sites = totals + figures.sum(1), n_sites + figures.shape[1]
+        nats, mean, square = (totals / n_sites).cpu().numpy()
+        return nats, int((square - mean**2 > ACTIVE_VARIANCE).sum())
+
+    def reconstruct_tiles(self, images, tile, condition=None):
         """Reconstructions ``(n, H, W, C)`` from tiles that fade into one another.
 
         Parameters
@@ -75,7 +129,7 @@ class Coder:
             for columns, column_weights in self._tiles(images.shape[2], tile):
                 weights = row_weights[:, None, None] * column_weights[:, None]
                 done = 0
-                for part in self.reconstruct(images[:, rows, columns]):
+                for part in self.reconstruct(images[:, rows, columns], condition):
                     batch = slice(done, done + len(part))
                     output[batch, rows, columns] += weights * part
                     done += len(part)
@@ -102,21 +156,39 @@ class Coder:
             yield slice(start, end), weights
 
     @torch.no_grad()
-    def decode(self, codes, height, width):
+    def decode(self, codes, height, width, condition=None):
         """Images ``(n, height, width, C)`` of dense codes ``(n, h, w, K)``."""
         codes = torch.from_numpy(codes).to(self.device)
-        return self._finish(self.module.bottleneck.decode(codes), height, width)
+        given = self._given(condition, slice(None))
+        return self._finish(
+            self.module.bottleneck.decode(codes, **given), height, width
+        )
+
+    @torch.no_grad()
+    def sample(self, n_samples, grid_shape, seed):
+        """Dense codes ``(n_samples, h, w, K)`` from the prior of the bottleneck."""
+        with seeded(seed, self.device):
+            codes = self.module.bottleneck.sample(n_samples, grid_shape)
+        return codes.cpu().numpy()
 
     def components(self):
         """Return the atoms ``(n_components, latent_dim)``."""
         return self.module.bottleneck.components.detach().cpu().numpy().copy()
 
-    def _unit_batches(self, images):
+    def _unit_batches(self, images, condition=None):
+        """Yield padded unit images, and what else the bottleneck takes, by name."""
         size = self.batch_size(images.shape[1:])
         for start in range(0, len(images), size):
+            part = slice(start, start + size)
             # A copy, since torch warns of arrays that it may not write to.
-            batch = torch.from_numpy(as_batch(np.array(images[start : start + size])))
-            yield self.module.pad(self.module.to_unit(batch.to(self.device)))
+            batch = torch.from_numpy(as_batch(np.array(images[part])))
+            unit = self.module.pad(self.module.to_unit(batch.to(self.device)))
+            yield unit, self._given(condition, part)
+
+    def _given(self, condition, part):
+        if condition is None:
+            return {}
+        return {"condition": torch.from_numpy(condition[part]).to(self.device)}
 
     def _finish(self, latents, height, width):
         images = self.module.images(latents)[..., :height, :width]

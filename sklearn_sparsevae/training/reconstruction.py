@@ -11,9 +11,11 @@ from skorch.helper import predefined_split
 from torch.nn import functional as F
 
 from sklearn_sparsevae.bottlenecks import CompactCodes
+from sklearn_sparsevae.bottlenecks.gaussian import ACTIVE_VARIANCE
 from sklearn_sparsevae.training.adversarial import Adversary
 from sklearn_sparsevae.training.batching import ImageBatches, identity
 from sklearn_sparsevae.training.callbacks import (
+    Advance,
     EpochTerms,
     GradientClipping,
     ProgressBar,
@@ -117,6 +119,9 @@ class ReconstructionNet(NeuralNet):
         if isinstance(codes, CompactCodes):
             codes = codes.values
         values["nonzeros"] = _count_nonzero(codes) / codes[..., 0].numel()
+        if self.module_.bottleneck.sparsity == "dense":
+            variance = codes.flatten(0, 2).var(0, correction=0)
+            values["active_units"] = int((variance > ACTIVE_VARIANCE).sum())
         for name, value in values.items():
             self.history.record_batch(prefix + name, value)
 
@@ -199,7 +204,7 @@ def _no_training():
     return dict.fromkeys(names) | {"callbacks_": []}
 
 
-def make_net(build, images, targets, settings, seed):
+def make_net(build, images, targets, settings, seed, condition=None):
     """Build a net, start it from the data and train it.
 
     Parameters
@@ -212,16 +217,22 @@ def make_net(build, images, targets, settings, seed):
         What to restore the images to; None stands for the images themselves.
     settings : TrainingSettings
     seed : int
+    condition : ndarray (n, p), default=None
+        As in `ImageBatches`.
 
     Returns
     -------
     net : ReconstructionNet
     """
     device = resolve_device(settings.device)
-    train, valid = _split(images, targets, settings, seed)
+    train, valid = _split(images, targets, settings, seed, condition)
     with seeded(seed, device):
         module = build().to(device=device, memory_format=torch.channels_last)
-        module.initialize(train.sample(_N_START).to(device), seed)
+        # From what it is to produce: its atoms are then clean, and a short code of
+        # something spoilt already restores much of it.
+        inputs, start = train.sample(_N_START)
+        given = None if condition is None else inputs["condition"].to(device)
+        module.initialize(start.to(device), seed, given)
         net = ReconstructionNet(
             module,
             criterion=torch.nn.Module,  # `set_losses` has ours
@@ -246,10 +257,10 @@ def make_net(build, images, targets, settings, seed):
     return net
 
 
-def continue_training(net, images, targets, settings, seed):
+def continue_training(net, images, targets, settings, seed, condition=None):
     """Train a net further, with its optimizer if it still has one."""
     device = resolve_device(settings.device)
-    train, valid = _split(images, targets, settings, seed)
+    train, valid = _split(images, targets, settings, seed, condition)
     net.module_.to(device)
     net.device, net.lr, net.batch_size = device, settings.lr, settings.batch_size
     net.train_split = None if valid is None else predefined_split(valid)
@@ -263,7 +274,7 @@ def continue_training(net, images, targets, settings, seed):
     return net
 
 
-def _split(images, targets, settings, seed):
+def _split(images, targets, settings, seed, condition):
     """Training batches, and validation batches when early stopping needs them."""
     batches = functools.partial(
         ImageBatches,
@@ -271,6 +282,7 @@ def _split(images, targets, settings, seed):
         settings.crop_size,
         targets=targets,
         degrade=settings.degrade,
+        condition=condition,
     )
     if not settings.early_stopping:
         return batches(), None
@@ -289,7 +301,7 @@ def _callbacks(settings, n_items, has_valid):
     """Build the callbacks of one run; the user's come last."""
     epochs = settings.max_epochs
     steps = max(1, epochs * -(-n_items // settings.batch_size))
-    callbacks = [("terms", EpochTerms())]
+    callbacks = [("terms", EpochTerms()), ("advance", Advance())]
     if settings.lr_schedule == "cosine":
         policy = torch.optim.lr_scheduler.CosineAnnealingLR
         # last_epoch: start anew, though the history may be that of earlier runs

@@ -17,7 +17,9 @@ from sklearn_sparsevae.bottlenecks import (
     Bottleneck,
     CompactCodes,
     DictionaryLearning,
+    Gaussian,
     LearnedISTA,
+    SpikeSlab,
     VectorQuantization,
 )
 from sklearn_sparsevae.sparse import dct_dictionary, ista
@@ -86,6 +88,35 @@ def quantized_codes(model, rows):
     return codes
 
 
+def thresholded_codes(model, rows):
+    """Responses of the filters, kept or shrunk by the thresholds that are stored."""
+    state = {k: v.double().numpy() for k, v in model.state_dict().items()}
+    means, rows = np.split(rows.double().numpy(), [model.n_mean_dims], axis=1)
+    responses = rows @ state["filters"].T
+    threshold = np.exp(state["distribution.log_threshold"])
+    codes = responses * (np.abs(responses) > threshold)
+    if "distribution.log_shape" in state:
+        codes -= np.sign(codes) * threshold
+    return torch.from_numpy(np.concatenate([means, codes], 1)).float()
+
+
+def posterior_means(model, rows):
+    """Means of the codes of probabilistic PCA, by its closed form, of started models.
+
+    With the sign and the order of the axes that the model chose.
+    """
+    started_from = rows_of(latents_of(seed=1, batch=40), 1).double()
+    mean, noise = started_from.mean(0), model.beta * model.noise_variance
+    variances, axes = torch.linalg.eigh(torch.cov(started_from.mT, correction=0))
+    variances, axes = variances.flip(0), axes.flip(1)
+    signs = torch.sign((axes * model.axes.double()).sum(0))
+    weights = torch.zeros(K, DIM, dtype=torch.float64)
+    weights[:DIM] = (axes * signs * (variances - noise).clamp(min=0).sqrt()).mT
+    inner = weights @ weights.mT + noise * torch.eye(K)
+    centred = (rows.double() - mean) @ weights.mT
+    return torch.linalg.solve(inner, centred.mT).mT.float()
+
+
 # class -> variants by name, oracle
 BOTTLENECKS = {
     LearnedISTA: (
@@ -121,6 +152,29 @@ BOTTLENECKS = {
             "one atom": functools.partial(DictionaryLearning, n_nonzero_coefs=1),
         },
         pursuit_codes,
+    ),
+    SpikeSlab: (
+        {
+            "default": functools.partial(SpikeSlab, sparsity=0.2),
+            "pseudo-inputs": functools.partial(
+                SpikeSlab, sparsity=0.2, n_pseudo_inputs=3
+            ),
+            "threshold": functools.partial(SpikeSlab, prior="threshold", sparsity=0.2),
+            "means apart": functools.partial(SpikeSlab, sparsity=0.2, n_mean_dims=2),
+            "threshold, means apart": functools.partial(
+                SpikeSlab, prior="threshold", sparsity=0.2, n_mean_dims=2
+            ),
+        },
+        thresholded_codes,
+    ),
+    Gaussian: (
+        {
+            "default": Gaussian,
+            "beta": functools.partial(Gaussian, noise_variance=0.3, beta=3.0),
+            "MMD": functools.partial(Gaussian, mmd_weight=10.0),
+            "two levels": functools.partial(Gaussian, n_levels=2),
+        },
+        posterior_means,
     ),
     VectorQuantization: (
         {
@@ -297,7 +351,9 @@ def test_gradients_reach_the_encoder_and_everything_that_learns(make, oracle, st
             assert parameter.grad.isfinite().all(), name
             single = len(parameter) == 1 or len(getattr(model, "momentum", ())) == 1
             # What comes in gradually, behind a factor that starts at zero.
-            behind = state is started and name.startswith("thresholds.")
+            behind = state is started and name.startswith(
+                ("thresholds.", "branch.", "prior.")
+            )
             assert (
                 parameter.grad.any()
                 or behind
@@ -313,7 +369,7 @@ def test_zero_latents_are_nothing_special(make, oracle, state):
     latents[0] = 0
     latents.requires_grad_()
     out = model(latents)
-    if model.sparsity == "counts":  # which have no zero
+    if model.sparsity in {"counts", "dense"}:  # which have no zero
         assert dense(out["codes"]).isfinite().all() and out["latents"].isfinite().all()
     else:
         assert not dense(out["codes"])[0].any()
@@ -395,8 +451,8 @@ def test_initialize_follows_its_seed_alone(make, oracle):
 @both_states
 def test_components_are_unit_atoms(make, oracle, state):
     model = state(make)
-    if model.sparsity == "counts":
-        pytest.skip("what is counted has the length of a latent")
+    if model.sparsity in {"counts", "dense"}:
+        pytest.skip("what is counted, or normal, has the length of a latent")
     torch.testing.assert_close(model.components.norm(dim=1), torch.ones(K))
 
 
@@ -426,5 +482,6 @@ def test_untrained_codes_are_those_of_an_independent_computation(make, oracle):
     codes = model.encode(latents)
     rows = dense(codes).detach().flatten(0, 2)
     assert (rows - expected).norm() <= 1e-5 * expected.norm()
+    nothing = rows_of(model.decode(torch.zeros(1, 1, 1, K)), model.patch_size).detach()
     decoded = rows_of(model.decode(codes).detach(), model.patch_size)
-    torch.testing.assert_close(decoded, rows @ model.components.detach())
+    torch.testing.assert_close(decoded - nothing, rows @ model.components.detach())

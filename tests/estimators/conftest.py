@@ -5,12 +5,21 @@ import pytest
 from skimage.transform import resize
 from sklearn.datasets import load_sample_images
 
-from sklearn_sparsevae import VQVAE, DictionaryLearningVAE, SparseCodingVAE
+from sklearn_sparsevae import (
+    VQVAE,
+    DictionaryLearningVAE,
+    GaussianVAE,
+    SparseCodingVAE,
+    SpikeSlabVAE,
+)
+from sklearn_sparsevae.codes import SparseCodes, as_codes
 
 #: Every estimator, with what makes it quick.
 ESTIMATORS = {
     SparseCodingVAE: {"n_rollout_steps": 5},
     DictionaryLearningVAE: {"n_nonzero_coefs": 3},
+    GaussianVAE: {},
+    SpikeSlabVAE: {"sparsity": 0.2},
     VQVAE: {},
 }
 
@@ -52,6 +61,29 @@ def patches_of():
 def estimator(request):
     """Every estimator; a file about one of them overrides this."""
     return request.param
+
+
+@pytest.fixture
+def sparse_codes(estimator):
+    """Leave out the estimator whose codes are a plain array, without a grid."""
+    if estimator is GaussianVAE:
+        pytest.skip("its codes are dense")
+
+
+@pytest.fixture
+def codes_of():
+    """Return a function for codes that know their grid, which dense ones do not."""
+
+    def transform(model, X):
+        codes = model.transform(X)
+        if isinstance(codes, SparseCodes):
+            return codes
+        side = model.net_.module_.site_size
+        grid = tuple(-(-length // side) for length in X.shape[1:3])
+        n_atoms = model.n_components
+        return as_codes(codes, grid, n_atoms, image_shape=X.shape[1:])
+
+    return transform
 
 
 @pytest.fixture

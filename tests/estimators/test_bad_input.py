@@ -6,7 +6,7 @@ import torch
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import InvalidParameterError
 
-from sklearn_sparsevae import VQVAE, DictionaryLearningVAE, SparseCodingVAE
+from sklearn_sparsevae import VQVAE, DictionaryLearningVAE, GaussianVAE, SparseCodingVAE
 from sklearn_sparsevae.codes import as_codes
 
 only_sparse_coding = pytest.mark.parametrize("estimator", [SparseCodingVAE])
@@ -223,6 +223,11 @@ def test_parameters_out_of_range(tiny, images, name, value):
         (VQVAE, "decay", -0.1),
         (VQVAE, "patch_size", 1.5),
         (VQVAE, "commitment_weight", -1),
+        (GaussianVAE, "beta", -0.1),
+        (GaussianVAE, "beta_warmup", -1),
+        (GaussianVAE, "noise_variance", 0.0),
+        (GaussianVAE, "mmd_weight", -1.0),
+        (GaussianVAE, "n_levels", 3),
     ],
 )
 def test_own_parameters_out_of_range(estimator, tiny, images, name, value):
@@ -275,8 +280,8 @@ def test_a_gpu_that_is_not_there(tiny, images):
 # ---- codes --------------------------------------------------------------------------
 
 
-def test_codes_of_another_model(tiny, fitted, images):
-    codes = tiny(max_epochs=0, n_components=30).fit(images).transform(images)
+def test_codes_of_another_model(tiny, fitted, codes_of, images):
+    codes = codes_of(tiny(max_epochs=0, n_components=30).fit(images), images)
     with pytest.raises(
         ValueError, match=r"codes with 480 columns; expected 4 \* 4 \* 24"
     ):
@@ -292,16 +297,16 @@ def test_plain_matrix_that_does_not_fit_the_grid_of_the_fit(fitted, n_columns):
         fitted.inverse_transform(np.zeros((2, n_columns)))
 
 
-def test_plain_matrix_may_be_given_a_grid(fitted, images):
-    codes = fitted.transform(images[:, :8]).toarray()
+def test_plain_matrix_may_be_given_a_grid(fitted, codes_of, images):
+    codes = codes_of(fitted, images[:, :8]).toarray()
     with pytest.raises(ValueError, match=r"as_codes\(X, grid_shape=\(h, w\)\)"):
         fitted.inverse_transform(codes)
     back = fitted.inverse_transform(as_codes(codes, grid_shape=(2, 4)))
     np.testing.assert_allclose(back, fitted.reconstruct(images[:, :8]), atol=1e-5)
 
 
-def test_codes_that_are_not_finite(fitted, images):
-    codes = fitted.transform(images).toarray()
+def test_codes_that_are_not_finite(fitted, codes_of, images):
+    codes = codes_of(fitted, images).toarray()
     codes[0, 0] = np.nan
     with pytest.raises(ValueError, match="contains NaN"):
         fitted.inverse_transform(codes)

@@ -21,7 +21,7 @@ from sklearn_sparsevae.training import inference
 
 
 def dense(codes):
-    return codes.toarray()
+    return codes.toarray() if isinstance(codes, SparseCodes) else codes
 
 
 def layouts(images):
@@ -74,6 +74,7 @@ def test_layouts_hold_the_same_images(images, tiny):
     )
 
 
+@pytest.mark.usefixtures("sparse_codes")
 def test_codes_are_what_scikit_learn_takes(images, tiny):
     codes = tiny().fit(images).transform(images)
     assert isinstance(codes, SparseCodes)
@@ -87,6 +88,7 @@ def test_codes_are_what_scikit_learn_takes(images, tiny):
     assert (codes.data != 0).all()
 
 
+@pytest.mark.usefixtures("sparse_codes")
 def test_site_colors_are_the_means_of_the_sites(images, tiny):
     odd = images[:, :14, :15]
     codes = tiny().fit(images).transform(odd)
@@ -95,6 +97,7 @@ def test_site_colors_are_the_means_of_the_sites(images, tiny):
     np.testing.assert_allclose(codes.site_colors, expected, atol=1 / 510)
 
 
+@pytest.mark.usefixtures("sparse_codes")
 def test_vectors_have_no_colors_and_no_grid_of_pixels(images, tiny):
     X, params = layouts(images)["vectors"]
     codes = tiny(**params).fit(X).transform(X)
@@ -122,11 +125,11 @@ def test_a_code_row_does_not_depend_on_its_batch_mates(
 
 
 @pytest.mark.parametrize("grey", [False, True])
-def test_photos_of_any_size_are_padded_and_cropped(images, tiny, rng, grey):
+def test_photos_of_any_size_are_padded_and_cropped(images, tiny, codes_of, rng, grey):
     X = images[..., 0] if grey else images
     photo = rng.random((2, 33, 47) if grey else (2, 33, 47, 3), dtype=np.float32)
     model = tiny().fit(X)
-    codes = model.transform(photo)
+    codes = codes_of(model, photo)
     assert codes.grid_shape == (9, 12)
     assert codes.image_shape == photo.shape[1:]
     back = model.inverse_transform(codes)
@@ -141,18 +144,20 @@ def test_photos_of_any_size_are_padded_and_cropped(images, tiny, rng, grey):
     )
 
 
-def test_fitted_on_sizes_that_are_not_whole_sites(images, tiny):
+def test_fitted_on_sizes_that_are_not_whole_sites(images, tiny, codes_of):
     X = images[:, :13, :10]
     model = tiny().fit(X)
     assert model.image_shape_ == (13, 10, 3)
-    codes = model.transform(X)
+    codes = codes_of(model, X)
     assert codes.grid_shape == (4, 3)
     assert model.inverse_transform(dense(codes)).shape == X.shape
 
 
-def test_codes_without_an_image_shape_decode_to_whole_sites(images, tiny, rng):
+def test_codes_without_an_image_shape_decode_to_whole_sites(
+    images, tiny, codes_of, rng
+):
     model = tiny().fit(images)
-    codes = model.transform(rng.random((1, 23, 8, 3)))
+    codes = codes_of(model, rng.random((1, 23, 8, 3)))
     codes.image_shape = None
     assert model.inverse_transform(codes).shape == (1, 24, 8, 3)
 
@@ -214,7 +219,7 @@ def test_tensors_and_lists_are_taken(images, tiny):
 
 
 @pytest.mark.parametrize("grey", [False, True])
-def test_photos_of_different_sizes_are_cropped_to_train(photos, tiny, grey):
+def test_photos_of_different_sizes_are_cropped_to_train(photos, tiny, codes_of, grey):
     sizes = [(16, 16), (9, 16), (16, 12), (8, 8)]
     X = [photo[:h, :w] for photo, (h, w) in zip(photos, sizes, strict=False)]
     if grey:
@@ -223,9 +228,8 @@ def test_photos_of_different_sizes_are_cropped_to_train(photos, tiny, grey):
     assert model.image_shape_ == (8, 8, 1 if grey else 3)
     assert model.n_features_in_ == 8 * 8 * (1 if grey else 3)
     for photo in X:
-        assert model.inverse_transform(model.transform(photo[None])).shape[1:] == (
-            photo.shape
-        )
+        codes = codes_of(model, photo[None])
+        assert model.inverse_transform(codes).shape[1:] == photo.shape
 
 
 def sizes_trained_on(model, X):
@@ -239,11 +243,11 @@ def sizes_trained_on(model, X):
     return sizes
 
 
-def test_crops_of_an_array_of_photos(photos, tiny):
+def test_crops_of_an_array_of_photos(photos, tiny, codes_of):
     model = tiny(crop_size=8, batch_size=256)
     assert sizes_trained_on(model, photos) == {(8, 8)}
     assert model.image_shape_ == (16, 16, 3)
-    assert model.transform(photos).grid_shape == (4, 4)
+    assert codes_of(model, photos).grid_shape == (4, 4)
 
 
 @pytest.mark.parametrize("estimator", [VQVAE])  # it takes a while
@@ -327,6 +331,7 @@ def test_joblib_files_give_the_same_codes(images, tiny, tmp_path):
     ],
     ids=lambda s: f"{type(s).__name__} {getattr(s, 'scope', '')}".strip(),
 )
+@pytest.mark.usefixtures("sparse_codes")
 def test_pipeline_segments_photos(images, tiny, segmenter):
     pipe = Pipeline([("enc", tiny()), ("seg", segmenter)])
     masks = pipe.fit_predict(images[:, :15])

@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 
-from sklearn_sparsevae import VQVAE, SparseCodingVAE
+from sklearn_sparsevae import VQVAE, GaussianVAE, SparseCodingVAE, SpikeSlabVAE
 from sklearn_sparsevae.degrade import gaussian_noise, square_mask
 from sklearn_sparsevae.metrics import psnr
 
@@ -76,7 +76,7 @@ def test_restoring_beats_reconstructing_the_noise(digits, noisy, tiny):
     assert fresh > max(of_noise, as_it_came) + 1
 
 
-def test_history_and_losses_compare_with_the_clean_images(photos, tiny):
+def test_history_and_losses_compare_with_the_clean_images(photos, tiny, estimator):
     """In an epoch of one batch its numbers are those of the start."""
     X = square_mask(photos, 6, random_state=0)
     start = tiny(max_epochs=0).fit(X, photos).net_.module_
@@ -86,9 +86,11 @@ def test_history_and_losses_compare_with_the_clean_images(photos, tiny):
     (epoch,) = tiny(batch_size=12).fit(X, photos).history_
     n_sites = 12 * 4 * 4
     expected = -10 * np.log10(np.mean(errors**2))
-    assert epoch["train_psnr"] == pytest.approx(expected, rel=1e-4)
+    # Training decodes samples where codes have a distribution.
+    rel = 0.05 if estimator in (GaussianVAE, SpikeSlabVAE) else 1e-4
+    assert epoch["train_psnr"] == pytest.approx(expected, rel=rel)
     assert epoch["train_reconstruction"] == pytest.approx(
-        0.5 * np.sum(errors**2) / n_sites, rel=1e-4
+        0.5 * np.sum(errors**2) / n_sites, rel=rel
     )
 
 

@@ -87,7 +87,7 @@ def test_random_crops_differ_from_time_to_time():
 @pytest.mark.parametrize(("wanted", "found"), [(3, 3), (100, 7)])
 def test_sample_is_spread_over_the_set(wanted, found):
     images = np.arange(7, dtype=np.float32).reshape(7, 1, 1, 1)
-    sample = ImageBatches(images).sample(wanted).flatten().tolist()
+    sample = ImageBatches(images).sample(wanted)[1].flatten().tolist()
     assert len(sample) == len(set(sample)) == found
     assert sample[0] == 0 and sample[-1] == 6
 
@@ -101,7 +101,7 @@ def test_members_are_a_set_of_their_own_without_a_copy(crop_size):
     assert batches.images is photos
     assert len(batches) == len(alone)
     assert torch.equal(*(b.__getitems__(range(len(b)))[0] for b in (batches, alone)))
-    assert torch.equal(batches.sample(3), alone.sample(3))
+    assert torch.equal(batches.sample(3)[1], alone.sample(3)[1])
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float64, ">f4"])
@@ -131,7 +131,7 @@ def test_images_and_targets_are_cut_at_one_place(crop_size, fixed):
     )
     images, targets = batches.__getitems__(range(len(batches)))
     assert torch.equal(images, -targets)
-    assert (batches.sample(3) <= 0).all()  # what a model starts from: targets
+    assert (batches.sample(3)[1] <= 0).all()  # what a model starts from: targets
 
 
 def test_without_targets_only_the_images_are_spoilt():

@@ -1,0 +1,189 @@
+"""Every bottleneck at an equal budget on CIFAR-10 (JPEG): SC-VAE's Table 1, small.
+
+Each model may spend eight numbers on a patch of 4x4 pixels, 512 on an image: eight
+coefficients of a dictionary, eight levels of a codebook, eight dimensions of a normal
+distribution, or a vector of 512 features. (VQ-VAE has one index a patch: that is what
+it is.) Beside them stand principal components and dictionary learning on the same
+patches. All else stays at its default, but for the epochs, which are equal for all.
+
+How to read the table:
+
+* *PSNR* in dB and *SSIM* are means over held-out test images that were rebuilt from
+  codes rounded to eight bits a number, which is what *bpp*, bits per pixel, counts. A
+  number of a dense code takes as many bits as its own range needs.
+* *numbers* a patch are the non-zeros of a sparse code, or the length of a dense one.
+  SC-VAE has a penalty in place of a bound, VSC and VSCLT a prior, chosen on training
+  images to have about eight.
+* *used* is the perplexity of the atoms' usage over all test images, of 512 (VSC
+  and VSCLT have 64); for dense
+  codes the active units (Burda et al., 2016): dimensions that vary with the image.
+* *CPU s* is the process time of the fit.
+
+Run ``python benchmarks/comparison.py --data cifar10_jpeg.zip``.
+"""
+
+import dataclasses
+import functools
+
+import _cifar
+import _classical
+import _common
+import numpy as np
+import torch
+from sklearn.decomposition import PCA
+from threadpoolctl import threadpool_limits
+
+from sklearn_sparsevae import (
+    VQVAE,
+    ClosedLoopVAE,
+    DictionaryLearningVAE,
+    GaussianVAE,
+    SparseCodes,
+    SparseCodingVAE,
+    SpikeSlabVAE,
+    metrics,
+)
+from sklearn_sparsevae.codes import as_codes, quantize_codes
+
+N_DOWNSAMPLES, SIDE, BUDGET = 2, 4, 8
+COEF_BITS = 8
+SITES = functools.partial(dict, n_downsamples=N_DOWNSAMPLES)
+MODELS = {
+    "VQ-VAE": (VQVAE, SITES()),
+    "RQ-VAE": (VQVAE, SITES(n_quantizers=BUDGET)),
+    "DL-VAE": (DictionaryLearningVAE, SITES(n_nonzero_coefs=BUDGET)),
+    "SC-VAE": (SparseCodingVAE, SITES(alpha=0.16)),
+    "SC-VAE + In": (SparseCodingVAE, SITES(alpha=0.1, threshold="vector")),
+    "SSC-VAE": (SparseCodingVAE, SITES(alpha=0.1, threshold="structured")),
+    "VAE": (GaussianVAE, SITES(n_components=BUDGET)),
+    "beta-VAE, beta = 4": (GaussianVAE, SITES(n_components=BUDGET, beta=4.0)),
+    "InfoVAE": (GaussianVAE, SITES(n_components=BUDGET, mmd_weight=1.0)),
+    "VAE, 2 levels": (GaussianVAE, SITES(n_components=BUDGET, n_levels=2)),
+    "VSC": (SpikeSlabVAE, SITES(prior="spike_slab", sparsity=0.08)),
+    "VSCLT": (SpikeSlabVAE, SITES(prior="threshold", sparsity=0.08)),
+    "closed loop": (ClosedLoopVAE, {"latent_dim": BUDGET * 64}),
+}
+CLASSICAL = ("PCA", "dictionary learning")
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A line of the table."""
+
+    name: str
+    psnr: float
+    ssim: float
+    bpp: float
+    numbers: float
+    used: float
+    seconds: float
+
+
+class PatchPCA:
+    """Principal components of patches, with the methods of an estimator."""
+
+    def fit(self, images):
+        """Find the components."""
+        self._pca = PCA(BUDGET).fit(_classical.to_patches(images, SIDE))
+        self.active_units_ = BUDGET
+        return self
+
+    def transform(self, images):
+        """Scores of all patches, ``(n, n_sites * BUDGET)``."""
+        scores = self._pca.transform(_classical.to_patches(images, SIDE))
+        return scores.reshape(len(images), -1)
+
+    def inverse_transform(self, codes):
+        """Images of scores."""
+        patches = self._pca.inverse_transform(codes.reshape(-1, BUDGET))
+        return _classical.from_patches(patches, SIDE, (32, 32, 3))
+
+
+class PatchDictionary:
+    """scikit-learn's dictionary of patches, and OMP."""
+
+    def fit(self, images):
+        """Learn the dictionary."""
+        patches = _classical.to_patches(images, SIDE)
+        self._atoms = _classical.sklearn_dictionary(patches, budget=45.0)
+        return self
+
+    def transform(self, images):
+        """Codes of images."""
+        patches = _classical.to_patches(images, SIDE)
+        sites = _classical.omp(patches, self._atoms, BUDGET, "omp")
+        return _classical.as_image_codes(sites, SIDE, images.shape[1:])
+
+    def inverse_transform(self, codes):
+        """Images of codes."""
+        patches = codes.sites() @ self._atoms
+        return _classical.from_patches(patches, SIDE, codes.image_shape)
+
+
+def main():
+    """Fit and measure all, print the table, write JSON."""
+    options = _cifar.parser(__doc__, n_train=10_000, json_name="comparison.json")
+    options.add_argument(
+        "--models", nargs="+", choices=(*CLASSICAL, *MODELS), help="some alone"
+    )
+    options.set_defaults(max_epochs=3)
+    arguments = options.parse_args()
+    archive = _cifar.find_archive(options, arguments.data)
+    torch.set_num_threads(arguments.threads)
+    train = _cifar.load(archive, "train", arguments.n_train)
+    test = _cifar.load(archive, "test", arguments.n_test)
+    print(
+        f"{'':20}{'PSNR':>7}{'SSIM':>7}{'bpp':>7}{'numbers':>9}{'used':>7}{'CPU s':>7}"
+    )
+    rows = []
+    with threadpool_limits(arguments.threads):
+        for name in arguments.models or (*CLASSICAL, *MODELS):
+            rows.append(measure(name, arguments.max_epochs, train, test))
+            print(as_line(rows[-1]), flush=True)
+    content = {
+        "data": _cifar.TITLE,
+        "n_train": len(train),
+        "n_test": len(test),
+        "max_epochs": arguments.max_epochs,
+        "rows": [dataclasses.asdict(row) for row in rows],
+    }
+    _common.write_json(arguments.json, content)
+
+
+def make(name, max_epochs):
+    """Model of a name."""
+    if name in CLASSICAL:
+        return {"PCA": PatchPCA, "dictionary learning": PatchDictionary}[name]()
+    cls, params = MODELS[name]
+    return cls(max_epochs=max_epochs, random_state=_common.SEED, **params)
+
+
+def measure(name, max_epochs, train, test):
+    """Fit a model and measure it on the test images."""
+    model = make(name, max_epochs)
+    seconds, _ = _common.timed_fit(model, train)
+    codes = model.transform(test)
+    n_patches = test[..., 0].size / SIDE**2
+    if isinstance(codes, SparseCodes):
+        rounded = quantize_codes(codes, COEF_BITS)
+        bpp = metrics.bits_per_pixel(codes, COEF_BITS)
+        used, numbers = metrics.usage_perplexity(codes), codes.nnz / n_patches
+    else:
+        rounded = quantize_codes(as_codes(codes, (1, 1)), COEF_BITS).toarray()
+        bpp = _classical.level_bits(rounded, COEF_BITS)[0] / test[0, ..., 0].size
+        used, numbers = model.active_units_, codes.size / n_patches
+    images = np.clip(model.inverse_transform(rounded), 0, 1)
+    psnr, ssim = metrics.psnr(test, images), metrics.ssim(test, images)
+    return Row(name, psnr, ssim, bpp, numbers, used, seconds)
+
+
+def as_line(row):
+    """Text of a row."""
+    return (
+        f"{row.name:20}{row.psnr:7.2f}{row.ssim:7.3f}{row.bpp:7.2f}"
+        f"{row.numbers:9.2f}{row.used:7.0f}{row.seconds:7.0f}"
+    )
+
+
+if __name__ == "__main__":
+    main()

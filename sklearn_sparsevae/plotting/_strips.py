@@ -1,0 +1,159 @@
+"""Strips of images that change from left to right."""
+
+import numpy as np
+
+from sklearn_sparsevae.plotting._common import as_images, axes_grid, show_image
+
+
+class TraversalDisplay:
+    """Strips of images: a traversal of components, or ways between two images.
+
+    Parameters
+    ----------
+    strips : list of list of ndarray of shape (H, W, C) or (H, W)
+        Equally many images in each strip, floats in [0, 1] or ``uint8``.
+    row_names : list of str, optional
+        What stands beside each strip.
+    column_names : list of str, optional
+        What stands above each column of images.
+
+    Attributes
+    ----------
+    axes_ : ndarray of Axes of shape (n_strips, n_images)
+        A row for each strip.
+    figure_ : Figure
+        Their figure.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_sparsevae.plotting import TraversalDisplay
+    >>> display = TraversalDisplay.from_images(np.zeros((2, 5, 8, 8)))
+    >>> display.axes_.shape
+    (2, 5)
+    """
+
+    def __init__(self, strips, row_names=None, column_names=None):
+        self.strips = strips
+        self.row_names = row_names
+        self.column_names = column_names
+
+    @classmethod
+    def from_estimator(cls, estimator, X, components, values, *, sites=None, ax=None):
+        """Traverse components of the codes of images and draw what comes out.
+
+        Parameters
+        ----------
+        estimator : fitted estimator
+            Anything with ``traverse``.
+        X : array-like of shape (n_images, H, W, C) or (n_images, H, W)
+            Images to start from.
+        components : array-like of int
+            Components to set; each image has a strip for each of them.
+        values : array-like of float
+            What they are set to, from left to right.
+        sites : list of tuple (row, column), optional
+            Sites at which; by default all.
+        ax : array of Axes of shape (n_images * n_components, n_values), optional
+            Where to draw; by default in a new figure.
+
+        Returns
+        -------
+        display : TraversalDisplay
+            With ``figure_`` and ``axes_``.
+        """
+        given = {} if sites is None else {"sites": sites}
+        images = estimator.traverse(X, components, values, **given)
+        strips = images.reshape(-1, *images.shape[2:])
+        row_names = [f"component {i}" for i in components] * len(images)
+        column_names = [f"{value:.3g}" for value in values]
+        return cls.from_images(
+            strips, row_names=row_names, column_names=column_names, ax=ax
+        )
+
+    @classmethod
+    def from_interpolation(cls, estimator, A, B, *, n_steps=8, ax=None):
+        """Interpolate between the codes of images and draw the ways.
+
+        Parameters
+        ----------
+        estimator : fitted estimator
+            Anything with ``interpolate``.
+        A, B : array-like of shape (n_images, H, W, C) or (n_images, H, W)
+            Where the ways start and end.
+        n_steps : int, default=8
+            Images of each way.
+        ax : array of Axes of shape (n_images, n_steps), optional
+            Where to draw; by default in a new figure.
+
+        Returns
+        -------
+        display : TraversalDisplay
+            With ``figure_`` and ``axes_``.
+        """
+        weights = np.linspace(0, 1, n_steps)
+        column_names = [f"{weight:.2f}" for weight in weights]
+        ways = estimator.interpolate(A, B, n_steps=n_steps)
+        return cls.from_images(ways, column_names=column_names, ax=ax)
+
+    @classmethod
+    def from_images(cls, strips, *, row_names=None, column_names=None, ax=None):
+        """Draw strips that are at hand.
+
+        Parameters
+        ----------
+        strips : array-like of shape (n_strips, n_images, H, W, C) or without C
+            Images, strip by strip; or lists of lists of them.
+        row_names : list of str, optional
+            A name for each strip.
+        column_names : list of str, optional
+            A name for each column.
+        ax : array of Axes of shape (n_strips, n_images), optional
+            Where to draw; by default in a new figure.
+
+        Returns
+        -------
+        display : TraversalDisplay
+            With ``figure_`` and ``axes_``.
+        """
+        strips = [as_images(strip, "a strip") for strip in strips]
+        lengths = sorted({len(strip) for strip in strips})
+        if len(lengths) != 1:
+            raise ValueError(
+                f"Got strips of {lengths} images; expected at least one strip, and "
+                "equally many images in all."
+            )
+        sizes = {"row_names": len(strips), "column_names": lengths[0]}
+        names = {"row_names": row_names, "column_names": column_names}
+        for name, expected in sizes.items():
+            if names[name] is not None and len(names[name]) != expected:
+                raise ValueError(
+                    f"Got {len(names[name])} {name}; expected {expected}, one for each."
+                )
+        return cls(strips, **names).plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw a row for each strip.
+
+        Parameters
+        ----------
+        ax : array of Axes of shape (n_strips, n_images), optional
+            Where to draw; by default in a new figure.
+
+        Returns
+        -------
+        display : TraversalDisplay
+            Itself.
+        """
+        n_rows, n_columns = len(self.strips), len(self.strips[0])
+        self.axes_ = axes_grid(ax, n_rows, n_columns)
+        self.figure_ = self.axes_[0, 0].figure
+        above = self.column_names or [None] * n_columns
+        beside = self.row_names or [None] * n_rows
+        for i, (axes, strip) in enumerate(zip(self.axes_, self.strips)):
+            for k, (one, image) in enumerate(zip(axes, strip)):
+                title = above[k] if i == 0 else None
+                show_image(one, image, title, beside[i] if k == 0 else None)
+            label = {"rotation": 0, "horizontalalignment": "right"}
+            axes[0].yaxis.label.set(**label, verticalalignment="center")
+        return self

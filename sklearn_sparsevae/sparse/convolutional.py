@@ -1,0 +1,186 @@
+"""Convolutional sparse coding: images as sums of a few kernels, wherever they stand.
+
+With kernels as for :func:`torch.nn.functional.conv_transpose2d` the synthesis A of an
+image from its maps is a transposed convolution, and its adjoint a convolution.
+
+References
+----------
+.. [1] X. Dai et al. "Revisiting Sparse Convolutional Model for Visual Recognition".
+   NeurIPS 2022.
+.. [2] A. Beck, M. Teboulle. "A fast iterative shrinkage-thresholding algorithm for
+   linear inverse problems". SIAM J. Imaging Sciences 2(1), 2009.
+"""
+
+import torch
+from torch.nn import functional as F
+
+from sklearn_sparsevae.sparse.unrolled import fista_momentum
+
+_SAFETY = 0.9  # of the longest step, since power iteration approaches it from below
+
+
+def synthesize(maps, kernels, stride, size):
+    """Images ``A z`` from maps.
+
+    Parameters
+    ----------
+    maps : (n, K, h, w) tensor
+    kernels : (K, C, k, k) tensor
+        The side k is odd.
+    stride : int
+        Pixels from one site of the maps to the next.
+    size : tuple of int (H, W)
+        Of the images; ``h`` is ``ceil(H / stride)``.
+
+    Returns
+    -------
+    images : (n, C, H, W) tensor
+    """
+    border = kernels.shape[-1] // 2
+    missing = [
+        length - ((n_sites - 1) * stride - 2 * border + kernels.shape[-1])
+        for length, n_sites in zip(size, maps.shape[-2:], strict=True)
+    ]
+    return F.conv_transpose2d(maps, kernels, None, stride, border, missing)
+
+
+def analyze(images, kernels, stride):
+    """Products of kernels and images at every site: ``A^T x``, adjoint to `synthesize`.
+
+    Parameters
+    ----------
+    images : (n, C, H, W) tensor
+    kernels : (K, C, k, k) tensor
+        The side k is odd.
+    stride : int
+
+    Returns
+    -------
+    maps : (n, K, h, w) tensor
+    """
+    return F.conv2d(images, kernels, None, stride, kernels.shape[-1] // 2)
+
+
+@torch.no_grad()
+def largest_curvature(kernels, stride, start, n_steps=50, tol=1e-5):
+    """Largest eigenvalue of ``A A^T``, by power iteration.
+
+    Parameters
+    ----------
+    kernels : (K, C, k, k) tensor
+    stride : int
+    start : (1, C, H, W) tensor
+        Where to start, of the size of the images; the result of an earlier call for
+        kernels that have changed little is nearly there.
+    n_steps : int, default=50
+        Iterations at most.
+    tol : float, default=1e-5
+        Relative change of the eigenvalue at which to stop.
+
+    Returns
+    -------
+    curvature : float
+        From below: too small by little more than ``tol`` in a step.
+    vector : (1, C, H, W) tensor
+        Of unit norm, to start from the next time.
+    """
+    vector, curvature = start / start.norm().clamp(min=1e-12), 0.0
+    for _ in range(n_steps):
+        image = synthesize(
+            analyze(vector, kernels, stride), kernels, stride, vector.shape[-2:]
+        )
+        before, curvature = curvature, float(image.norm())
+        vector = image / max(curvature, 1e-12)
+        if abs(curvature - before) <= tol * curvature:
+            break
+    return max(curvature, 1e-12), vector
+
+
+def power_start(shape):
+    """Vector to start `largest_curvature` from: noise, the same for every shape."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(1, *shape, generator=generator)
+
+
+def convolutional_fista(images, kernels, alpha, n_steps, stride=1, curvature=None):
+    """Non-negative sparse maps by unrolled FISTA from zero.
+
+    Minimises over ``z >= 0`` (Dai et al. [1]_)::
+
+        1/2 ||x - A z||_2^2 + alpha ||z||_1
+
+    where A puts kernels together (`synthesize`). Every step takes the gradient at the
+    extrapolated point, as FISTA [2]_ asks. Differentiable in images and kernels.
+
+    Parameters
+    ----------
+    images : (n, C, H, W) tensor
+        Of any size.
+    kernels : (K, C, k, k) tensor
+        The side k is odd.
+    alpha : float
+        Weight of the L1 norm, non-negative.
+    n_steps : int
+        Number of steps, at least 1.
+    stride : int, default=1
+        Pixels from one site of the maps to the next.
+    curvature : float, default=None
+        Largest eigenvalue of ``A A^T``; None computes it.
+
+    Returns
+    -------
+    maps : (n, K, ceil(H / stride), ceil(W / stride)) tensor
+        With exact zeros.
+
+    Raises
+    ------
+    ValueError
+        When the channels do not agree, the kernels are not odd squares, ``n_steps`` is
+        below 1 or ``alpha`` is negative.
+
+    References
+    ----------
+    .. [1] X. Dai et al. "Revisiting Sparse Convolutional Model for Visual Recognition".
+       NeurIPS 2022.
+    .. [2] A. Beck, M. Teboulle. "A fast iterative shrinkage-thresholding algorithm for
+       linear inverse problems". SIAM J. Imaging Sciences 2(1), 2009.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_sparsevae.sparse import convolutional_fista
+    >>> image = torch.tensor([[[[3.0, 0.5, -2.0]]]])
+    >>> one_pixel = torch.ones(1, 1, 1, 1)
+    >>> convolutional_fista(image, one_pixel, alpha=1.0, n_steps=20).round(decimals=3)
+    tensor([[[[2., 0., 0.]]]])
+    """
+    _check(images, kernels, alpha, n_steps)
+    size = images.shape[-2:]
+    if curvature is None:
+        start = power_start(images.shape[1:]).to(images)
+        curvature, _ = largest_curvature(kernels, stride, start)
+    step = _SAFETY / curvature
+    maps = previous = images.new_zeros(())
+    for i, weight in enumerate(fista_momentum(n_steps).tolist()):
+        point, residual = maps + weight * (maps - previous), images  # Eq. 4.3
+        if i > 0:
+            residual = images - synthesize(point, kernels, stride, size)
+        climbed = point + step * analyze(residual, kernels, stride)
+        previous, maps = maps, F.relu(climbed - step * alpha)  # Eq. 4.1
+    return maps
+
+
+def _check(images, kernels, alpha, n_steps):
+    side = kernels.shape[-1]
+    if images.ndim != 4 or kernels.shape[1:] != (images.shape[1], side, side):
+        raise ValueError(
+            f"images of shape {tuple(images.shape)} do not fit kernels of shape "
+            f"{tuple(kernels.shape)}: expected images (n, C, H, W) and kernels "
+            "(K, C, k, k)."
+        )
+    if side % 2 == 0:
+        raise ValueError(f"kernels must have an odd side, got {side}.")
+    if n_steps < 1:
+        raise ValueError(f"n_steps must be at least 1, got {n_steps}.")
+    if alpha < 0:
+        raise ValueError(f"alpha must be non-negative, got {alpha}.")
