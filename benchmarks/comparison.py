@@ -85,7 +85,6 @@ class PatchPCA:
     def fit(self, images):
         """Find the components."""
         self._pca = PCA(BUDGET).fit(_classical.to_patches(images, SIDE))
-        self.active_units_ = BUDGET
         return self
 
     def transform(self, images):
@@ -171,10 +170,19 @@ def measure(name, max_epochs, train, test):
     else:
         rounded = quantize_codes(as_codes(codes, (1, 1)), COEF_BITS).toarray()
         bpp = _classical.level_bits(rounded, COEF_BITS)[0] / test[0, ..., 0].size
-        used, numbers = model.active_units_, codes.size / n_patches
+        used, numbers = active_units(model, codes), codes.size / n_patches
     images = np.clip(model.inverse_transform(rounded), 0, 1)
     psnr, ssim = metrics.psnr(test, images), metrics.ssim(test, images)
     return Row(name, psnr, ssim, bpp, numbers, used, seconds)
+
+
+def active_units(model, codes):
+    """Dimensions in use: the model's own count, or those that vary."""
+    if hasattr(model, "active_units_"):
+        return model.active_units_
+    per_site = codes if isinstance(model, ClosedLoopVAE) else codes.reshape(-1, BUDGET)
+    variances = per_site.var(axis=0)
+    return int((variances > 0.01 * variances.max()).sum())
 
 
 def as_line(row):
