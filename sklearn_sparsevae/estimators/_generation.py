@@ -53,9 +53,13 @@ class GenerationMixin:
         >>> model.fit(images).interpolate(images[:3], images[3:6], n_steps=5).shape
         (3, 5, 8, 8)
         """
+        return self._interpolate(A, B, n_steps)
+
+    def _interpolate(self, A, B, n_steps, condition=None):
         check_is_fitted(self)
         check_scalar(n_steps, "n_steps", numbers.Integral, min_val=2)
-        starts, ends = self.transform(A), self.transform(B)
+        given = _given(condition)
+        starts, ends = self.transform(A, **given), self.transform(B, **given)
         if _shapes(starts) != _shapes(ends):
             raise ValueError(
                 f"Got A with codes of shape {starts.shape} and B with codes of shape "
@@ -63,9 +67,11 @@ class GenerationMixin:
                 "Repeat a single one with np.repeat(image[None], n, axis=0)."
             )
         weights = np.linspace(0, 1, n_steps, dtype=np.float32)[:, None]
-        return self._decode_each(
-            _line(starts[i : i + 1], ends[i : i + 1], weights)
-            for i in range(starts.shape[0])
+        return np.stack(
+            [
+                self._decode_like(_line(*way, weights), condition, i)
+                for i, way in enumerate(zip(_rows(starts), _rows(ends), strict=True))
+            ]
         )
 
     def traverse(self, X, components, values, sites=None):
@@ -103,8 +109,11 @@ class GenerationMixin:
         >>> model.fit(images).traverse(images[:3], [0, 7], [-1, 0, 1, 2]).shape
         (3, 2, 4, 8, 8)
         """
+        return self._traverse(X, components, values, sites)
+
+    def _traverse(self, X, components, values, sites, condition=None):
         check_is_fitted(self)
-        codes = self.transform(X)
+        codes = self.transform(X, **_given(condition))
         columns = [_columns_of(codes, component, sites) for component in components]
         values = np.asarray(values, dtype=np.float32)
         if not columns or values.ndim != 1 or len(values) == 0:
@@ -112,16 +121,30 @@ class GenerationMixin:
                 f"Got {len(columns)} components and values of shape {values.shape}; "
                 "expected at least one of each. Give lists of numbers."
             )
-        images = self._decode_each(
-            _with_values(codes[i : i + 1], chosen, values)
-            for i in range(codes.shape[0])
-            for chosen in columns
+        images = np.stack(
+            [
+                self._decode_like(_with_values(code, chosen, values), condition, i)
+                for i, code in enumerate(_rows(codes))
+                for chosen in columns
+            ]
         )
         return images.reshape(codes.shape[0], len(columns), *images.shape[1:])
 
-    def _decode_each(self, batches):
-        """Decode one small batch of codes after another; stack the images."""
-        return np.stack([self.inverse_transform(codes) for codes in batches])
+    def _decode_like(self, codes, condition, i):
+        """Decode a few codes under the condition of the i-th image, if there is one."""
+        if condition is not None:
+            condition = np.repeat(np.asarray(condition)[[i]], codes.shape[0], axis=0)
+        return self.inverse_transform(codes, **_given(condition))
+
+
+def _given(condition):
+    """Arguments beside the images; most models take none."""
+    return {} if condition is None else {"condition": condition}
+
+
+def _rows(codes):
+    """Codes of one image after another, each a row of two dimensions."""
+    return (codes[i : i + 1] for i in range(codes.shape[0]))
 
 
 def _shapes(codes):

@@ -5,12 +5,7 @@ import functools
 import numbers
 
 import numpy as np
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    _fit_context,
-)
+from sklearn.base import _fit_context
 from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
@@ -21,7 +16,7 @@ from sklearn_sparsevae.backbones import BACKBONES
 from sklearn_sparsevae.codes import as_codes, quantize_codes
 from sklearn_sparsevae.estimators import _images
 from sklearn_sparsevae.estimators._collecting import collect_codes
-from sklearn_sparsevae.estimators._generation import GenerationMixin
+from sklearn_sparsevae.estimators._transformer import ImageTransformer
 from sklearn_sparsevae.training import (
     PIXEL_LOSSES,
     Autoencoder,
@@ -36,13 +31,7 @@ _POSITIVE_INT = Interval(numbers.Integral, 1, None, closed="left")
 _POSITIVE = Interval(numbers.Real, 0, None, closed="neither")
 
 
-class BaseSparseAutoencoder(
-    GenerationMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    BaseEstimator,
-    abc.ABC,
-):
+class BaseSparseAutoencoder(ImageTransformer, abc.ABC):
     """Encoder, bottleneck, decoder: a subclass says what the bottleneck is.
 
     It names all parameters in its ``__init__``, as scikit-learn asks, sets its own,
@@ -147,6 +136,10 @@ class BaseSparseAutoencoder(
         self.random_state = random_state
         self.verbose = verbose
 
+    @property
+    def _any_range(self):
+        return self.backbone == "identity"
+
     @abc.abstractmethod
     def _make_bottleneck(self, backbone):
         """Return a fresh bottleneck for latents of ``backbone``."""
@@ -229,7 +222,9 @@ class BaseSparseAutoencoder(
             build = functools.partial(self._make_autoencoder, layout)
             net = make_net(build, images, targets, settings, seed, rows)
         judged = images if targets is None else targets
-        self._keep(net, layout, judged, keep_training)
+        if not keep_training:
+            net.forget_training()
+        self._keep(net, layout, judged)
         self._examine(ImageBatches(images, crop_size, fixed=True, condition=rows))
         return self
 
@@ -306,24 +301,6 @@ class BaseSparseAutoencoder(
         whole = smallest <= side or self.image_shape is not None
         return None if whole or self.backbone == "identity" else side
 
-    @property
-    def _value_range(self):
-        return (0, 1) if self.value_range is None else self.value_range
-
-    def _input_rules(self):
-        if self.value_range is not None and not (
-            len(self.value_range) == 2 and self.value_range[0] < self.value_range[1]
-        ):
-            raise ValueError(
-                f"value_range={self.value_range!r} must be a pair (low, high) with "
-                "low < high."
-            )
-        return {
-            "image_shape": self.image_shape,
-            "value_range": self.value_range,
-            "any_range": self.backbone == "identity",
-        }
-
     def _make_autoencoder(self, layout):
         vector = layout.kind == "vector"
         name = self._backbone_name(vector)
@@ -360,28 +337,6 @@ class BaseSparseAutoencoder(
                 "them, or use backbone='residual'."
             )
         return self.backbone
-
-    def _keep(self, net, layout, judged, keep_training):
-        history = [
-            {k: v for k, v in epoch.items() if k != "batches"} for epoch in net.history
-        ]
-        if not keep_training:
-            net.forget_training()
-        self.net_ = net
-        self.history_ = history
-        self.n_epochs_ = len(history)
-        self.layout_ = layout
-        self.image_shape_ = layout.image_shape
-        self.n_features_in_ = layout.n_features
-        # What PSNR takes as the peak: vectors have no fixed range.
-        self.data_range_ = self._data_range(layout, judged)
-
-    def _data_range(self, layout, judged):
-        if layout.kind == "vector" or self.backbone == "identity":
-            smallest, largest = _images.value_span(judged)
-            return largest - smallest or 1.0
-        low, high = self._value_range
-        return float(high - low)
 
     # ---- codes and images -----------------------------------------------------------
 
@@ -528,9 +483,7 @@ class BaseSparseAutoencoder(
     def _psnr(self, images, target, layout, rows):
         """PSNR of every image of a batch."""
         output = self._rebuild(images, layout, rows).reshape(target.shape)
-        if target.dtype == np.uint8:
-            low, high = self._value_range
-            target = target.astype(np.float32) / 255 * (high - low) + low
+        target = self._as_floats(target)
         return metrics.psnr(target, output, data_range=self.data_range_, per_image=True)
 
     @property
@@ -558,15 +511,6 @@ class BaseSparseAutoencoder(
     def _coder(self):
         return Coder(self.net_.module_, self.device)
 
-    def _check_input(self, X):
-        rules = self._input_rules()
-        images, layout = _images.check_images(_images.open_photos(X, **rules), **rules)
-        self._check_same_layout(layout)
-        return images, layout
-
-    def _check_same_layout(self, layout):
-        _images.check_same_layout(layout, self.layout_, type(self).__name__)
-
     def _check_codes(self, X, coder):
         own_grid = getattr(X, "grid_shape", None)
         grid = None
@@ -593,23 +537,7 @@ class BaseSparseAutoencoder(
         same = coder.grid_shape(self.image_shape_) == tuple(codes.grid_shape)
         return fitted if same else full
 
-    def _finish(self, images, kind):
-        if kind != "vector" and self.backbone != "identity":
-            low, high = self._value_range
-            np.clip(images, low, high, out=images)
-        layout = _images.Layout(images.shape[1:], kind)
-        return layout.restore(images)
-
     @property
     def _n_features_out(self):
         height, width = self._coder().grid_shape(self.image_shape_)
         return height * width * self.n_components
-
-    def __sklearn_is_fitted__(self):
-        return getattr(self, "net_", None) is not None
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.transformer_tags.preserves_dtype = ["float32"]
-        return tags

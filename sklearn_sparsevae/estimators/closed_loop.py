@@ -5,12 +5,7 @@ import numbers
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    _fit_context,
-)
+from sklearn.base import _fit_context
 from sklearn.utils import check_consistent_length, check_random_state, check_scalar
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.multiclass import type_of_target
@@ -19,7 +14,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from sklearn_sparsevae import metrics
 from sklearn_sparsevae.backbones import ConvolutionalSparseCoding
 from sklearn_sparsevae.codes import SparseCodes
-from sklearn_sparsevae.estimators import _images
+from sklearn_sparsevae.estimators._transformer import ImageTransformer
 from sklearn_sparsevae.training import (
     ClosedLoopSettings,
     Transcriber,
@@ -31,7 +26,7 @@ _POSITIVE_INT = Interval(numbers.Integral, 1, None, closed="left")
 _POSITIVE = Interval(numbers.Real, 0, None, closed="neither")
 
 
-class ClosedLoopVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class ClosedLoopVAE(ImageTransformer):
     """Closed-loop transcription via convolutional sparse coding.
 
     The encoder f is a stack of convolutional sparse coding layers [1]_ [2]_, unrolled
@@ -236,7 +231,7 @@ class ClosedLoopVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         FloatingPointError
             When a term of the objective stops being finite.
         """
-        images, layout = self._open(X)
+        images, layout = self._open_images(X)
         self.classes_, labels = _classes(y, images)
         fields = ClosedLoopSettings.__dataclass_fields__
         net = make_closed_loop(
@@ -246,15 +241,7 @@ class ClosedLoopVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             ClosedLoopSettings(**{name: getattr(self, name) for name in fields}),
             check_random_state(self.random_state).randint(2**31 - 1),
         )
-        self.net_ = net
-        self.history_ = [
-            {k: v for k, v in epoch.items() if k != "batches"} for epoch in net.history
-        ]
-        self.n_epochs_ = len(self.history_)
-        self.layout_ = layout
-        self.image_shape_ = layout.image_shape
-        self.n_features_in_ = layout.n_features
-        self.data_range_ = self._data_range(images)
+        self._keep(net, layout, images)
         return self
 
     def _make_transcription(self, layout):
@@ -284,13 +271,6 @@ class ClosedLoopVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
                 "each layer, such as (64, 128)."
             )
         return widths
-
-    def _data_range(self, images):
-        if self.layout_.kind == "vector":  # vectors have no fixed range
-            smallest, largest = _images.value_span(images)
-            return largest - smallest or 1.0
-        low, high = self._value_range
-        return float(high - low)
 
     # ---- features and images --------------------------------------------------------
 
@@ -371,7 +351,7 @@ class ClosedLoopVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         parts = self._transcriber().reconstruct(images)
         values, done = [], 0
         for part in parts:
-            target = self._as_float(images[done : done + len(part)])
+            target = self._as_floats(images[done : done + len(part)])
             output = self._finish(part, layout.kind).reshape(target.shape)
             values.append(
                 metrics.psnr(
@@ -428,31 +408,6 @@ class ClosedLoopVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     def _transcriber(self):
         return Transcriber(self.net_.module_, self.device)
 
-    @property
-    def _value_range(self):
-        return (0, 1) if self.value_range is None else self.value_range
-
-    def _open(self, X):
-        """Check images, of any size."""
-        if self.value_range is not None and not (
-            len(self.value_range) == 2 and self.value_range[0] < self.value_range[1]
-        ):
-            raise ValueError(
-                f"value_range={self.value_range!r} must be a pair (low, high) with "
-                "low < high."
-            )
-        rules = {
-            "image_shape": self.image_shape,
-            "value_range": self.value_range,
-            "any_range": False,
-        }
-        return _images.check_images(_images.open_photos(X, **rules), **rules)
-
-    def _check_input(self, X):
-        images, layout = self._open(X)
-        _images.check_same_layout(layout, self.layout_, type(self).__name__)
-        return images, layout
-
     def _check_whole(self, X):
         images, layout = self._check_input(X)
         if layout.image_shape != self.image_shape_:
@@ -464,30 +419,9 @@ class ClosedLoopVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             )
         return images, layout
 
-    def _as_float(self, images):
-        images = np.asarray(images)
-        if images.dtype != np.uint8:
-            return images
-        low, high = self._value_range
-        return images.astype(np.float32) / 255 * (high - low) + low
-
-    def _finish(self, images, kind):
-        if kind != "vector":
-            np.clip(images, *self._value_range, out=images)
-        return _images.Layout(images.shape[1:], kind).restore(images)
-
     @property
     def _n_features_out(self):
         return self.latent_dim
-
-    def __sklearn_is_fitted__(self):
-        return getattr(self, "net_", None) is not None
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.transformer_tags.preserves_dtype = ["float32"]
-        return tags
 
 
 def _classes(y, images):

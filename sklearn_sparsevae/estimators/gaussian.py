@@ -426,6 +426,46 @@ class GaussianVAE(BaseSparseAutoencoder):
         )
         return np.concatenate(list(bounds))
 
+    def interpolate(self, A, B, n_steps=8, condition=None):
+        """Images on the way from one to another, along a line between their codes.
+
+        Parameters
+        ----------
+        A, B : array-like
+            Images to start from and to end at, equally many, as in `transform`.
+        n_steps : int, default=8
+            Images of each way, two at least, the reconstructions of both ends included.
+        condition : array-like of shape (n,) or (n, p), default=None
+            As in `transform`, one for each way.
+
+        Returns
+        -------
+        images : ndarray of shape (n, n_steps, ...)
+            Each image in the layout of the input, float32.
+        """
+        return self._interpolate(A, B, n_steps, condition)
+
+    def traverse(self, X, components, values, condition=None):
+        """Images with one number of the code set to one value after another.
+
+        Parameters
+        ----------
+        X : array-like
+            Images, as in `transform`.
+        components : array-like of int
+            Columns of the codes.
+        values : array-like of float
+            What each is set to, in turn; under the prior they have variance 1.
+        condition : array-like of shape (n,) or (n, p), default=None
+            As in `transform`.
+
+        Returns
+        -------
+        images : ndarray of shape (n, n_components, n_values, ...)
+            Each image in the layout of the input, float32.
+        """
+        return self._traverse(X, components, values, None, condition)
+
     def sample(self, n_samples=1, condition=None, random_state=None):
         """Decode draws of the prior to new images: the means of ``p(x|z)``.
 

@@ -23,7 +23,7 @@ from sklearn_sparsevae.training.callbacks import (
     not_finite,
 )
 from sklearn_sparsevae.training.devices import resolve_device, seeded
-from sklearn_sparsevae.training.inference import _coordinates
+from sklearn_sparsevae.training.inference import code_coordinates
 from sklearn_sparsevae.training.reconstruction import ReconstructionNet
 
 _N_START = 2048  # images that the model starts from
@@ -233,7 +233,7 @@ class Transcriber:
         """
         for unit in self._unit_batches(images):
             maps = self.module.backbone.maps(unit, n_layers)
-            yield _coordinates(maps.permute(0, 2, 3, 1))
+            yield code_coordinates(maps.permute(0, 2, 3, 1))
 
     @torch.no_grad()
     def reconstruct(self, images):

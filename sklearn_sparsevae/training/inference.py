@@ -55,7 +55,7 @@ class Coder:
             codes = self.module.bottleneck.encode(self.module.latents(unit))
             small = F.avg_pool2d(unit, _thumbnail_step(self.module.site_size))
             small = (255 * small.clamp(0, 1)).round().to(torch.uint8)
-            yield (*_coordinates(codes), small.permute(0, 2, 3, 1).cpu().numpy())
+            yield (*code_coordinates(codes), small.permute(0, 2, 3, 1).cpu().numpy())
 
     @torch.no_grad()
     def moments(self, images, condition=None):
@@ -200,7 +200,7 @@ def _thumbnail_step(site_size):
     return min(site_size, max(2, site_size // 4))
 
 
-def _coordinates(codes):
+def code_coordinates(codes):
     """Non-zeros of codes in order of site and atom: values, atoms, counts of a site."""
     if isinstance(codes, CompactCodes):
         return _merge(codes.indices.cpu().numpy(), codes.values.cpu().numpy())

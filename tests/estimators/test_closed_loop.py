@@ -245,3 +245,17 @@ def test_features_of_another_length_are_refused(fitted):
 def test_a_loss_that_explodes_is_an_error(digits):
     with pytest.raises(FloatingPointError, match="Lower lr"):
         tiny(lr=1e30, max_epochs=3).fit(digits[0])
+
+
+def test_images_between_two_and_along_a_feature(fitted, digits):
+    A, B = digits[0][:3], digits[0][3:6]
+    ways = fitted.interpolate(A, B, n_steps=3)
+    np.testing.assert_allclose(ways[:, 0], fitted.reconstruct(A), atol=1e-5)
+    middle = (fitted.transform(A) + fitted.transform(B)) / 2
+    np.testing.assert_allclose(ways[:, 1], fitted.inverse_transform(middle), atol=1e-5)
+    features = fitted.transform(A)
+    features[:, 2] = 0.3
+    strips = fitted.traverse(A, [2], [0.3])
+    np.testing.assert_allclose(
+        strips[:, 0, 0], fitted.inverse_transform(features), atol=1e-5
+    )

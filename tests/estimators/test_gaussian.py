@@ -83,6 +83,23 @@ def test_codes_may_be_rounded(images, tiny):
     assert 0 < abs(rounded - whole).max() < abs(coarse - whole).max()
 
 
+def test_images_between_and_along_keep_their_condition(images, tiny):
+    labels = labels_of(12)
+    model = tiny(max_epochs=0).fit(images, condition=labels)
+    A, B, given = images[:2], images[3:5], labels[:2]
+    ways = model.interpolate(A, B, n_steps=3, condition=given)
+    ends = [model.reconstruct(X, condition=given) for X in (A, B)]
+    np.testing.assert_allclose(ways[:, 0], ends[0], atol=1e-5)
+    np.testing.assert_allclose(ways[:, -1], ends[1], atol=1e-5)
+    strips = model.traverse(A, [5], [0.5, -0.5], condition=given)
+    codes = model.transform(A, condition=given)
+    codes[:, 5] = -0.5
+    expected = model.inverse_transform(codes, condition=given)
+    np.testing.assert_allclose(strips[:, 0, 1], expected, atol=1e-5)
+    with pytest.raises(ValueError, match="fitted with a condition"):
+        model.interpolate(A, B)
+
+
 # ---- bounds -------------------------------------------------------------------------
 
 
