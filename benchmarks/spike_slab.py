@@ -1,0 +1,64 @@
+"""Spike-and-slab codes on CIFAR-10 (JPEG): both priors beside a search for atoms.
+
+Each model codes patches of 4x4 pixels. *PSNR* in dB is the mean over held-out test
+images, *non-zeros* are those of a patch, its three channel means included, and *used*
+counts the dimensions that any test image uses. *CPU s* is the process time of the fit.
+
+Run ``python benchmarks/spike_slab.py --data cifar10_jpeg.zip``.
+"""
+
+import _cifar
+import _common
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+
+from sklearn_sparsevae import DictionaryLearningVAE, SpikeSlabVAE, metrics
+
+SPIKES, THRESHOLDS = {}, {"prior": "threshold"}
+VARIANTS = {
+    "spikes, untrained": (SpikeSlabVAE, SPIKES | {"max_epochs": 0}),
+    "spikes": (SpikeSlabVAE, SPIKES),
+    "spikes, sparsity=0.2": (SpikeSlabVAE, SPIKES | {"sparsity": 0.2}),
+    "spikes, 16 pseudo-inputs": (SpikeSlabVAE, SPIKES | {"n_pseudo_inputs": 16}),
+    "thresholds, untrained": (SpikeSlabVAE, THRESHOLDS | {"max_epochs": 0}),
+    "thresholds": (SpikeSlabVAE, THRESHOLDS),
+    "thresholds, sparsity=0.2": (SpikeSlabVAE, THRESHOLDS | {"sparsity": 0.2}),
+    "OLS, 64 atoms": (
+        DictionaryLearningVAE,
+        {"n_nonzero_coefs": 9, "n_components": 64},
+    ),
+    "OLS, 512 atoms": (DictionaryLearningVAE, {"n_nonzero_coefs": 9}),
+}
+
+
+def main():
+    """Fit and measure all, print the table, write JSON."""
+    options = _cifar.parser(__doc__, n_train=2000, json_name="spike_slab.json")
+    options.set_defaults(max_epochs=3, n_test=500)
+    arguments = options.parse_args()
+    archive = _cifar.find_archive(options, arguments.data)
+    torch.set_num_threads(arguments.threads)
+    train = _cifar.load(archive, "train", arguments.n_train)
+    test = _cifar.load(archive, "test", arguments.n_test)
+    print(f"{'':26}{'PSNR':>7}{'non-zeros':>11}{'used':>6}{'CPU s':>7}")
+    rows = {}
+    with threadpool_limits(arguments.threads):
+        for name, (cls, params) in VARIANTS.items():
+            params = {"max_epochs": arguments.max_epochs} | params
+            model = cls(n_downsamples=2, random_state=_common.SEED, **params)
+            seconds, _ = _common.timed_fit(model, train)
+            codes = model.transform(test)
+            rows[name] = {
+                "psnr": model.score(test),
+                "nonzeros": metrics.nonzeros_per_site(codes),
+                "used": int(np.count_nonzero(metrics.atom_usage(codes))),
+                "seconds": seconds,
+            }
+            line = "{psnr:7.2f}{nonzeros:11.1f}{used:6}{seconds:7.0f}"
+            print(f"{name:26}{line.format(**rows[name])}", flush=True)
+    _common.write_json(arguments.json, {"data": _cifar.TITLE, "rows": rows})
+
+
+if __name__ == "__main__":
+    main()
