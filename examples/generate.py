@@ -59,7 +59,7 @@ def draw_samples(images, digits, epochs, folder):
         print(f"prior of {name}: {prior.n_epochs_} epochs")
         codes = prior.sample(N_DRAWN, random_state=0)
         rows[f"prior of {name}"] = encoder.inverse_transform(codes)
-    gaussian = GaussianVAE(16, n_downsamples=3, **size)
+    gaussian = GaussianVAE(16, n_downsamples=3, noise_variance=0.02, **size)
     rows["GaussianVAE"] = gaussian.fit(images).sample(N_DRAWN, random_state=0)
     gaussian.fit(images, condition=digits)
     rows["GaussianVAE, by digit"] = gaussian.sample(
