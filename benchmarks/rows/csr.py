@@ -17,7 +17,7 @@ from rows._photos import crops
 from rows._results import Check, Result, ratio
 from sklearn_sparsevae import DictionaryLearningVAE
 from sklearn_sparsevae.estimators._collecting import collect_codes
-from sklearn_sparsevae.training.inference import _coordinates
+from sklearn_sparsevae.training.inference import code_coordinates
 
 SIDE, SITES, N_ATOMS = 128, (32, 32), 512
 MANY, SOME, BATCH = 1000, 96, 16  # images for memory, for time, in a batch of ours
@@ -44,7 +44,7 @@ def convert(parts):
     """Ours: codes of all batches as one matrix; with thumbnails of no pixels."""
     sizes = [len(part.indices) for part in parts]
     batches = (
-        (*_coordinates(part), np.empty((size, 0)))
+        (*code_coordinates(part), np.empty((size, 0)))
         for part, size in zip(parts, sizes, strict=True)
     )
     codes, _ = collect_codes(batches, sum(sizes), grid_shape=SITES, n_atoms=N_ATOMS)
