@@ -231,7 +231,9 @@ def _code_rows(*, alphas, energies, gram, tol, tiny, floor, ols, found, values):
     """Fill ``found`` and ``values`` (B, S) from the correlations ``alphas`` (B, K).
 
     ``alphas`` is used up. A signal that stops goes along with zero weights, so that no
-    step waits for the device.
+    step waits for the device. Of the arrays as large as ``alphas`` that a step makes,
+    each is freed before the next: two of them the allocator would hand back to the
+    system, and fetching their pages anew takes as long as all the arithmetic.
     """
     n_signals, n_steps = found.shape
     diagonal = gram.diagonal()
@@ -245,15 +247,15 @@ def _code_rows(*, alphas, energies, gram, tol, tiny, floor, ols, found, values):
     if ols:
         powers = diagonal.repeat(n_signals, 1)
         least = tiny * energies[:, None] * diagonal
-    scores = torch.empty_like(alphas)
     for s in range(n_steps):
         if ols:
-            torch.square(alphas, out=scores)
+            scores = alphas.square()
             unusable = (powers <= floor * diagonal) | (scores <= least)
             scores.div_(powers).masked_fill_(unusable, 0)
         else:
-            torch.abs(alphas, out=scores)
+            scores = alphas.abs()
         atom = argmax_of_rows(scores)  # Eq. 19
+        del scores
         atoms[s] = atom  # Eq. 20
         alpha = alphas.gather(1, atom[:, None])[:, 0]
         coupling = gram.take(atoms[:s] * len(gram) + atom)
@@ -277,4 +279,5 @@ def _code_rows(*, alphas, energies, gram, tol, tiny, floor, ols, found, values):
         alphas.scatter_(1, bags, 0)
         if ols:
             powers.addcmul_(step, step, value=-1).scatter_(1, atom[:, None], 0)
+        del step
     values.copy_(gamma.T)
