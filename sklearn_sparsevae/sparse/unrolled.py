@@ -49,8 +49,8 @@ def unrolled_ista(
         z_{t+1} = h(y + gains_t (W_e x - G y), gains_t threshold_gains_t thresholds)
 
     where ``G = I - S`` and, when the inhibition matrix is coupled to the filters,
-    ``G = W_e D^T``, so that ``W_e x - G y = W_e (x - y D)`` costs two thin products
-    instead of one K x K product.
+    ``G = W_e D^T``. With short signals, ``2 n < K``, a step then costs the two thin
+    products of ``W_e x - G y = W_e (x - y D)`` instead of one K x K product.
 
     Parameters
     ----------
@@ -75,6 +75,9 @@ def unrolled_ista(
     ones = torch.ones_like(momentum)
     gains = ones if gains is None else gains
     threshold_gains = ones if threshold_gains is None else threshold_gains
+    n_atoms, latent_dim = filters.shape
+    if inhibition is None and 2 * latent_dim >= n_atoms:
+        inhibition = filters @ dictionary.mT
     second = dictionary if inhibition is None else inhibition
     return _UnrolledISTA.apply(
         signals,
@@ -149,17 +152,18 @@ class _Free:
 
 
 class _Gradients:
-    """Accumulators for one backward pass."""
+    """Accumulators for one backward pass; None for scalars of steps not asked for."""
 
-    def __init__(self, x, filters, second, thresholds, n_steps):
+    def __init__(self, x, filters, second, thresholds, scalars, asked):
         self.x_all = torch.zeros_like(x)
         self.x = None
         self.filters = torch.zeros_like(filters)
         self.second = torch.zeros_like(second)
         self.thresholds = torch.zeros_like(thresholds)
-        self.momentum = x.new_zeros(n_steps)
-        self.gains = x.new_zeros(n_steps)
-        self.threshold_gains = x.new_zeros(n_steps)
+        self.momentum, self.gains, self.threshold_gains = (
+            torch.zeros_like(scalar) if wanted else None
+            for scalar, wanted in zip(scalars, asked, strict=True)
+        )
 
 
 def _chunks(n_rows, device):
@@ -221,7 +225,8 @@ class _UnrolledISTA(torch.autograd.Function):
         *inputs, earlier, codes = ctx.saved_tensors
         x, filters, second, thresholds, *scalars = inputs
         schedule = _schedule(*scalars)
-        grads = _Gradients(x, filters, second, thresholds, len(schedule))
+        asked = ctx.needs_input_grad[4:7]
+        grads = _Gradients(x, filters, second, thresholds, scalars, asked)
         chunks = _chunks(len(x), x.device)
         scratch = _scratch(5, chunks, filters)
         for chunk in chunks:
@@ -279,6 +284,7 @@ def _forward_chunk(step, iterates, theta, schedule, scratch):
 def _backward_chunk(step, iterates, theta, grad_theta, schedule, grad, grads, scratch):
     """Reverse the steps of one chunk of signals; only active atoms pass a gradient."""
     grad_z, grad_before, grad_y, y_out, work = scratch
+    extrapolated = any(beta for beta, _, _ in schedule)
     grad_z.copy_(grad)
     grad_before.zero_()
     for t in reversed(range(len(schedule))):
@@ -291,20 +297,26 @@ def _backward_chunk(step, iterates, theta, grad_theta, schedule, grad, grads, sc
         sign = torch.sign(z_next, out=work)
         pull = grad_z.mul_(sign)  # minus the gradient of the threshold
         total = pull if theta.ndim == 2 else pull.sum(0)
-        grads.threshold_gains[t] -= gain * _dot(total, theta)
         grad_theta.sub_(total, alpha=gain * theta_gain)
+        if grads.threshold_gains is not None:
+            grads.threshold_gains[t] -= gain * _dot(total, theta)
         grad_u = pull.mul_(sign)
-        # d z_next / d gain = c - sign theta_gain theta = (z_next - y) / gain
-        grads.gains[t] += (_dot(grad_u, z_next) - _dot(grad_u, y)) / gain
+        if grads.gains is not None:
+            # d z_next / d gain = c - sign theta_gain theta = (z_next - y) / gain
+            grads.gains[t] += (_dot(grad_u, z_next) - _dot(grad_u, y)) / gain
 
-        grad_c = torch.mul(grad_u, gain, out=work)
+        grad_c = grad_u if gain == 1 else torch.mul(grad_u, gain, out=work)
         step.backward(grad_c, y, grads, grad_y)
         if y is None:
             return
         torch.sub(grad_u, grad_y, out=grad_y)
-        grads.momentum[t] += _dot(grad_y, z) - _dot(grad_y, z_before)
-        torch.add(grad_before, grad_y, alpha=1 + beta, out=grad_z)
-        torch.mul(grad_y, -beta, out=grad_before)
+        if grads.momentum is not None:
+            grads.momentum[t] += _dot(grad_y, z) - _dot(grad_y, z_before)
+        if extrapolated:
+            torch.add(grad_before, grad_y, alpha=1 + beta, out=grad_z)
+            torch.mul(grad_y, -beta, out=grad_before)
+        else:
+            grad_z, grad_y = grad_y, grad_z
 
 
 def _dot(a, b):

@@ -7,7 +7,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from sklearn_sparsevae.sparse import fista_momentum, soft_threshold, unrolled_ista
 from sklearn_sparsevae.sparse import unrolled as module
 
-N, K, DIM, STEPS = 7, 9, 5, 4
+N, K, STEPS = 7, 9, 4
+# How S and the filters hang together, and the length of signals: coupled by two thin
+# products, coupled by one of K x K, or not.
+DIM = {"thin": 4, "square": 5, None: 5}
 
 
 def plain_rollout(
@@ -38,12 +41,12 @@ def inputs(coupled, momentum, per_signal, seed=0):
     def normal(*shape):
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
-    atoms = torch.nn.functional.normalize(normal(K, DIM), dim=1)
+    atoms = torch.nn.functional.normalize(normal(K, DIM[coupled]), dim=1)
     scale = torch.linalg.matrix_norm(atoms, 2) ** 2
     thresholds = 0.4 + 0.1 * normal(*((N, K) if per_signal else (K,))).abs()
     values = {
-        "x": normal(N, DIM),
-        "filters": (atoms + 0.1 * normal(K, DIM)) / scale,
+        "x": normal(N, DIM[coupled]),
+        "filters": (atoms + 0.1 * normal(*atoms.shape)) / scale,
         "dictionary": atoms,
         "thresholds": thresholds / scale,
         "momentum": fista_momentum(STEPS, momentum).double(),
@@ -73,7 +76,7 @@ def run(v):
 
 every_variant = pytest.mark.parametrize(
     ("coupled", "momentum", "per_signal"),
-    [(c, m, p) for c in (True, False) for m in (True, False) for p in (True, False)],
+    [(c, m, p) for c in DIM for m in (True, False) for p in (True, False)],
 )
 
 
@@ -103,6 +106,20 @@ def test_forward_and_backward_equal_plain_autograd(coupled, momentum, per_signal
 
 
 @every_variant
+def test_scalars_that_are_not_learned_change_no_other_gradient(
+    coupled, momentum, per_signal
+):
+    values = inputs(coupled, momentum, per_signal)
+    wanted = [values[k] for k in ("x", "filters", "thresholds")]
+    everything = torch.autograd.grad(run(values).square().sum(), wanted)
+    for name in ("momentum", "gains", "factors"):
+        values[name] = values[name].detach()
+    torch.testing.assert_close(
+        torch.autograd.grad(run(values).square().sum(), wanted), everything
+    )
+
+
+@every_variant
 def test_gradients_pass_gradcheck(coupled, momentum, per_signal):
     values = inputs(coupled, momentum, per_signal, seed=1)
     names = [k for k, v in values.items() if v is not None and v.requires_grad]
@@ -115,7 +132,7 @@ def test_gradients_pass_gradcheck(coupled, momentum, per_signal):
 
 def test_momentum_gradient_where_the_start_has_none():
     """The extrapolation of plain ISTA is a parameter too, and zero is its start."""
-    values = inputs(True, False, False)
+    values = inputs("thin", False, False)
     (ours,) = torch.autograd.grad(run(values).sum(), values["momentum"])
     (theirs,) = torch.autograd.grad(plain_rollout(**values).sum(), values["momentum"])
     torch.testing.assert_close(ours[1:], theirs[1:], rtol=1e-9, atol=1e-11)
@@ -123,7 +140,7 @@ def test_momentum_gradient_where_the_start_has_none():
 
 @pytest.mark.parametrize("n_steps", [1, 2, 3, 4, 7])
 def test_without_gradients_the_codes_are_the_same(n_steps):
-    values = inputs(True, True, False)
+    values = inputs("thin", True, False)
     for name in ("momentum", "gains", "factors"):
         values[name] = torch.full((n_steps,), 0.8, dtype=torch.float64).requires_grad_()
     with torch.no_grad():
@@ -132,7 +149,7 @@ def test_without_gradients_the_codes_are_the_same(n_steps):
 
 
 def test_defaults_are_gains_of_one():
-    v = inputs(True, True, False)
+    v = inputs("thin", True, False)
     arguments = [v[k] for k in ("x", "filters", "dictionary", "thresholds")]
     ones = torch.ones(STEPS, dtype=torch.float64)
     codes = unrolled_ista(*arguments, momentum=v["momentum"])
@@ -141,14 +158,14 @@ def test_defaults_are_gains_of_one():
 
 
 def test_rows_do_not_depend_on_one_another():
-    v = inputs(True, True, False)
+    v = inputs("thin", True, False)
     alone = torch.cat([run(v | {"x": v["x"][i : i + 1]}) for i in range(N)])
     torch.testing.assert_close(alone, run(v), rtol=1e-10, atol=1e-12)
 
 
 def test_no_signals_give_no_codes():
-    v = inputs(True, True, False)
-    x = torch.zeros(0, DIM, dtype=torch.float64, requires_grad=True)
+    v = inputs("thin", True, False)
+    x = torch.zeros(0, DIM["thin"], dtype=torch.float64, requires_grad=True)
     codes = run(v | {"x": x})
     assert codes.shape == (0, K)
     codes.sum().backward()
@@ -181,7 +198,7 @@ def many_steps(v, n_steps=40):
 
 @pytest.mark.parametrize("learned", [True, False])
 def test_no_step_is_kept_where_no_gradient_is_asked_for(learned):
-    v = inputs(True, False, False)
+    v = inputs("thin", False, False)
     if not learned:
         v = {k: t.detach() for k, t in v.items() if t is not None}
     with torch.set_grad_enabled(not learned), Largest() as largest:
@@ -201,4 +218,5 @@ def test_backward_keeps_one_tensor_of_codes_for_each_step(
     ):
         run(v)
     own = [t for t in kept if t.numel() > STEPS and t.data_ptr() not in given]
+    own = [t for t in own if t.shape != (K, K)]  # S, of which there is one
     assert sum(t.numel() for t in own) == STEPS * N * K
