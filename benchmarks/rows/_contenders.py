@@ -14,7 +14,7 @@ from rows._results import Figure
 N_ROUNDS = 5
 # Seconds after which threads that OpenMP left spinning have gone to sleep.
 PAUSE = 0.05
-# Seconds of a call beside which those that it takes to wake threads, up to 0.01, are few.
+# Seconds of a call beside which the 0.01 that waking threads may take are few.
 LONG = 0.3
 
 

@@ -22,6 +22,7 @@ from rows._photos import crops
 from rows._results import Check, Result, ratio
 from sklearn_sparsevae import KMeansSegmenter, SparseCodingVAE, SpectralSegmenter
 from sklearn_sparsevae.segmentation import boundary_connectivity
+from sklearn_sparsevae.segmentation._clusters import one_thread
 from sklearn_sparsevae.segmentation._sites import look
 from sklearn_sparsevae.segmentation._spectral import nearby_pairs
 
@@ -122,12 +123,13 @@ def measure_spectral(codes):
     """Measure the spectral part of that."""
     model = make_segmenter().fit(codes)
     photos = [look(codes[i : i + 1]) for i in range(N_PHOTOS)]
-    return race_spectral(
-        "spectral clustering of photos",
-        lambda: [model._cut(sites, N_CLUSTERS) for sites in photos],
-        local_affinity,
-        photos,
-    )
+
+    def labels():
+        with one_thread():  # as `predict` does
+            return [model._cut(sites, N_CLUSTERS) for sites in photos]
+
+    job = "spectral clustering of photos"
+    return race_spectral(job, labels, local_affinity, photos)
 
 
 def measure_scenes(photos):

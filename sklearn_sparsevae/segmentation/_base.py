@@ -9,9 +9,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
-from threadpoolctl import threadpool_limits
 
 from sklearn_sparsevae.codes import SparseCodes, as_codes
+from sklearn_sparsevae.segmentation._clusters import one_thread
 from sklearn_sparsevae.segmentation._edges import color_edges, shrink_thumbnail
 from sklearn_sparsevae.segmentation._foreground import (
     foreground_confidence,
@@ -282,12 +282,8 @@ def _grid_shape(X):
 
 
 def _on_one_thread(function, *args):
-    """Call with linear algebra on one thread.
-
-    The matrices of one image are so small that threads mostly wait for one another:
-    with two of them an image takes several times as long, on a busy machine ten times.
-    """
-    with threadpool_limits(1):
+    """Call with linear algebra on one thread, in whatever process this runs."""
+    with one_thread():
         return function(*args)
 
 
