@@ -16,11 +16,13 @@ from threadpoolctl import threadpool_limits
 from sklearn_sparsevae import DictionaryLearningVAE, SpikeSlabVAE, metrics
 
 SPIKES, THRESHOLDS = {}, {"prior": "threshold"}
+PSEUDO = SPIKES | {"n_pseudo_inputs": 16}
 VARIANTS = {
     "spikes, untrained": (SpikeSlabVAE, SPIKES | {"max_epochs": 0}),
     "spikes": (SpikeSlabVAE, SPIKES),
     "spikes, sparsity=0.2": (SpikeSlabVAE, SPIKES | {"sparsity": 0.2}),
-    "spikes, 16 pseudo-inputs": (SpikeSlabVAE, SPIKES | {"n_pseudo_inputs": 16}),
+    "spikes, 16 pseudo-inputs": (SpikeSlabVAE, PSEUDO),
+    "the same, sparsity=0.075": (SpikeSlabVAE, PSEUDO | {"sparsity": 0.075}),
     "thresholds, untrained": (SpikeSlabVAE, THRESHOLDS | {"max_epochs": 0}),
     "thresholds": (SpikeSlabVAE, THRESHOLDS),
     "thresholds, sparsity=0.2": (SpikeSlabVAE, THRESHOLDS | {"sparsity": 0.2}),

@@ -53,6 +53,7 @@ def main():
         bars.set_title(f"{name}: {display.ax_.get_title()}")
         shown = unseen[:N_SHOWN]
         rows = [np.hstack(shown), np.hstack(model.reconstruct(shown))]
+        rows.insert(1, np.ones_like(rows[0][:1]))
         strip.imshow(np.vstack(rows), cmap="gray", vmin=0, vmax=1)
         strip.set_title(f"held-out digits, and rebuilt: {model.score(unseen):.1f} dB")
         strip.set_axis_off()
