@@ -20,8 +20,8 @@ html_theme = "alabaster"
 autosummary_generate = True
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
-# Docstrings inherited from scikit-learn refer to pages of its own documentation.
-suppress_warnings = ["ref.ref"]
+# Docstrings inherited from scikit-learn refer to pages and terms of its documentation.
+suppress_warnings = ["ref.ref", "ref.term"]
 # Examples named plot_* run while the documentation is built; the others train for
 # minutes and are only shown.
 sphinx_gallery_conf = {

@@ -289,7 +289,7 @@ class CodePrior(DensityMixin, BaseEstimator):
 
         Returns
         -------
-        codes : SparseCodes of shape (n_samples, n_features_in_)
+        codes : SparseCodes of shape (n_samples, h * w * n_atoms)
             Like those of the fit: their ``grid_shape``, ``n_atoms`` and
             ``image_shape``, no more non-zeros at a site than they had at most, and the
             levels as coefficients.
