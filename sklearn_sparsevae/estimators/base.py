@@ -397,14 +397,16 @@ class BaseSparseAutoencoder(ImageTransformer, abc.ABC):
             codes = quantize_codes(codes, coef_bits)
         rows = self._condition_rows(condition, codes.shape[0])
         height, width = self._decoded_size(codes, coder)
-        grid = (*codes.grid_shape, codes.n_atoms)
         size = coder.batch_size((height, width, 1))
         images = []
         for start in range(0, codes.shape[0], size):
             part = slice(start, start + size)
-            dense = codes[part].toarray().reshape(-1, *grid)
+            sites = codes[part].sites()
+            nonzeros = sites.data, sites.indices, np.diff(sites.indptr)
             given = None if rows is None else rows[part]
-            images.append(coder.decode(dense, height, width, given))
+            images.append(
+                coder.decode(nonzeros, codes.grid_shape, height, width, given)
+            )
         return self._finish(np.concatenate(images), self.layout_.kind)
 
     def reconstruct(self, X, tile=None):
@@ -504,9 +506,10 @@ class BaseSparseAutoencoder(ImageTransformer, abc.ABC):
         check_is_fitted(self)
         coder = self._coder()
         side = coder.module.site_size
-        one_each = np.eye(self.n_components, dtype=np.float32)[:, None, None, :]
-        empty = coder.decode(np.zeros_like(one_each[:1]), side, side)
-        return coder.decode(one_each, side, side) - empty
+        atoms = np.arange(self.n_components)
+        ones = np.ones_like(atoms)
+        empty = coder.decode((ones[:0], atoms[:0], 0 * ones[:1]), (1, 1), side, side)
+        return coder.decode((ones, atoms, ones), (1, 1), side, side) - empty
 
     def _coder(self):
         return Coder(self.net_.module_, self.device)

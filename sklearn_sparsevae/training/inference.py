@@ -13,6 +13,8 @@ from sklearn_sparsevae.training.devices import resolve_device, seeded
 
 # Entries of dense codes, or of images, that a batch may hold: 32 MiB of float32.
 _BATCH_ENTRIES = 2**23
+# Share of the atoms up to which a site's non-zeros are decoded one by one.
+_COMPACT = 1 / 8
 
 
 class Coder:
@@ -156,13 +158,40 @@ class Coder:
             yield slice(start, end), weights
 
     @torch.no_grad()
-    def decode(self, codes, height, width, condition=None):
-        """Images ``(n, height, width, C)`` of dense codes ``(n, h, w, K)``."""
-        codes = torch.from_numpy(codes).to(self.device)
+    def decode(self, coordinates, grid_shape, height, width, condition=None):
+        """Images ``(n, height, width, C)`` of ``(values, atoms, counts)`` as of `code`.
+
+        ``grid_shape`` are the sites of an image.
+        """
+        codes = self._lay_out(*coordinates, grid_shape)
         given = self._given(condition, slice(None))
         return self._finish(
             self.module.bottleneck.decode(codes, **given), height, width
         )
+
+    def _lay_out(self, values, atoms, counts, grid_shape):
+        """Codes of non-zeros, which are written out over all atoms only if many."""
+        bottleneck, longest = self.module.bottleneck, max(1, counts.max(initial=0))
+        compact = longest <= _COMPACT * bottleneck.n_components
+        compact &= bottleneck.sparsity != "dense"
+        shape = len(counts), longest if compact else bottleneck.n_components
+        sites = np.repeat(np.arange(len(counts)), counts)
+        places = atoms
+        if compact:
+            firsts = np.cumsum(counts) - counts
+            places = np.arange(len(values)) - np.repeat(firsts, counts)
+        table = np.zeros(shape, np.float32)
+        table[sites, places] = values
+        table = self._grid_of(table, grid_shape)
+        if not compact:
+            return table
+        indices = np.full(shape, -1, np.int64)
+        indices[sites, places] = atoms
+        return CompactCodes(self._grid_of(indices, grid_shape), table)
+
+    def _grid_of(self, rows, grid_shape):
+        """Tensor ``(n, h, w, ...)`` of what belongs to each site."""
+        return torch.from_numpy(rows).to(self.device).unflatten(0, (-1, *grid_shape))
 
     @torch.no_grad()
     def sample(self, n_samples, grid_shape, seed):

@@ -89,6 +89,21 @@ def test_codes_are_what_scikit_learn_takes(images, tiny):
 
 
 @pytest.mark.usefixtures("sparse_codes")
+@pytest.mark.parametrize("n_nonzeros", [0, 1, 3, 24])  # up to three go one by one
+def test_images_of_any_codes_are_those_of_all_atoms(images, tiny, n_nonzeros, rng):
+    model = tiny().fit(images)
+    rows = rng.standard_normal((2, 4, 4, 24)).astype(np.float32)
+    order = rng.random(rows.shape).argsort(-1)
+    rows[order >= n_nonzeros] = 0
+    module = model.net_.module_
+    with torch.no_grad():
+        latents = module.bottleneck.decode(torch.from_numpy(rows))
+        expected = module.from_unit(module.images(latents).clamp(0, 1)).numpy()
+    codes = SparseCodes(rows.reshape(2, -1), grid_shape=(4, 4), image_shape=(16, 16, 3))
+    np.testing.assert_allclose(model.inverse_transform(codes), expected, atol=1e-5)
+
+
+@pytest.mark.usefixtures("sparse_codes")
 def test_site_colors_are_the_means_of_the_sites(images, tiny):
     odd = images[:, :14, :15]
     codes = tiny().fit(images).transform(odd)
