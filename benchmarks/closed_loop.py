@@ -114,13 +114,20 @@ def main():
     add = options.add_argument
     add("--minutes", type=float, default=20.0, help="CPU minutes of training")
     add("--classes", action="store_true", help="the objective with classes")
+    add("--batch-size", type=int, default=64, help="images in a batch")
+    add("--lr", type=float, default=0.0005, help="learning rate")
     args = options.parse_args()
     archive = _cifar.find_archive(options, args.data)
     torch.set_num_threads(args.threads)
     train, train_labels = load(archive, "train", args.n_train)
     test, test_labels = load(archive, "test", args.n_test)
     given = train_labels if args.classes else None
-    start, model = (ClosedLoopVAE(device="cpu", random_state=0) for _ in range(2))
+    start, model = (
+        ClosedLoopVAE(
+            batch_size=args.batch_size, lr=args.lr, device="cpu", random_state=0
+        )
+        for _ in range(2)
+    )
     with threadpool_limits(args.threads):
         n_images, n_epochs = plan(model, train, given, 60 * args.minutes)
         n_epochs = args.max_epochs or n_epochs
@@ -141,6 +148,8 @@ def main():
     content = {
         "data": _cifar.TITLE,
         "objective": "classes" if args.classes else "binary",
+        "batch_size": args.batch_size,
+        "lr": args.lr,
         "n_train": n_images,
         "max_epochs": n_epochs,
         "n_test": len(test),
