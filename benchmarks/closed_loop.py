@@ -22,6 +22,7 @@ import _common
 import numpy as np
 import torch
 from skimage.io import imsave
+from sklearn.base import clone
 from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
@@ -114,7 +115,7 @@ def main():
     add = options.add_argument
     add("--minutes", type=float, default=20.0, help="CPU minutes of training")
     add("--classes", action="store_true", help="the objective with classes")
-    add("--batch-size", type=int, default=64, help="images in a batch")
+    add("--batch-size", type=_common.positive, default=64, help="images in a batch")
     add("--lr", type=float, default=0.0005, help="learning rate")
     args = options.parse_args()
     archive = _cifar.find_archive(options, args.data)
@@ -122,12 +123,10 @@ def main():
     train, train_labels = load(archive, "train", args.n_train)
     test, test_labels = load(archive, "test", args.n_test)
     given = train_labels if args.classes else None
-    start, model = (
-        ClosedLoopVAE(
-            batch_size=args.batch_size, lr=args.lr, device="cpu", random_state=0
-        )
-        for _ in range(2)
+    model = ClosedLoopVAE(
+        batch_size=args.batch_size, lr=args.lr, device="cpu", random_state=0
     )
+    start = clone(model)
     with threadpool_limits(args.threads):
         n_images, n_epochs = plan(model, train, given, 60 * args.minutes)
         n_epochs = args.max_epochs or n_epochs

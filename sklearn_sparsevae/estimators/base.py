@@ -5,6 +5,7 @@ import functools
 import numbers
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import _fit_context
 from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -402,11 +403,8 @@ class BaseSparseAutoencoder(ImageTransformer, abc.ABC):
         for start in range(0, codes.shape[0], size):
             part = slice(start, start + size)
             sites = codes[part].sites()
-            nonzeros = sites.data, sites.indices, np.diff(sites.indptr)
             given = None if rows is None else rows[part]
-            images.append(
-                coder.decode(nonzeros, codes.grid_shape, height, width, given)
-            )
+            images.append(coder.decode(sites, codes.grid_shape, height, width, given))
         return self._finish(np.concatenate(images), self.layout_.kind)
 
     def reconstruct(self, X, tile=None):
@@ -506,10 +504,9 @@ class BaseSparseAutoencoder(ImageTransformer, abc.ABC):
         check_is_fitted(self)
         coder = self._coder()
         side = coder.module.site_size
-        atoms = np.arange(self.n_components)
-        ones = np.ones_like(atoms)
-        empty = coder.decode((ones[:0], atoms[:0], 0 * ones[:1]), (1, 1), side, side)
-        return coder.decode((ones, atoms, ones), (1, 1), side, side) - empty
+        one_each = sparse.eye_array(self.n_components, dtype=np.float32, format="csr")
+        empty = coder.decode(0 * one_each[[0]], (1, 1), side, side)
+        return coder.decode(one_each, (1, 1), side, side) - empty
 
     def _coder(self):
         return Coder(self.net_.module_, self.device)

@@ -158,36 +158,31 @@ class Coder:
             yield slice(start, end), weights
 
     @torch.no_grad()
-    def decode(self, coordinates, grid_shape, height, width, condition=None):
-        """Images ``(n, height, width, C)`` of ``(values, atoms, counts)`` as of `code`.
+    def decode(self, sites, grid_shape, height, width, condition=None):
+        """Images ``(n, height, width, C)`` of codes, a csr_array with a row per site.
 
         ``grid_shape`` are the sites of an image.
         """
-        codes = self._lay_out(*coordinates, grid_shape)
+        codes = self._lay_out(sites, grid_shape)
         given = self._given(condition, slice(None))
         return self._finish(
             self.module.bottleneck.decode(codes, **given), height, width
         )
 
-    def _lay_out(self, values, atoms, counts, grid_shape):
-        """Codes of non-zeros, which are written out over all atoms only if many."""
-        bottleneck, longest = self.module.bottleneck, max(1, counts.max(initial=0))
-        compact = longest <= _COMPACT * bottleneck.n_components
-        compact &= bottleneck.sparsity != "dense"
-        shape = len(counts), longest if compact else bottleneck.n_components
-        sites = np.repeat(np.arange(len(counts)), counts)
-        places = atoms
-        if compact:
-            firsts = np.cumsum(counts) - counts
-            places = np.arange(len(values)) - np.repeat(firsts, counts)
-        table = np.zeros(shape, np.float32)
-        table[sites, places] = values
-        table = self._grid_of(table, grid_shape)
-        if not compact:
-            return table
-        indices = np.full(shape, -1, np.int64)
-        indices[sites, places] = atoms
-        return CompactCodes(self._grid_of(indices, grid_shape), table)
+    def _lay_out(self, sites, grid_shape):
+        """Codes for the bottleneck, written out over all atoms if many are used."""
+        counts = np.diff(sites.indptr)
+        longest = max(1, counts.max())
+        few = longest <= _COMPACT * sites.shape[1]
+        if self.module.bottleneck.sparsity == "dense" or not few:
+            return self._grid_of(sites.toarray(), grid_shape)
+        filled = np.arange(longest) < counts[:, None]
+        indices = np.full(filled.shape, -1, np.int64)
+        values = np.zeros(filled.shape, np.float32)
+        indices[filled], values[filled] = sites.indices, sites.data
+        return CompactCodes(
+            self._grid_of(indices, grid_shape), self._grid_of(values, grid_shape)
+        )
 
     def _grid_of(self, rows, grid_shape):
         """Tensor ``(n, h, w, ...)`` of what belongs to each site."""
