@@ -18,17 +18,19 @@ TORCH_ROOMS = {
     "bottlenecks": {"torch", "sparse"},
     "backbones": {"torch", "sparse"},
     "training": {"torch", "skorch", "tqdm"}
-    | {"perceptual", "sparse", "bottlenecks", "backbones"},
+    | {"images", "perceptual", "sparse", "bottlenecks", "backbones"},
 }
 ARRAY_LIBRARIES = {"sklearn", "scipy", "skimage", "joblib"}
 ARRAY_ROOMS = {
+    "images": {"sklearn", "scipy"},
     "_parameters": set(),
     "codes": ARRAY_LIBRARIES,
     "metrics": ARRAY_LIBRARIES | {"codes", "perceptual", "flip_evaluator"},
     "datasets": ARRAY_LIBRARIES | {"PIL", "pooch"},
     "degrade": ARRAY_LIBRARIES,
     "estimators": ARRAY_LIBRARIES
-    | {"codes", "metrics", "sparse", "bottlenecks", "backbones", "training"}
+    | {"codes", "metrics", "images", "sparse", "bottlenecks"}
+    | {"backbones", "training"}
     | {"_parameters"},
     "segmentation": ARRAY_LIBRARIES
     | {"threadpoolctl", "codes", "metrics", "_parameters"},

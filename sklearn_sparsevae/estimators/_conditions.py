@@ -1,6 +1,9 @@
 """What is known of images beside their pixels, as rows of numbers."""
 
+import dataclasses
+
 import numpy as np
+from sklearn.base import _fit_context
 from sklearn.utils import check_array
 
 
@@ -92,3 +95,252 @@ class Conditions:
                 "as strings."
             )
         return condition
+
+
+class ConditionMixin:
+    """Methods that take a condition, for an autoencoder whose bottleneck does.
+
+    Photos carry the rows of their condition, so that a method hands its images on with
+    them to the one it overrides.
+
+    Attributes
+    ----------
+    condition_classes_ : ndarray or None
+        Labels of the condition of the fit, sorted.
+    """
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, condition=None):
+        """Train encoder, bottleneck and decoder to reconstruct ``X``, or restore ``y``.
+
+        Parameters
+        ----------
+        X : array-like, list of photos or sequence
+            Images or vectors, see :meth:`VQVAE.fit`.
+        y : array-like or sequence, default=None
+            With ``target="y"``, images to restore those of ``X`` to; not used
+            otherwise.
+        condition : array-like of shape (n,) or (n, p), default=None
+            What to condition on: labels of any type, or p real attributes, of each
+            image. Then ``p(x|z, y)`` and ``q(z|x, y)`` take the place of ``p(x|z)`` and
+            ``q(z|x)``, and all other methods need the condition as well. Inside
+            meta-estimators it is routed as metadata (``set_fit_request`` and its like).
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError, TypeError
+            When the input is not as described.
+        FloatingPointError
+            When a term of the loss stops being finite.
+        """
+        warm = self.warm_start
+        return self._train(X, y, warm=warm, keep_training=warm, condition=condition)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, condition=None):
+        """Train for one pass over ``X``, at a constant learning rate.
+
+        Parameters
+        ----------
+        X, y : as in `fit`
+            The first call also decides where the model starts, so give it a sample
+            that shows what is to come.
+        condition : as in `fit`
+            The first call must show all labels.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        return self._train_once(X, y, condition)
+
+    def fit_transform(self, X, y=None, condition=None):
+        """Fit, then code the same images.
+
+        Parameters
+        ----------
+        X, y, condition : as in `fit`
+            Images, images to restore them to, and what to condition on.
+
+        Returns
+        -------
+        codes : ndarray of shape (n, h * w * n_components), or list of ndarray
+            As from `transform`.
+        """
+        return self.fit(X, y, condition).transform(X, condition)
+
+    def inverse_transform(self, X, coef_bits=None, condition=None):
+        """Images of codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, h * w * n_components)
+            Codes as from `transform`, of images of the size of the fit; or
+            `SparseCodes`, which say what grid they are of.
+        coef_bits : int, default=None
+            Bits, from 2 to 16, to which the codes are rounded first; None takes them as
+            they are.
+        condition : array-like of shape (n,) or (n, p), default=None
+            As in `transform`. Another one than the images had gives what they would
+            look like under it.
+
+        Returns
+        -------
+        images : ndarray
+            In the layout of the input of `fit`, float32.
+        """
+        return self._decode(X, coef_bits, condition)
+
+    def reconstruct(self, X, tile=None, condition=None):
+        """Images after coding and decoding, both steps at once; or images restored.
+
+        Parameters
+        ----------
+        X : array-like, list of photos or sequence
+            As in `transform`.
+        tile : int, default=None
+            Side in pixels of overlapping tiles to reconstruct one after another, where
+            whole images take too much memory; see :meth:`VQVAE.reconstruct`.
+        condition : array-like of shape (n,) or (n, p), default=None
+            As in `transform`.
+
+        Returns
+        -------
+        images : ndarray, or list of ndarray
+            In the layout of ``X``, float32.
+        """
+        return super().reconstruct(self._given(X, condition), tile)
+
+    def compare(self, X, y=None, condition=None):
+        """Return what `score` compares: images, and what the model makes of them.
+
+        Parameters
+        ----------
+        X : array-like, list of photos or sequence
+            As in `transform`.
+        y : array-like, default=None
+            With ``target="y"`` the images that those of ``X`` are to become; not used
+            otherwise.
+        condition : array-like of shape (n,) or (n, p), default=None
+            As in `transform`.
+
+        Returns
+        -------
+        targets, outputs : ndarray of float of the shape of X, or lists of ndarray
+            Both in the range ``value_range_``.
+        """
+        return super().compare(self._given_pair(X, y, condition))
+
+    def score(self, X, y=None, condition=None):
+        """Peak signal-to-noise ratio of the reconstruction, in dB, mean over images.
+
+        Parameters
+        ----------
+        X : array-like, list of photos or sequence
+            As in `transform`.
+        y : array-like, default=None
+            With ``target="y"`` the images to compare with; not used otherwise.
+        condition : array-like of shape (n,) or (n, p), default=None
+            As in `transform`.
+
+        Returns
+        -------
+        psnr : float
+            Higher is better.
+        """
+        return super().score(self._given_pair(X, y, condition))
+
+    def interpolate(self, A, B, n_steps=8, condition=None):
+        """Images on the way from one to another, along a line between their codes.
+
+        Parameters
+        ----------
+        A, B : array-like
+            Images to start from and to end at, equally many, as in `transform`.
+        n_steps : int, default=8
+            Images of each way, two at least, the reconstructions of both ends included.
+        condition : array-like of shape (n,) or (n, p), default=None
+            As in `transform`, one for each way.
+
+        Returns
+        -------
+        images : ndarray of shape (n, n_steps, ...)
+            Each image in the layout of the input, float32.
+        """
+        starts, ends = self._given(A, condition), self._given(B, condition)
+        return super().interpolate(starts, ends, n_steps)
+
+    def traverse(self, X, components, values, condition=None):
+        """Images with one number of the code set to one value after another.
+
+        Parameters
+        ----------
+        X : array-like
+            Images, as in `transform`.
+        components : array-like of int
+            Columns of the codes.
+        values : array-like of float
+            What each is set to, in turn; under the prior they have variance 1.
+        condition : array-like of shape (n,) or (n, p), default=None
+            As in `transform`.
+
+        Returns
+        -------
+        images : ndarray of shape (n, n_components, n_values, ...)
+            Each image in the layout of the input, float32.
+        """
+        return super().traverse(self._given(X, condition), components, values)
+
+    # ---- photos with their conditions -----------------------------------------------
+
+    def _given(self, X, condition):
+        """Open images that come with a condition, if the model needs one."""
+        return self._carry(self._open(X), condition)
+
+    def _given_pair(self, X, y, condition):
+        return self._carry(self._open_pair(X, y), condition)
+
+    def _carry(self, photos, condition):
+        if photos.condition is not None and condition is None:
+            return photos
+        rows = self._condition_rows(condition, len(photos))
+        return dataclasses.replace(photos, condition=rows)
+
+    def _codes_of(self, X):
+        return super()._codes_of(self._given(X, None))
+
+    def _with_condition(self, photos, condition, warm):
+        if warm:
+            rows, encoder = self._condition_rows(condition, len(photos)), self._encoder
+        elif condition is None:
+            return photos, None
+        else:
+            encoder = Conditions(condition)
+            rows = encoder.rows(condition, len(photos))
+        return dataclasses.replace(photos, condition=rows), encoder
+
+    def _keep_condition(self, conditions):
+        self._encoder = conditions
+        self.condition_classes_ = None if conditions is None else conditions.classes
+
+    def _condition_rows(self, condition, n_images):
+        """Rows ``(n_images, p)`` of a condition, None if the fit had none."""
+        if self._encoder is None:
+            if condition is not None:
+                raise ValueError(
+                    "This model was fitted without a condition and takes none: leave "
+                    "condition out, or fit with one."
+                )
+            return None
+        if condition is None:
+            raise ValueError(
+                "This model was fitted with a condition and needs one here: pass "
+                f"condition= with {self._encoder.describe()}."
+            )
+        return self._encoder.rows(condition, n_images)

@@ -1,89 +1,14 @@
-"""The part of the docstrings that all estimators share, written once."""
+"""One decorator makes an estimator of a class that lists its own parameters."""
 
 import inspect
+import re
 
-_PARAMETERS = """\
-    latent_dim : int, default={latent_dim}
-        Length n of the latents; None takes what the backbone prefers (for images all
-        ``C * 4 ** n_downsamples`` numbers of a patch).
-    n_downsamples : int, default={n_downsamples}
-        Halvings of the resolution (d in the papers): a site is a square of
-        ``2 ** n_downsamples`` pixels a side.
-    backbone : {{"auto", "residual", "light", "vqgan", "dense", "identity"}}, \
-default={backbone!r}
-        Encoder and decoder; "auto" is "residual" for images, "dense" for vectors.
-        "identity" codes given latents of any range: vectors, or grids
-        ``(n, h, w, latent_dim)``.
-    backbone_params : dict, default={backbone_params}
-        Further arguments of the backbone, for instance ``{{"width": 64}}``.
-    image_shape : tuple of int (H, W, C) or (H, W), default={image_shape}
-        What the rows of a 2-D ``X`` are, when they are images.
-    value_range : tuple of float (low, high), default={value_range}
-        What floating point images span; None stands for (0, 1).
-    crop_size : int, "auto" or None, default={crop_size!r}
-        Train on random square crops of this side; None trains on whole images, "auto"
-        on crops of 64 pixels (at least 8 sites) where the images are larger. An epoch
-        has as many crops as cover the photos, and at least 1024.
-    degrade : callable, default={degrade}
-        Spoils every training batch afresh, so that ``fit(X_clean)`` trains to restore:
-        ``degrade(images, random_state=...)`` gets ``(n, H, W, C)`` in the dtype of
-        ``X`` and a RandomState, and keeps shape and dtype. For instance
-        ``functools.partial(degrade.gaussian_noise, sigma=20)``, see
-        :mod:`sklearn_sparsevae.degrade`.
-    max_epochs : int, default={max_epochs}
-        Passes over the training images.
-    batch_size : int, default={batch_size}
-        Images in a training batch.
-    lr : float, default={lr}
-        Adam's learning rate for the backbone{lr_note}.
-    lr_schedule : {{"cosine"}} or None, default={lr_schedule!r}
-        Let the learning rate fall to zero over the epochs, or keep it.
-    gradient_clip : float, default={gradient_clip}
-        Longest gradient, as a Euclidean norm.
-    pixel_loss : {{"mse", "l1"}}, default={pixel_loss!r}
-        Squared or absolute error of the pixels; half its sum over a site is the loss.
-    perceptual_weight : float, default={perceptual_weight}
-        Part of the images' loss, in [0, 1), that is their distance in the features of
-        a network (LPIPS): ``1 - eta`` of LASERS' Equation 6, which takes 0.5.
-    perceptual_network : callable or str, default={perceptual_network}
-        torch module that turns images ``(n, 3, H, W)`` in [0, 1] into a list of feature
-        maps; it is copied, not trained. A string is the path of torchvision's weights
-        of VGG16, which LPIPS is built on; None downloads them the first time. Both need
-        the extra "metrics".
-    adversarial_weight : float, default={adversarial_weight}
-        Above zero, a PatchGAN discriminator trains beside the model, which learns to
-        deceive it (DL-GAN, VQ-GAN): sharper images at some cost in PSNR. At 1 that
-        pulls as hard on the decoder's last layer as the loss of the images does. Needs
-        images or crops of at least 8 pixels a side.
-    adversarial_start : int, default={adversarial_start}
-        Epochs, of all fits of a model together, before the discriminator takes part.
-    early_stopping : bool, default={early_stopping}
-        Hold out a part of the images, stop when their loss has not improved for
-        ``n_epochs_no_change`` epochs, and keep the best weights. What a discriminator
-        says does not count.
-    validation_fraction : float, default={validation_fraction}
-        Part of the images held out for early stopping.
-    n_epochs_no_change : int, default={n_epochs_no_change}
-        Patience of early stopping.
-    tol : float, default={tol}
-        Smallest relative improvement that early stopping counts.
-    warm_start : bool, default={warm_start}
-        Let `fit` continue from where the last one ended.
-    device : str, default={device!r}
-        "auto" (a GPU when there is one), "cpu", "cuda", "cuda:1", ...
-    precision : {{"float32", "bf16"}}, default={precision!r}
-        Of the backbone; the codes are always computed in float32.
-    callbacks : list, default={callbacks}
-        skorch callbacks that also follow the training.
-    random_state : int, RandomState instance or None, default={random_state}
-        Seed of everything random. The global generators are left alone.
-    verbose : int, default={verbose}
-        Above zero: a progress bar with loss terms, PSNR and the time left."""
+from sklearn_sparsevae._parameters import parameters
 
 _ATTRIBUTES = """\
     history_ : list of dict
         For each epoch the mean of every loss term ({terms},
-        ``train_loss``), ``train_psnr``, ``train_nonzeros`` (a site), the same with
+        ``train_loss``), ``train_psnr``, ``train_nonzeros`` (per site), the same with
         ``valid_``, and ``dur`` in seconds. Where they take part, also
         ``train_perceptual`` and ``train_adversarial`` (terms of the loss),
         ``train_adaptive_weight`` and the discriminator's loss ``train_discriminator``.
@@ -91,32 +16,103 @@ _ATTRIBUTES = """\
         Epochs trained.
     net_ : ReconstructionNet
         The skorch net; ``net_.module_`` is the torch module.
+"""
+
+_OF_IMAGES = """\
     image_shape_ : tuple of int
         ``(H, W, C)`` of the training images.
+    value_range_ : tuple of float
+        ``(low, high)``: what images that come out span; for vectors and given latents
+        what those of the fit did.
     data_range_ : float
-        What `score` takes as the peak.
+        What `score` takes as the peak: ``high - low``.
     n_features_in_ : int
-        Numbers in an image or vector."""
+        Numbers in an image or vector.
+    feature_names_in_ : ndarray of str
+        Names of the columns; only after a fit on a table that has them."""
 
 
-def shares_parameters(terms, lr_note=""):
-    """Put the shared parameters and attributes into an estimator's docstring.
+_HEADING = "    Parameters\n    ----------\n"
+_DEFAULT = "{default}"  # marks descriptions to which the default is to be added
 
-    They stand for the lines ``{parameters}`` and ``{attributes}``, with the defaults
-    of the estimator's own signature.
+
+def shares_parameters(terms=()):
+    """Make the constructor of an estimator and complete its docstring.
+
+    Fields become parameters (see `sklearn_sparsevae._parameters`), limits of inherited
+    parameters are collected. The docstring's line ``{parameters}`` stands for the
+    inherited parameters that it does not describe itself, ``{attributes}`` or
+    ``{image_attributes}`` for shared attributes.
+
+    Parameters
+    ----------
+    terms : tuple of str
+        Names of the terms of the loss.
     """
     named = ",\n        ".join(f"``train_{term}``" for term in terms)
+    attributes = _ATTRIBUTES.format(terms=named) + _OF_IMAGES
 
-    def document(cls):
-        defaults = {
-            name: parameter.default
-            for name, parameter in inspect.signature(cls).parameters.items()
-        }
-        parameters = _PARAMETERS.format(**defaults, lr_note=lr_note)
-        attributes = _ATTRIBUTES.format(terms=named)
-        cls.__doc__ = cls.__doc__.replace("    {parameters}", parameters).replace(
-            "    {attributes}", attributes
-        )
+    def complete(cls):
+        cls = parameters(cls)
+        names = inspect.signature(cls).parameters
+        limits = [vars(c).get("_parameter_constraints", {}) for c in cls.__mro__]
+        merged = {name: v for own in reversed(limits) for name, v in own.items()}
+        cls._parameter_constraints = {name: merged[name] for name in names}
+        before, own, after = _split_at_parameters(cls.__doc__)
+        cls.__doc__ = before + _describe(cls, own) + after
+        for place, text in {
+            "attributes": attributes,
+            "image_attributes": _OF_IMAGES,
+        }.items():
+            cls.__doc__ = cls.__doc__.replace(f"    {{{place}}}", text)
         return cls
 
-    return document
+    return complete
+
+
+def parameter_groups(cls):
+    """List the groups of an estimator's parameters: pairs of a title and their names.
+
+    The first group are those that the class lists itself.
+    """
+    signature = inspect.signature(cls).parameters
+    found, of_group = {}, {}
+    for group in cls.__mro__:
+        if "title" in vars(group):
+            of_group |= dict.fromkeys(inspect.signature(group).parameters, group.title)
+    for name in signature:
+        found.setdefault(of_group.get(name, ""), []).append(name)
+    return list(found.items())
+
+
+def _split_at_parameters(doc):
+    """Docstring before, in and after its section of parameters."""
+    start, end = doc.index(_HEADING) + len(_HEADING), doc.index("    {parameters}")
+    return doc[:start], doc[start:end], doc[end + len("    {parameters}") :]
+
+
+def _describe(cls, own):
+    """Descriptions of all parameters, in the order of the signature."""
+    described = {}
+    for group in reversed(cls.__mro__):
+        if "title" in vars(group):
+            shared = _descriptions(group.__doc__.split(_HEADING, 1)[1])
+            described |= {name: text + _DEFAULT for name, text in shared.items()}
+    described |= _descriptions(own)
+    return "\n".join(
+        _with_default(described[name], parameter.default)
+        for name, parameter in inspect.signature(cls).parameters.items()
+    )
+
+
+def _with_default(text, default):
+    """Say the default on the first line of a description that is marked for it."""
+    if not text.endswith(_DEFAULT):
+        return text
+    return text.removesuffix(_DEFAULT).replace("\n", f", default={default!r}\n", 1)
+
+
+def _descriptions(section):
+    """Part of a numpydoc section for each parameter, its type on the first line."""
+    parts = re.split(r"^(?=    \w+ : )", section.rstrip(), flags=re.MULTILINE)
+    return {part.split(" : ")[0].strip(): part.rstrip() for part in parts if part}

@@ -53,13 +53,10 @@ class GenerationMixin:
         >>> model.fit(images).interpolate(images[:3], images[3:6], n_steps=5).shape
         (3, 5, 8, 8)
         """
-        return self._interpolate(A, B, n_steps)
-
-    def _interpolate(self, A, B, n_steps, condition=None):
         check_is_fitted(self)
         check_scalar(n_steps, "n_steps", numbers.Integral, min_val=2)
-        given = _given(condition)
-        starts, ends = self.transform(A, **given), self.transform(B, **given)
+        A, B = _of_one_size(self._open(A), "A"), _of_one_size(self._open(B), "B")
+        starts, ends = self._codes_of(A), self._codes_of(B)
         if _shapes(starts) != _shapes(ends):
             raise ValueError(
                 f"Got A with codes of shape {starts.shape} and B with codes of shape "
@@ -69,7 +66,7 @@ class GenerationMixin:
         weights = np.linspace(0, 1, n_steps, dtype=np.float32)[:, None]
         return np.stack(
             [
-                self._decode_like(_line(*way, weights), condition, i)
+                self._decode_for(_line(*way, weights), A, i)
                 for i, way in enumerate(zip(_rows(starts), _rows(ends), strict=True))
             ]
         )
@@ -109,11 +106,9 @@ class GenerationMixin:
         >>> model.fit(images).traverse(images[:3], [0, 7], [-1, 0, 1, 2]).shape
         (3, 2, 4, 8, 8)
         """
-        return self._traverse(X, components, values, sites)
-
-    def _traverse(self, X, components, values, sites, condition=None):
         check_is_fitted(self)
-        codes = self.transform(X, **_given(condition))
+        photos = _of_one_size(self._open(X), "X")
+        codes = self._codes_of(photos)
         columns = [_columns_of(codes, component, sites) for component in components]
         values = np.asarray(values, dtype=np.float32)
         if not columns or values.ndim != 1 or len(values) == 0:
@@ -123,23 +118,29 @@ class GenerationMixin:
             )
         images = np.stack(
             [
-                self._decode_like(_with_values(code, chosen, values), condition, i)
+                self._decode_for(_with_values(code, chosen, values), photos, i)
                 for i, code in enumerate(_rows(codes))
                 for chosen in columns
             ]
         )
         return images.reshape(codes.shape[0], len(columns), *images.shape[1:])
 
-    def _decode_like(self, codes, condition, i):
-        """Decode a few codes under the condition of the i-th image, if there is one."""
+    def _decode_for(self, codes, photos, i):
+        """Decode a few codes, under the condition of the i-th photo if it has one."""
+        condition = photos.condition
         if condition is not None:
-            condition = np.repeat(np.asarray(condition)[[i]], codes.shape[0], axis=0)
-        return self.inverse_transform(codes, **_given(condition))
+            condition = np.repeat(condition[[i]], codes.shape[0], axis=0)
+        return self._decode_rows(codes, condition)
 
 
-def _given(condition):
-    """Arguments beside the images; most models take none."""
-    return {} if condition is None else {"condition": condition}
+def _of_one_size(photos, name):
+    if not photos.is_one_size:
+        raise ValueError(
+            f"{name} holds photos of different sizes; expected images of one size, "
+            "whose codes have as many sites. Crop or resize them, or give them one by "
+            "one."
+        )
+    return photos
 
 
 def _rows(codes):

@@ -1,4 +1,6 @@
-"""What every transformer of images shares: input, its ranges, fitted state, tags."""
+"""What every transformer of images shares: the door, codes, images back, scores."""
+
+import abc
 
 import numpy as np
 from sklearn.base import (
@@ -6,86 +8,166 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
+from sklearn.utils.validation import (
+    _check_feature_names,
+    _get_feature_names,
+    check_is_fitted,
+)
 
-from sklearn_sparsevae.estimators import _images
 from sklearn_sparsevae.estimators._generation import GenerationMixin
+from sklearn_sparsevae.images import InputSpec, Photos
 
 
 class ImageTransformer(
-    GenerationMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+    GenerationMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
+    abc.ABC,
 ):
-    """A net between images and codes; with the parameters of images' input."""
+    """A net between images and codes; with the parameters of `_parameters.Images`.
 
-    @property
-    def _any_range(self):
-        """Whether the values of the input are those of no image."""
-        return False
+    A subclass says how photos of one size become codes (`_code`) and reconstructions
+    (`_rebuild`), and how many fit into a batch. What was fitted decides after a fit,
+    not the parameters, which may have been set anew.
+    """
 
-    @property
-    def _value_range(self):
-        return (0, 1) if self.value_range is None else self.value_range
+    @abc.abstractmethod
+    def _code(self, photos):
+        """Codes of photos of one size."""
 
-    def _input_rules(self):
-        if self.value_range is not None and not (
-            len(self.value_range) == 2 and self.value_range[0] < self.value_range[1]
-        ):
-            raise ValueError(
-                f"value_range={self.value_range!r} must be a pair (low, high) with "
-                "low < high."
-            )
-        return {
-            "image_shape": self.image_shape,
-            "value_range": self.value_range,
-            "any_range": self._any_range,
-        }
+    @abc.abstractmethod
+    def _rebuild(self, photos):
+        """Reconstruct photos of one size as unit images ``(n, H, W, C)``."""
 
-    def _open_images(self, X):
-        """Images as an array or a lazy sequence, and their layout."""
-        rules = self._input_rules()
-        return _images.check_images(_images.open_photos(X, **rules), **rules)
+    @abc.abstractmethod
+    def _batch_size(self, photos):
+        """How many photos of this size may be in memory."""
 
-    def _check_input(self, X):
-        """Images of the layout of the fit, of any size, and their layout."""
-        images, layout = self._open_images(X)
-        self._check_same_layout(layout)
-        return images, layout
+    # ---- the door -------------------------------------------------------------------
 
-    def _check_same_layout(self, layout):
-        _images.check_same_layout(layout, self.layout_, type(self).__name__)
+    def _make_spec(self):
+        """How the parameters say that input is to be read."""
+        return InputSpec.of(self.image_shape, self.value_range, self.target)
 
-    def _keep(self, net, layout, judged):
-        """Set what is known after a fit; ``judged`` is what PSNR compares with."""
+    def _open_to_fit(self, X, y, spec):
+        """Photos to train on, how to read later ones, and the names of columns."""
+        photos, spec = spec.open_to_fit(X, y)
+        names = None if isinstance(X, Photos) else _get_feature_names(X)
+        return photos, spec, names
+
+    def _open(self, X):
+        """Photos of the layout of the fit, of any size."""
+        return self._check_like_fit(X, lambda: self._input.open(X))
+
+    def _open_pair(self, X, y):
+        """Photos of ``X`` with what the estimator was told that they are to become."""
+        return self._check_like_fit(X, lambda: self._input.open_pair(X, y))
+
+    def _check_like_fit(self, X, open_it):
+        check_is_fitted(self)
+        if not isinstance(X, Photos):
+            _check_feature_names(self, X, reset=False)
+        photos = open_it()
+        photos.layout.check_like(self.layout_, type(self).__name__)
+        return photos
+
+    # ---- fitted state ---------------------------------------------------------------
+
+    def _keep(self, net, photos, spec, names):
+        """Set what is known after a fit."""
+        judged = photos if photos.targets is None else photos.targets
+        low, high = spec.value_range.limits
+        if photos.value_range.free:
+            low, high = judged.span()
         self.net_ = net
-        self.history_ = [
-            {k: v for k, v in epoch.items() if k != "batches"} for epoch in net.history
-        ]
+        self.history_ = net.epochs
         self.n_epochs_ = len(self.history_)
-        self.layout_ = layout
-        self.image_shape_ = layout.image_shape
-        self.n_features_in_ = layout.n_features
+        self._input = spec
+        self.layout_ = photos.trained_layout
+        self.image_shape_ = self.layout_.image_shape
+        self.n_features_in_ = self.layout_.n_features
+        self.value_range_ = low, high
         # What PSNR takes as the peak: vectors have no fixed range.
-        self.data_range_ = self._data_range(layout, judged)
+        self.data_range_ = high - low or 1.0
+        if names is not None:
+            self.feature_names_in_ = names
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
 
-    def _data_range(self, layout, judged):
-        if layout.kind == "vector" or self._any_range:
-            smallest, largest = _images.value_span(judged)
-            return largest - smallest or 1.0
-        low, high = self._value_range
-        return float(high - low)
+    # ---- codes and images -----------------------------------------------------------
 
-    def _as_floats(self, images):
-        """Bytes in the range of floating point images; other numbers as they are."""
-        images = np.asarray(images)
-        if images.dtype != np.uint8:
-            return images
-        low, high = self._value_range
-        return images.astype(np.float32) / 255 * (high - low) + low
+    def _codes_of(self, X):
+        """Codes of images, as `transform` returns them whatever `set_output` says."""
+        photos = self._open(X)
+        return photos.gather(self._code(part) for part in photos.parts())
 
-    def _finish(self, images, kind):
-        """Images in their range, and in the layout that came in."""
-        if kind != "vector" and not self._any_range:
-            np.clip(images, *self._value_range, out=images)
-        return _images.Layout(images.shape[1:], kind).restore(images)
+    def _images_of(self, photos, rebuild):
+        """Images that ``rebuild`` makes of photos, a list if they differ in size."""
+        parts = (self._finish(rebuild(part)) for part in photos.parts())
+        return photos.gather(p if photos.is_one_size else p[0] for p in parts)
+
+    def _finish(self, images, kind=None):
+        """Give unit images their range, and the layout of the fit's input."""
+        return self._input.restore(images, kind or self.layout_.kind)
+
+    # ---- scores ---------------------------------------------------------------------
+
+    def compare(self, X, y=None):
+        """Return what `score` compares: images, and what the model makes of them.
+
+        Parameters
+        ----------
+        X : array-like, list of photos or sequence
+            As in `transform`.
+        y : array-like, default=None
+            With ``target="y"`` the images that those of ``X`` are to become; not used
+            otherwise.
+
+        Returns
+        -------
+        targets, outputs : ndarray of float of the shape of X, or lists of ndarray
+            Both in the range ``value_range_``; lists, photo by photo, where photos
+            differ in size.
+        """
+        photos = self._open_pair(X, y)
+        targets = photos if photos.targets is None else photos.targets
+        outputs = self._images_of(photos, self._rebuild)
+        if targets.is_one_size:
+            return targets.floats(), outputs
+        return [part.floats()[0] for part in targets.parts()], outputs
+
+    def score(self, X, y=None):
+        """Peak signal-to-noise ratio of the reconstruction, in dB, mean over images.
+
+        Parameters
+        ----------
+        X : array-like, list of photos or sequence
+            As in `transform`.
+        y : array-like, default=None
+            With ``target="y"`` the images to compare with, of the shape of ``X``. Not
+            used otherwise, whatever it is: then ``X`` is compared with.
+
+        Returns
+        -------
+        psnr : float
+            Higher is better.
+        """
+        photos = self._open_pair(X, y)
+        values = []
+        for part in photos.parts():
+            for batch in part.batches(self._batch_size(part)):
+                targets, outputs = self.compare(batch)
+                values.extend(self._psnr(targets, outputs))
+        return float(np.mean(values))
+
+    def _psnr(self, targets, outputs):
+        """PSNR of every image of a batch, with the range of the fit as the peak."""
+        errors = (np.asarray(targets, np.float64) - outputs) ** 2
+        mse = errors.reshape(len(errors), -1).mean(1)
+        return 10 * np.log10(
+            self.data_range_**2 / np.maximum(mse, 1e-10 * self.data_range_**2)
+        )
 
     def __sklearn_is_fitted__(self):
         return getattr(self, "net_", None) is not None

@@ -1,145 +1,54 @@
-"""What all estimators share: input, training, codes out, images back."""
+"""What all autoencoders share: input, training, codes out, images back."""
 
 import abc
-import functools
+import inspect
 import numbers
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import _fit_context
 from sklearn.utils import check_random_state, check_scalar
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_sparsevae import metrics
+from sklearn_sparsevae._parameters import parameters
 from sklearn_sparsevae.backbones import BACKBONES
 from sklearn_sparsevae.codes import as_codes, quantize_codes
-from sklearn_sparsevae.estimators import _images
+from sklearn_sparsevae.estimators import _parameters as groups
 from sklearn_sparsevae.estimators._collecting import collect_codes
+from sklearn_sparsevae.estimators._stopping import warn_and_raise
 from sklearn_sparsevae.estimators._transformer import ImageTransformer
+from sklearn_sparsevae.images import InputSpec
 from sklearn_sparsevae.training import (
-    PIXEL_LOSSES,
     Autoencoder,
     Coder,
     ImageBatches,
     TrainingSettings,
-    continue_training,
-    make_net,
+    train_net,
 )
 
-_POSITIVE_INT = Interval(numbers.Integral, 1, None, closed="left")
-_POSITIVE = Interval(numbers.Real, 0, None, closed="neither")
 
-
-class BaseSparseAutoencoder(ImageTransformer, abc.ABC):
+@parameters
+class BaseSparseAutoencoder(
+    groups.Model,
+    groups.Images,
+    groups.Crops,
+    groups.Training,
+    groups.Continuing,
+    groups.EarlyStopping,
+    groups.Losses,
+    groups.Running,
+    groups.Precision,
+    ImageTransformer,
+):
     """Encoder, bottleneck, decoder: a subclass says what the bottleneck is.
 
-    It names all parameters in its ``__init__``, as scikit-learn asks, sets its own,
-    hands on the rest, and returns a fresh module from ``_make_bottleneck(backbone)``.
+    It lists its own parameters, ``n_components`` among them, and returns a fresh module
+    from ``_make_bottleneck(backbone)``.
     """
 
     # What to do with codes, not data that a meta-estimator would route.
     __metadata_request__inverse_transform = {"coef_bits": UNUSED}
-
-    _parameter_constraints: dict = {
-        "n_components": [_POSITIVE_INT],
-        "latent_dim": [_POSITIVE_INT, None],
-        "n_downsamples": [Interval(numbers.Integral, 0, 8, closed="both")],
-        "backbone": [StrOptions({"auto", *BACKBONES})],
-        "backbone_params": [dict, None],
-        "image_shape": [tuple, list, None],
-        "value_range": [tuple, list, None],
-        "crop_size": [StrOptions({"auto"}), _POSITIVE_INT, None],
-        "degrade": [callable, None],
-        "max_epochs": [Interval(numbers.Integral, 0, None, closed="left")],
-        "batch_size": [_POSITIVE_INT],
-        "lr": [_POSITIVE],
-        "lr_schedule": [StrOptions({"cosine"}), None],
-        "gradient_clip": [_POSITIVE],
-        "pixel_loss": [StrOptions(set(PIXEL_LOSSES))],
-        "perceptual_weight": [Interval(numbers.Real, 0, 1, closed="left")],
-        "perceptual_network": [callable, str, None],
-        "adversarial_weight": [Interval(numbers.Real, 0, None, closed="left")],
-        "adversarial_start": [Interval(numbers.Integral, 0, None, closed="left")],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(numbers.Real, 0, 1, closed="neither")],
-        "n_epochs_no_change": [_POSITIVE_INT],
-        "tol": [Interval(numbers.Real, 0, None, closed="left")],
-        "warm_start": ["boolean"],
-        "device": [str],
-        "precision": [StrOptions({"float32", "bf16"})],
-        "callbacks": [list, tuple, None],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-    }
-
-    def __init__(
-        self,
-        *,
-        n_components,
-        latent_dim,
-        n_downsamples,
-        backbone,
-        backbone_params,
-        image_shape,
-        value_range,
-        crop_size,
-        degrade,
-        max_epochs,
-        batch_size,
-        lr,
-        lr_schedule,
-        gradient_clip,
-        pixel_loss,
-        perceptual_weight,
-        perceptual_network,
-        adversarial_weight,
-        adversarial_start,
-        early_stopping,
-        validation_fraction,
-        n_epochs_no_change,
-        tol,
-        warm_start,
-        device,
-        precision,
-        callbacks,
-        random_state,
-        verbose,
-    ):
-        self.n_components = n_components
-        self.latent_dim = latent_dim
-        self.n_downsamples = n_downsamples
-        self.backbone = backbone
-        self.backbone_params = backbone_params
-        self.image_shape = image_shape
-        self.value_range = value_range
-        self.crop_size = crop_size
-        self.degrade = degrade
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.lr_schedule = lr_schedule
-        self.gradient_clip = gradient_clip
-        self.pixel_loss = pixel_loss
-        self.perceptual_weight = perceptual_weight
-        self.perceptual_network = perceptual_network
-        self.adversarial_weight = adversarial_weight
-        self.adversarial_start = adversarial_start
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_epochs_no_change = n_epochs_no_change
-        self.tol = tol
-        self.warm_start = warm_start
-        self.device = device
-        self.precision = precision
-        self.callbacks = callbacks
-        self.random_state = random_state
-        self.verbose = verbose
-
-    @property
-    def _any_range(self):
-        return self.backbone == "identity"
 
     @abc.abstractmethod
     def _make_bottleneck(self, backbone):
@@ -154,18 +63,18 @@ class BaseSparseAutoencoder(ImageTransformer, abc.ABC):
         Parameters
         ----------
         X : array-like of shape (n, H, W, C), (n, H, W) or (n, n_features), or sequence
-            uint8, or floats in [0, 1] (see ``value_range``). Unless ``crop_size`` is
-            None, also a list of photos ``(H, W, C)`` or ``(H, W)`` of different sizes.
-            What is larger than memory comes as a memory map or a lazy sequence, such as
-            :mod:`sklearn_sparsevae.datasets` loads: ``len(X)``, photos ``X[i]`` that
-            are read, and checked, each time they are asked for, and ``X.shapes``, their
-            shapes (without it all are read once more). A batch, crops too, reads up to
-            ``batch_size`` photos; 2048 at most are read to start from.
+            Unsigned integers, or floats in [0, 1] (see ``value_range``). Unless
+            ``crop_size`` is None, also a list of photos ``(H, W, C)`` or ``(H, W)`` of
+            different sizes. What is larger than memory comes as a memory map or a lazy
+            sequence, such as :mod:`sklearn_sparsevae.datasets` loads: ``len(X)``,
+            photos ``X[i]`` that are read each time they are asked for, and
+            ``X.shapes``, their shapes (without it all are read once more). A batch,
+            crops too, reads up to ``batch_size`` photos; 2048 at most are read to start
+            from.
         y : array-like or sequence, default=None
-            Images to restore those of ``X`` to, uint8 or floats of the same shape: the
-            model starts from them, and all losses compare with them. None stands for
-            ``X`` itself. What is neither uint8 nor floats of the shape of ``X``
-            (labels and integer masks, say) is not used.
+            With ``target="y"``, the images to restore those of ``X`` to, of the same
+            shapes: the model starts from them, and all losses compare with them. Not
+            used otherwise, whatever it is.
 
         Returns
         -------
@@ -175,9 +84,17 @@ class BaseSparseAutoencoder(ImageTransformer, abc.ABC):
         Raises
         ------
         ValueError, TypeError
-            When ``X`` is not as described, or ``y`` is images of another shape.
+            When ``X`` is not as described, or ``y``, where it is used, is not images of
+            the same shapes.
         FloatingPointError
-            When a term of the loss stops being finite.
+            When a term of the loss stops being finite. As after any other error, an
+            earlier fit stands.
+
+        Warns
+        -----
+        ConvergenceWarning
+            When Ctrl-C, or an error of a callback or of reading, stopped the training
+            after complete epochs. These are kept, and the error is raised.
         """
         return self._train(X, y, warm=self.warm_start, keep_training=self.warm_start)
 
@@ -191,7 +108,7 @@ class BaseSparseAutoencoder(ImageTransformer, abc.ABC):
             The first call also decides where the model starts, so give it a sample
             that shows what is to come.
         y : as in `fit`
-            Images to restore those of ``X`` to, or None.
+            Images to restore those of ``X`` to, with ``target="y"``.
 
         Returns
         -------
@@ -205,75 +122,74 @@ class BaseSparseAutoencoder(ImageTransformer, abc.ABC):
         return self._train(X, y, True, True, condition, **one_pass)
 
     def _train(self, X, y, warm, keep_training, condition=None, **changed):
-        """Train from the start, or where there is a net and ``warm``, from there."""
-        X = _images.open_photos(X, **self._input_rules())
-        images, layout, crop_size = self._check_fit_input(X)
-        targets = self._check_targets(y, X)
-        self._check_needs_of_images(layout)
-        settings = self._settings(crop_size=crop_size, **changed)
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        warm = warm and getattr(self, "net_", None) is not None
-        rows = self._condition_rows(condition, len(images), fitting=not warm)
+        """Open, train, keep: from the start, or from where a net is if ``warm``."""
+        warm = warm and self.__sklearn_is_fitted__()
+        spec = self._input if warm else self._make_spec()
+        photos, spec, names = self._open_to_fit(X, y, spec)
+        photos, conditions = self._with_condition(photos, condition, warm)
+        photos = self._with_crops(photos)
+        self._check_needs_of_images(photos.layout)
         if warm:
-            self._check_same_layout(layout)
-            # Other crops and another order than in the epochs before.
-            seed = (seed + self.n_epochs_) % 2**31
-            net = continue_training(self.net_, images, targets, settings, seed, rows)
-        else:
-            build = functools.partial(self._make_autoencoder, layout)
-            net = make_net(build, images, targets, settings, seed, rows)
-        judged = images if targets is None else targets
+            photos.layout.check_like(self.layout_, type(self).__name__)
+        net = train_net(
+            lambda: self._make_autoencoder(photos),
+            photos,
+            TrainingSettings.of(self, **changed),
+            self._draw_seed(warm),
+            self.net_ if warm else None,
+        )
+        stopped_by = net.stopped_by
         if not keep_training:
             net.forget_training()
-        self._keep(net, layout, judged)
-        self._examine(ImageBatches(images, crop_size, fixed=True, condition=rows))
+        self._keep(net, photos, spec, names)
+        self._keep_condition(conditions)
+        self._examine(ImageBatches(photos, fixed=True))
+        warn_and_raise(self, stopped_by)
         return self
 
-    def _condition_rows(self, condition, n_images, fitting=False):
-        """Return what else the bottleneck takes, rows ``(n_images, p)``: here nothing.
+    def _draw_seed(self, warm):
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        # Other crops and another order than in the epochs before.
+        return (seed + self.n_epochs_) % 2**31 if warm else seed
 
-        An estimator whose methods take a ``condition`` overrides this.
+    def _with_condition(self, photos, condition, warm):
+        """Photos with what else the bottleneck takes, and what turns it into rows.
+
+        Here nothing; `ConditionMixin` overrides this and `_keep_condition`.
         """
+        return photos, None
+
+    def _keep_condition(self, conditions):
+        """Keep what turns conditions into rows."""
 
     def _examine(self, batches):
         """Look at the training images once the model is trained."""
 
-    def _settings(self, **changed):
-        fields = TrainingSettings.__dataclass_fields__
-        values = {name: getattr(self, name) for name in fields} | changed
-        return TrainingSettings(**(values | {"callbacks": tuple(self.callbacks or ())}))
+    def _make_spec(self):
+        return InputSpec.of(
+            self.image_shape,
+            self.value_range,
+            self.target,
+            latents=self.backbone == "identity",
+        )
 
-    def _check_fit_input(self, X):
-        """Images or photos, their layout, and the side of the crops to train on."""
-        rules = self._input_rules()
-        if _images.is_photo_list(X) and self.crop_size is not None:
-            smallest = _images.smallest_side(X)
-            crop_size = self._crop_side(smallest) or smallest
-            images, layout = _images.check_photos(X, crop_size=crop_size, **rules)
-        else:
-            images, layout = _images.check_images(X, **rules)
-            crop_size = self._crop_side(min(layout.image_shape[:2]))
-        if crop_size is not None:
-            if layout.kind in ("vector", "flat"):
-                raise ValueError(
-                    f"crop_size={crop_size} needs images (n, H, W, C) or "
-                    "(n, H, W), got flat rows: reshape them or leave crop_size out."
-                )
-            _images.check_crop_size(images, crop_size)
-        return images, layout, crop_size
-
-    def _check_targets(self, y, X):
-        """Images of ``y`` to restore those of ``X`` to, or None; in fit and score."""
-        rules = {"name": "y", **self._input_rules()}
-        y = _images.open_photos(y, **rules)
-        if not _images.is_target(y, X):
-            return None
-        if _images.is_photo_list(y):
-            return _images.check_photos(y, crop_size=None, **rules)[0]
-        return _images.check_images(y, **rules)[0]
+    def _with_crops(self, photos):
+        """Photos with the side of the crops to train on, if that is what to do."""
+        if not photos.is_one_size and self.crop_size is None:
+            raise ValueError(
+                "X holds images of different sizes, which are trained on through "
+                "crops: set crop_size, or leave it at 'auto'."
+            )
+        if self.crop_size != "auto":
+            return photos.with_crops(self.crop_size)
+        side, smallest = max(64, 8 * 2**self.n_downsamples), photos.smallest_side
+        given = self.image_shape is not None or self.backbone == "identity"
+        if photos.is_one_size and (smallest <= side or given):
+            return photos
+        return photos.with_crops(min(side, smallest))
 
     def _check_needs_of_images(self, layout):
-        """Refuse losses that judge images, and what spoils them, without images."""
+        """Refuse losses that judge images, and what degrades them, without images."""
         weights = [
             f"{name}={value}"
             for name in ("perceptual_weight", "adversarial_weight")
@@ -283,7 +199,7 @@ class BaseSparseAutoencoder(ImageTransformer, abc.ABC):
         if not needs:
             return
         what = "latents" if self.backbone == "identity" else layout.describe()
-        if self.backbone == "identity" or layout.kind == "vector":
+        if self.backbone == "identity" or layout.is_vector:
             raise ValueError(
                 f"{' and '.join(needs)} needs images, got {what}: set it to 0 (degrade "
                 "to None), or pass image_shape=(H, W, C) if the rows are images."
@@ -294,34 +210,37 @@ class BaseSparseAutoencoder(ImageTransformer, abc.ABC):
                 "to 0, or convert the images."
             )
 
-    def _crop_side(self, smallest):
-        """Side of the crops for images whose smallest side is given; None: no crops."""
-        if self.crop_size != "auto":
-            return self.crop_size
-        side = max(64, 8 * 2**self.n_downsamples)
-        whole = smallest <= side or self.image_shape is not None
-        return None if whole or self.backbone == "identity" else side
-
-    def _make_autoencoder(self, layout):
-        vector = layout.kind == "vector"
-        name = self._backbone_name(vector)
-        n_downsamples = 0 if vector or name == "identity" else self.n_downsamples
+    def _make_autoencoder(self, photos):
+        layout, patch_size = photos.layout, getattr(self, "patch_size", 1)
+        name = self._backbone_name(layout.is_vector)
+        free = layout.is_vector or name == "identity"
+        n_downsamples = 0 if free else self.n_downsamples
+        site_size = 2**n_downsamples * patch_size
+        self._check_site_size(photos, site_size, patch_size)
+        backbone_params = _check_backbone_params(name, self.backbone_params)
         backbone = BACKBONES[name](
-            layout.channels,
-            n_downsamples,
-            self.latent_dim,
-            **(self.backbone_params or {}),
+            layout.channels, n_downsamples, self.latent_dim, **backbone_params
         )
-        free = vector or name == "identity"
-        value_range = (0, 1) if free else self._value_range
-        bottleneck = self._make_bottleneck(backbone)
-        if vector and bottleneck.patch_size > 1:
+        given = {}
+        if photos.condition is not None:
+            given["n_conditions"] = photos.condition.shape[1]
+        bottleneck = self._make_bottleneck(backbone, **given)
+        return Autoencoder(backbone, bottleneck, site_size, self.precision)
+
+    def _check_site_size(self, photos, site_size, patch_size):
+        if photos.layout.is_vector and patch_size > 1:
             raise ValueError(
-                f"patch_size={bottleneck.patch_size} needs images or grids of latents, "
-                "got vectors (n, n_features), which are one site each: leave it at 1."
+                f"patch_size={patch_size} needs images or grids of latents, got "
+                "vectors (n, n_features), which are one site each: leave it at 1."
             )
-        site_size = 2**n_downsamples * bottleneck.patch_size
-        return Autoencoder(backbone, bottleneck, site_size, value_range, self.precision)
+        side = photos.crop_size or max(max(shape[:2]) for shape in photos.shapes)
+        if site_size > side:
+            raise ValueError(
+                f"A site of {site_size}x{site_size} pixels, from n_downsamples="
+                f"{self.n_downsamples} and patch_size={patch_size}, is larger than the "
+                f"images or crops, of at most {side} pixels a side: lower these "
+                "parameters."
+            )
 
     def _backbone_name(self, vector):
         if self.backbone == "auto":
@@ -346,27 +265,29 @@ class BaseSparseAutoencoder(ImageTransformer, abc.ABC):
 
         Parameters
         ----------
-        X : array-like of shape (n, H, W, C), (n, H, W) or (n, n_features)
-            As in `fit`; images may be of another size than those of the fit. A lazy
-            sequence of images of one size is read batch by batch.
+        X : array-like of shape (n, H, W, C), (n, H, W) or (n, n_features), or sequence
+            As in `fit`; images may be of another size than those of the fit, and of
+            different sizes in a list. A lazy sequence is read batch by batch.
 
         Returns
         -------
-        codes : SparseCodes of shape (n, h * w * n_components)
-            One row per image, columns site-major, float32.
+        codes : SparseCodes of shape (n, h * w * n_components), or list of SparseCodes
+            One row per image, columns site-major, float32. Photos of different sizes
+            have codes of one row each, in a list.
         """
-        check_is_fitted(self)
-        images, layout = self._check_input(X)
-        coder = self._coder()
+        return self._codes_of(X)
+
+    def _code(self, photos):
+        coder, layout = self._coder(), photos.layout
         codes, thumbnails = collect_codes(
-            coder.code(images),
-            len(images),
+            coder.code(photos),
+            len(photos),
             grid_shape=coder.grid_shape(layout.image_shape),
-            n_atoms=self.n_components,
+            n_atoms=coder.n_components,
         )
-        if layout.kind != "vector":
+        if not layout.is_vector:
             codes.image_shape = layout.public_shape(*layout.image_shape[:2])
-            if self.backbone != "identity":
+            if not self._input.latents:
                 codes.thumbnails = thumbnails
         return codes
 
@@ -375,7 +296,7 @@ class BaseSparseAutoencoder(ImageTransformer, abc.ABC):
 
         Parameters
         ----------
-        X : SparseCodes, sparse array or matrix, or array-like
+        X : SparseCodes, sparse array or matrix, or array-like; or list of SparseCodes
             Codes ``(n, h * w * n_components)`` as from `transform`. A plain matrix is
             taken to be codes of images of the size of the fit.
         coef_bits : int, default=None
@@ -385,34 +306,54 @@ class BaseSparseAutoencoder(ImageTransformer, abc.ABC):
 
         Returns
         -------
-        images : ndarray
-            In the layout of the input of `fit`, float32.
+        images : ndarray, or list of ndarray
+            In the layout of the input of `fit`, float32; of a list of codes a list of
+            images, one for each row.
         """
         return self._decode(X, coef_bits)
 
     def _decode(self, X, coef_bits, condition=None):
         check_is_fitted(self)
-        coder = self._coder()
-        codes = self._check_codes(X, coder)
+        parts = X if _is_list_of_codes(X) else [X]
+        parts = [self._check_codes(part) for part in parts]
         if coef_bits is not None:
-            codes = quantize_codes(codes, coef_bits)
-        rows = self._condition_rows(condition, codes.shape[0])
+            parts = [quantize_codes(part, coef_bits) for part in parts]
+        rows = self._condition_rows(condition, sum(part.shape[0] for part in parts))
+        if not _is_list_of_codes(X):
+            return self._decode_rows(*parts, rows)
+        images, done = [], 0
+        for part in parts:
+            given = None if rows is None else rows[done : done + part.shape[0]]
+            images.extend(self._decode_rows(part, given))
+            done += part.shape[0]
+        return images
+
+    def _decode_rows(self, codes, rows=None):
+        """Images of codes of one grid, with rows ``(n, p)`` of what else is known."""
+        coder, codes = self._coder(), self._check_codes(codes)
         height, width = self._decoded_size(codes, coder)
         size = coder.batch_size((height, width, 1))
-        images = []
+        shape = codes.shape[0], height, width, self.layout_.channels
+        images = np.empty(shape, np.float32)
         for start in range(0, codes.shape[0], size):
             part = slice(start, start + size)
             sites = codes[part].sites()
             given = None if rows is None else rows[part]
-            images.append(coder.decode(sites, codes.grid_shape, height, width, given))
-        return self._finish(np.concatenate(images), self.layout_.kind)
+            images[part] = coder.decode(sites, codes.grid_shape, height, width, given)
+        return self._finish(images)
+
+    def _condition_rows(self, condition, n_images):
+        """Return what else the bottleneck takes, rows ``(n_images, p)``: here nothing.
+
+        `ConditionMixin` overrides this.
+        """
 
     def reconstruct(self, X, tile=None):
         """Images after coding and decoding, both steps at once; or images restored.
 
         Parameters
         ----------
-        X : array-like
+        X : array-like, list of photos or sequence
             As in `transform`.
         tile : int, default=None
             Side in pixels of square tiles to reconstruct one after another, where whole
@@ -422,69 +363,28 @@ class BaseSparseAutoencoder(ImageTransformer, abc.ABC):
 
         Returns
         -------
-        images : ndarray
+        images : ndarray, or list of ndarray
             In the layout of ``X``, float32; without ``tile`` equal to
             ``inverse_transform(transform(X))``. With it, pixels are the same wherever a
             network of convolutions does not see the border of a tile; a network that
             looks at whole images ("vqgan") sees a tile instead.
         """
-        return self._reconstruct(X, tile)
-
-    def _reconstruct(self, X, tile, condition=None):
-        check_is_fitted(self)
-        if tile is not None:
-            check_scalar(tile, "tile", numbers.Integral, min_val=1)
-        images, layout = self._check_input(X)
-        rows = self._condition_rows(condition, len(images))
         if tile is None:
-            return self._rebuild(images, layout, rows)
-        # Lazy images are read.
-        output = self._coder().reconstruct_tiles(images[:], tile, rows)
-        return self._finish(output, layout.kind)
+            return self._images_of(self._open(X), self._rebuild)
+        check_scalar(tile, "tile", numbers.Integral, min_val=1)
+        tiles = self._coder().reconstruct_tiles
+        return self._images_of(self._open(X), lambda part: tiles(part[:], tile))
 
-    def _rebuild(self, images, layout, rows):
-        output = np.concatenate(list(self._coder().reconstruct(images, rows)))
-        return self._finish(output, layout.kind)
+    def _rebuild(self, photos):
+        output = np.empty((len(photos), *photos.layout.image_shape), np.float32)
+        done = 0
+        for part in self._coder().reconstruct(photos):
+            output[done : done + len(part)] = part
+            done += len(part)
+        return output
 
-    def score(self, X, y=None):
-        """Peak signal-to-noise ratio of the reconstruction, in dB, mean over images.
-
-        Parameters
-        ----------
-        X : array-like
-            As in `transform`.
-        y : array-like, default=None
-            Images to compare with, of the shape of ``X``; None compares with ``X``.
-            What is not images is not used, as in `fit`.
-
-        Returns
-        -------
-        psnr : float
-            Higher is better.
-        """
-        return self._score(X, y)
-
-    def _score(self, X, y, condition=None):
-        check_is_fitted(self)
-        X = _images.open_photos(X, **self._input_rules())
-        images, layout = self._check_input(X)
-        rows = self._condition_rows(condition, len(images))
-        targets = self._check_targets(y, X)
-        size = self._coder().batch_size(layout.image_shape)
-        values = []
-        for start in range(0, len(images), size):
-            part = slice(start, start + size)
-            batch = images[part]
-            target = batch if targets is None else targets[part]
-            given = None if rows is None else rows[part]
-            values.extend(self._psnr(batch, target, layout, given))
-        return float(np.mean(values))
-
-    def _psnr(self, images, target, layout, rows):
-        """PSNR of every image of a batch."""
-        output = self._rebuild(images, layout, rows).reshape(target.shape)
-        target = self._as_floats(target)
-        return metrics.psnr(target, output, data_range=self.data_range_, per_image=True)
+    def _batch_size(self, photos):
+        return self._coder().batch_size(photos.layout.image_shape)
 
     @property
     def components_(self):
@@ -504,29 +404,37 @@ class BaseSparseAutoencoder(ImageTransformer, abc.ABC):
         check_is_fitted(self)
         coder = self._coder()
         side = coder.module.site_size
-        one_each = sparse.eye_array(self.n_components, dtype=np.float32, format="csr")
+        one_each = sparse.eye_array(coder.n_components, dtype=np.float32, format="csr")
         empty = coder.decode(0 * one_each[[0]], (1, 1), side, side)
         return coder.decode(one_each, (1, 1), side, side) - empty
+
+    def _draw_codes(self, n_samples, random_state):
+        """Codes from the prior of the bottleneck, on the grid of the fit."""
+        check_is_fitted(self)
+        check_scalar(n_samples, "n_samples", numbers.Integral, min_val=1)
+        seed = check_random_state(random_state).randint(2**31 - 1)
+        coder = self._coder()
+        codes = coder.sample(n_samples, coder.grid_shape(self.image_shape_), seed)
+        return codes.reshape(n_samples, -1)
 
     def _coder(self):
         return Coder(self.net_.module_, self.device)
 
-    def _check_codes(self, X, coder):
-        own_grid = getattr(X, "grid_shape", None)
-        grid = None
-        if own_grid is None:
+    def _check_codes(self, X):
+        coder, grid = self._coder(), None
+        if getattr(X, "grid_shape", None) is None:
             grid = coder.grid_shape(self.image_shape_)
             n_columns = np.shape(X)[1] if np.ndim(X) == 2 or hasattr(X, "tocsr") else 0
-            expected = grid[0] * grid[1] * self.n_components
+            expected = grid[0] * grid[1] * coder.n_components
             if n_columns != expected:
                 raise ValueError(
                     f"Codes of shape {np.shape(X)} have no grid of their own and do "
-                    f"not fit the {grid[0]} x {grid[1]} sites of {self.n_components} "
+                    f"not fit the {grid[0]} x {grid[1]} sites of {coder.n_components} "
                     f"atoms of the fitted images ({expected} columns). Pass the "
                     "SparseCodes that transform returns, or give them a grid with "
                     "sklearn_sparsevae.codes.as_codes(X, grid_shape=(h, w))."
                 )
-        return as_codes(X, grid_shape=grid, n_atoms=self.n_components)
+        return as_codes(X, grid_shape=grid, n_atoms=coder.n_components)
 
     def _decoded_size(self, codes, coder):
         if codes.image_shape is not None:
@@ -539,5 +447,30 @@ class BaseSparseAutoencoder(ImageTransformer, abc.ABC):
 
     @property
     def _n_features_out(self):
-        height, width = self._coder().grid_shape(self.image_shape_)
-        return height * width * self.n_components
+        coder = self._coder()
+        height, width = coder.grid_shape(self.image_shape_)
+        return height * width * coder.n_components
+
+
+def _is_list_of_codes(X):
+    """Whether these are codes of several grids, not an array-like of numbers."""
+    return isinstance(X, list | tuple) and any(len(np.shape(part)) == 2 for part in X)
+
+
+def _check_backbone_params(name, given):
+    """Arguments for a backbone that it has and that are sizes, or an error."""
+    given = given or {}
+    known = dict(list(inspect.signature(BACKBONES[name]).parameters.items())[3:])
+    unknown = sorted(set(map(str, given)) - set(known))
+    if unknown:
+        raise ValueError(
+            f"backbone_params has {', '.join(map(repr, unknown))}, which backbone="
+            f"{name!r} does not take; expected some of {list(known)}."
+        )
+    for key, value in given.items():
+        whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+        if not (whole and value > 0) and value is not known[key].default:
+            raise ValueError(
+                f"backbone_params has {key}={value!r}; expected a positive integer."
+            )
+    return given

@@ -1,6 +1,6 @@
 """Closed-loop transcription via convolutional sparse coding."""
 
-import functools
+import dataclasses
 import numbers
 
 import numpy as np
@@ -9,24 +9,27 @@ from sklearn.base import _fit_context
 from sklearn.utils import check_consistent_length, check_random_state, check_scalar
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
 
-from sklearn_sparsevae import metrics
 from sklearn_sparsevae.backbones import ConvolutionalSparseCoding
 from sklearn_sparsevae.codes import SparseCodes
+from sklearn_sparsevae.estimators import _parameters as groups
+from sklearn_sparsevae.estimators._conditions import Conditions
+from sklearn_sparsevae.estimators._docs import shares_parameters
+from sklearn_sparsevae.estimators._parameters import NOT_NEGATIVE, POSITIVE_INT
+from sklearn_sparsevae.estimators._stopping import warn_and_raise
 from sklearn_sparsevae.estimators._transformer import ImageTransformer
+from sklearn_sparsevae.images import InputSpec
 from sklearn_sparsevae.training import (
-    ClosedLoopSettings,
+    RunSettings,
     Transcriber,
     Transcription,
-    make_closed_loop,
+    train_closed_loop,
 )
 
-_POSITIVE_INT = Interval(numbers.Integral, 1, None, closed="left")
-_POSITIVE = Interval(numbers.Real, 0, None, closed="neither")
 
-
-class ClosedLoopVAE(ImageTransformer):
+@shares_parameters()
+class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransformer):
     """Closed-loop transcription via convolutional sparse coding.
 
     The encoder f is a stack of convolutional sparse coding layers [1]_ [2]_, unrolled
@@ -62,12 +65,9 @@ class ClosedLoopVAE(ImageTransformer):
     kernel_size : int, default=3
         Side of the kernels, odd. 1, as always where rows are vectors, keeps the
         resolution.
-    image_shape : tuple of int (H, W, C) or (H, W), default=None
-        What the rows of a 2-D ``X`` are, when they are images.
-    value_range : tuple of float (low, high), default=None
-        What floating point images span; None stands for (0, 1).
-    max_epochs : int, default=5
-        Passes over the training images; 0 keeps the model as it starts.
+    target : {"X", "y"}, default="X"
+        With "y", the labels of ``y`` are the classes of the objective with classes;
+        with "X" the objective is the one without, whatever ``y`` is.
     batch_size : int, default=64
         Images in a training batch.
     lr : float, default=0.0005
@@ -76,14 +76,8 @@ class ClosedLoopVAE(ImageTransformer):
         epochs. With a larger one regenerated images drift from the originals, up to
         where the encoder runs away from the decoder.
     gradient_clip : float, default=100.0
-        Longest gradient of encoder or decoder, as a Euclidean norm.
-    device : str, default="auto"
-        "auto" (a GPU when there is one), "cpu", "cuda", "cuda:1", ...
-    random_state : int, RandomState instance or None, default=None
-        Seed of everything random. The global generators are left alone.
-    verbose : int, default=0
-        Above zero: a progress bar with the terms of the objective, PSNR and the time
-        left.
+        Maximum Euclidean norm of the gradient of encoder or decoder.
+    {parameters}
 
     Attributes
     ----------
@@ -100,12 +94,7 @@ class ClosedLoopVAE(ImageTransformer):
         Epochs trained.
     net_ : ClosedLoopNet
         The skorch net; ``net_.module_`` is the torch module.
-    image_shape_ : tuple of int
-        ``(H, W, C)`` of the training images.
-    data_range_ : float
-        What `score` takes as the peak.
-    n_features_in_ : int
-        Numbers in an image or vector.
+    {image_attributes}
 
     Notes
     -----
@@ -153,55 +142,22 @@ class ClosedLoopVAE(ImageTransformer):
     ((200, 128), (2, 2), 32)
     """
 
-    _parameter_constraints: dict = {
-        "n_components": [_POSITIVE_INT, tuple, list],
+    _parameter_constraints = {
+        "n_components": [POSITIVE_INT, tuple, list],
         "latent_dim": [Interval(numbers.Integral, 2, None, closed="left")],
-        "alpha": [Interval(numbers.Real, 0, None, closed="left")],
-        "n_rollout_steps": [_POSITIVE_INT],
-        "kernel_size": [_POSITIVE_INT],
-        "image_shape": [tuple, list, None],
-        "value_range": [tuple, list, None],
-        "max_epochs": [Interval(numbers.Integral, 0, None, closed="left")],
-        "batch_size": [_POSITIVE_INT],
-        "lr": [_POSITIVE],
-        "gradient_clip": [_POSITIVE],
-        "device": [str],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
+        "alpha": [NOT_NEGATIVE],
+        "n_rollout_steps": [POSITIVE_INT],
+        "kernel_size": [POSITIVE_INT],
     }
 
-    def __init__(
-        self,
-        n_components=(64, 128),
-        *,
-        latent_dim=128,
-        alpha=0.1,
-        n_rollout_steps=3,
-        kernel_size=3,
-        image_shape=None,
-        value_range=None,
-        max_epochs=5,
-        batch_size=64,
-        lr=0.0005,
-        gradient_clip=100.0,
-        device="auto",
-        random_state=None,
-        verbose=0,
-    ):
-        self.n_components = n_components
-        self.latent_dim = latent_dim
-        self.alpha = alpha
-        self.n_rollout_steps = n_rollout_steps
-        self.kernel_size = kernel_size
-        self.image_shape = image_shape
-        self.value_range = value_range
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.gradient_clip = gradient_clip
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
+    n_components: int | tuple = dataclasses.field(default=(64, 128), kw_only=False)
+    latent_dim: int = 128
+    alpha: float = 0.1
+    n_rollout_steps: int = 3
+    kernel_size: int = 3
+    batch_size: int = 64
+    lr: float = 0.0005
+    gradient_clip: float = 100.0
 
     # ---- training -------------------------------------------------------------------
 
@@ -212,12 +168,13 @@ class ClosedLoopVAE(ImageTransformer):
         Parameters
         ----------
         X : array-like of shape (n, H, W, C), (n, H, W) or (n, n_features), or sequence
-            uint8, or floats in [0, 1] (see ``value_range``), all of one size. Also a
-            memory map or a lazy sequence, such as :mod:`sklearn_sparsevae.datasets`
-            loads; up to 2048 images are read to start from.
+            Unsigned integers, or floats in [0, 1] (see ``value_range``), all of one
+            size. Also a memory map or a lazy sequence, such as
+            :mod:`sklearn_sparsevae.datasets` loads; up to 2048 images are read to start
+            from.
         y : array-like of shape (n,), default=None
-            Classes, for the objective with classes. Any other ``y``, such as floats of
-            a regression, is not used.
+            With ``target="y"`` the classes, for the objective with classes. Not used
+            otherwise, whatever it is.
 
         Returns
         -------
@@ -231,21 +188,33 @@ class ClosedLoopVAE(ImageTransformer):
         FloatingPointError
             When a term of the objective stops being finite.
         """
-        images, layout = self._open_images(X)
-        self.classes_, labels = _classes(y, images)
-        fields = ClosedLoopSettings.__dataclass_fields__
-        net = make_closed_loop(
-            functools.partial(self._make_transcription, layout),
-            images,
-            labels,
-            ClosedLoopSettings(**{name: getattr(self, name) for name in fields}),
+        photos, spec, names = self._open_to_fit(X, None, self._make_spec())
+        if not photos.is_one_size:
+            raise ValueError(
+                "X holds images of different sizes; expected one size, since a feature "
+                "describes a whole image. Resize or crop them."
+            )
+        classes = None
+        if self.target == "y":
+            classes, photos = _with_classes(photos, y)
+        net = train_closed_loop(
+            lambda: self._make_transcription(photos.layout),
+            photos,
+            RunSettings.of(self),
             check_random_state(self.random_state).randint(2**31 - 1),
         )
-        self._keep(net, layout, images)
+        stopped_by = net.stopped_by
+        net.forget_training()
+        self._keep(net, photos, spec, names)
+        self.classes_ = classes
+        warn_and_raise(self, stopped_by)
         return self
 
+    def _make_spec(self):
+        # ``y`` are classes, never images.
+        return InputSpec.of(self.image_shape, self.value_range)
+
     def _make_transcription(self, layout):
-        vector = layout.kind == "vector"
         if self.kernel_size % 2 == 0:
             raise ValueError(
                 f"kernel_size={self.kernel_size} must be odd, such as 3 or 5."
@@ -254,11 +223,11 @@ class ClosedLoopVAE(ImageTransformer):
             layout.image_shape,
             self._n_kernels(),
             self.latent_dim,
-            1 if vector else self.kernel_size,
+            1 if layout.is_vector else self.kernel_size,
             float(self.alpha),
             self.n_rollout_steps,
         )
-        return Transcription(backbone, (0, 1) if vector else self._value_range)
+        return Transcription(backbone)
 
     def _n_kernels(self):
         """Kernels of each layer, as a tuple of at least one."""
@@ -287,8 +256,10 @@ class ClosedLoopVAE(ImageTransformer):
         features : ndarray of shape (n, latent_dim)
             Rows of unit norm, float32.
         """
-        check_is_fitted(self)
-        return self._transcriber().features(self._check_whole(X)[0])
+        return self._codes_of(X)
+
+    def _code(self, photos):
+        return self._transcriber().features(photos)
 
     def inverse_transform(self, X):
         """Images of features.
@@ -305,13 +276,15 @@ class ClosedLoopVAE(ImageTransformer):
         """
         check_is_fitted(self)
         features = check_array(X, dtype=np.float32, input_name="X")
-        if features.shape[1] != self.latent_dim:
+        if features.shape[1] != self._n_features_out:
             raise ValueError(
                 f"X has {features.shape[1]} columns, expected features of length "
-                f"{self.latent_dim}, as transform returns them."
+                f"{self._n_features_out}, as transform returns them."
             )
-        images = self._transcriber().decode(features)
-        return self._finish(images, self.layout_.kind)
+        return self._decode_rows(features)
+
+    def _decode_rows(self, features, rows=None):
+        return self._finish(self._transcriber().decode(features))
 
     def reconstruct(self, X):
         """Images regenerated from the features of images, both steps at once.
@@ -326,40 +299,13 @@ class ClosedLoopVAE(ImageTransformer):
         images : ndarray
             In the layout of ``X``, float32; ``inverse_transform(transform(X))``.
         """
-        check_is_fitted(self)
-        images, layout = self._check_whole(X)
-        output = np.concatenate(list(self._transcriber().reconstruct(images)))
-        return self._finish(output, layout.kind)
+        return self._images_of(self._open(X), self._rebuild)
 
-    def score(self, X, y=None):
-        """Peak signal-to-noise ratio of regenerated images, in dB, mean over images.
+    def _rebuild(self, photos):
+        return np.concatenate(list(self._transcriber().reconstruct(photos)))
 
-        Parameters
-        ----------
-        X : array-like
-            As in `transform`.
-        y : object, default=None
-            Not used.
-
-        Returns
-        -------
-        psnr : float
-            Higher is better.
-        """
-        check_is_fitted(self)
-        images, layout = self._check_whole(X)
-        parts = self._transcriber().reconstruct(images)
-        values, done = [], 0
-        for part in parts:
-            target = self._as_floats(images[done : done + len(part)])
-            output = self._finish(part, layout.kind).reshape(target.shape)
-            values.append(
-                metrics.psnr(
-                    target, output, data_range=self.data_range_, per_image=True
-                )
-            )
-            done += len(part)
-        return float(np.mean(np.concatenate(values)))
+    def _batch_size(self, photos):
+        return self._transcriber().batch_size(photos)
 
     def sparse_maps(self, X, layer=-1):
         """Sparse maps of a layer of the encoder.
@@ -376,8 +322,9 @@ class ClosedLoopVAE(ImageTransformer):
         maps : SparseCodes of shape (n, h * w * n_kernels)
             One row per image, columns site-major, float32, non-negative.
         """
-        check_is_fitted(self)
-        widths = self._n_kernels()
+        photos = super()._open(X)
+        transcriber = self._transcriber()
+        widths = [len(layer.kernels) for layer in transcriber.module.backbone.layers]
         check_scalar(
             layer,
             "layer",
@@ -385,17 +332,21 @@ class ClosedLoopVAE(ImageTransformer):
             min_val=-len(widths),
             max_val=len(widths) - 1,
         )
-        images, layout = self._check_input(X)
         n_layers = layer % len(widths) + 1
-        transcriber, (*size, _) = self._transcriber(), layout.image_shape
+        return photos.gather(
+            self._maps(part, transcriber, n_layers, widths[layer])
+            for part in photos.parts()
+        )
+
+    def _maps(self, photos, transcriber, n_layers, n_atoms):
+        """Sparse maps of photos of one size."""
+        size = photos.layout.image_shape[:2]
         grid_shape = transcriber.module.backbone.grid_shape(size, n_layers)
-        grid = {"grid_shape": grid_shape, "n_atoms": widths[layer]}
-        batches = transcriber.maps(images, n_layers)
+        grid = {"grid_shape": grid_shape, "n_atoms": n_atoms}
+        batches = transcriber.maps(photos, n_layers)
         parts = [SparseCodes.from_sites(*sites, **grid) for sites in batches]
-        shape = layout.public_shape(*size)
         return SparseCodes(
             parts[0] if len(parts) == 1 else sparse.vstack(parts, format="csr"),
-            image_shape=None if layout.kind == "vector" else shape,
             **grid,
         )
 
@@ -408,26 +359,43 @@ class ClosedLoopVAE(ImageTransformer):
     def _transcriber(self):
         return Transcriber(self.net_.module_, self.device)
 
-    def _check_whole(self, X):
-        images, layout = self._check_input(X)
-        if layout.image_shape != self.image_shape_:
-            size, fitted = layout.image_shape[:2], self.image_shape_[:2]
-            raise ValueError(
-                f"X holds images of {size[0]}x{size[1]} pixels, but this model was "
-                f"fitted on {fitted[0]}x{fitted[1]}, and a feature describes a whole "
-                "image: resize or crop the images, or use sparse_maps."
-            )
-        return images, layout
+    def _open(self, X):
+        """Photos of the size of the fit, which features describe as a whole."""
+        return self._check_size(super()._open(X))
+
+    def _open_pair(self, X, y):
+        return self._check_size(super()._open_pair(X, y))
+
+    def _check_size(self, photos):
+        fitted = self.image_shape_[:2]
+        for shape in photos.shapes:
+            if tuple(shape[:2]) != tuple(fitted):
+                raise ValueError(
+                    f"X holds images of {shape[0]}x{shape[1]} pixels, but this model "
+                    f"was fitted on {fitted[0]}x{fitted[1]}, and a feature describes a "
+                    "whole image: resize or crop the images, or use sparse_maps."
+                )
+        return photos
 
     @property
     def _n_features_out(self):
-        return self.latent_dim
+        return self.net_.module_.backbone.latent_dim
 
 
-def _classes(y, images):
-    """Classes, and the index of each image's; ``None, None`` for any other ``y``."""
-    y = np.asarray(y)
-    if y.ndim != 1 or type_of_target(y) not in ("binary", "multiclass"):
-        return None, None
-    check_consistent_length(images, y)
-    return np.unique(y, return_inverse=True)
+def _with_classes(photos, y):
+    """Classes of ``y``, and photos with the class of each as their condition."""
+    if y is None:
+        raise ValueError(
+            "target='y' needs classes, one label for each image: pass them as y, or "
+            "set target='X'."
+        )
+    y = column_or_1d(y, dtype=None)
+    check_consistent_length(photos.shapes, y)
+    if type_of_target(y, input_name="y") not in ("binary", "multiclass"):
+        raise ValueError(
+            f"y holds {type_of_target(y)} values; expected classes, one label for each "
+            "image. Set target='X' if they are none."
+        )
+    encoder = Conditions(y)
+    rows = encoder.rows(y, len(photos))
+    return encoder.classes, dataclasses.replace(photos, condition=rows)

@@ -11,18 +11,24 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_sparsevae.codes import as_codes
+from sklearn_sparsevae.estimators import _parameters as groups
+from sklearn_sparsevae.estimators._docs import shares_parameters
+from sklearn_sparsevae.estimators._parameters import POSITIVE_INT
+from sklearn_sparsevae.estimators._stopping import warn_and_raise
 from sklearn_sparsevae.estimators._tokens import Tokenizer
 from sklearn_sparsevae.training import (
     CodeTransformer,
+    RunSettings,
     draw_tokens,
     log_likelihood,
     train_prior,
 )
 
-_POSITIVE_INT = Interval(numbers.Integral, 1, None, closed="left")
 
-
-class CodePrior(DensityMixin, BaseEstimator):
+@shares_parameters()
+class CodePrior(
+    groups.Training, groups.EarlyStopping, groups.Running, DensityMixin, BaseEstimator
+):
     r"""Autoregressive prior of sparse codes, which draws new ones.
 
     The second stage of VQ-VAE, RQ-VAE [1]_ and LASERS [2]_, for the codes of any
@@ -63,25 +69,9 @@ class CodePrior(DensityMixin, BaseEstimator):
         Part of the activations that training leaves out, in [0, 1).
     max_epochs : int, default=20
         Passes over the training codes.
-    batch_size : int, default=32
-        Images in a training batch.
     lr : float, default=0.001
         AdamW's learning rate; it falls to zero over the epochs, along a cosine.
-    early_stopping : bool, default=True
-        Hold out a part of the codes, stop when their likelihood has not improved for
-        ``n_epochs_no_change`` epochs, and keep the best weights.
-    validation_fraction : float, default=0.1
-        Part of the codes held out for early stopping.
-    n_epochs_no_change : int, default=5
-        Patience of early stopping.
-    tol : float, default=0.0001
-        Smallest relative improvement that early stopping counts.
-    device : str, default="auto"
-        "auto" (a GPU when there is one), "cpu", "cuda", "cuda:1", ...
-    random_state : int, RandomState instance or None, default=None
-        Seed of everything random in `fit`. The global generators are left alone.
-    verbose : int, default=0
-        Above zero: a progress bar with the loss and the time left.
+    {parameters}
 
     Attributes
     ----------
@@ -118,58 +108,21 @@ class CodePrior(DensityMixin, BaseEstimator):
     (5, 8, 8)
     """
 
-    _parameter_constraints: dict = {
-        "n_bins": [_POSITIVE_INT],
-        "width": [_POSITIVE_INT],
-        "n_layers": [_POSITIVE_INT],
-        "n_heads": [_POSITIVE_INT],
+    _parameter_constraints = {
+        "n_bins": [POSITIVE_INT],
+        "width": [POSITIVE_INT],
+        "n_layers": [POSITIVE_INT],
+        "n_heads": [POSITIVE_INT],
         "dropout": [Interval(numbers.Real, 0, 1, closed="left")],
-        "max_epochs": [_POSITIVE_INT],
-        "batch_size": [_POSITIVE_INT],
-        "lr": [Interval(numbers.Real, 0, None, closed="neither")],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(numbers.Real, 0, 1, closed="neither")],
-        "n_epochs_no_change": [_POSITIVE_INT],
-        "tol": [Interval(numbers.Real, 0, None, closed="left")],
-        "device": [str],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
     }
 
-    def __init__(
-        self,
-        *,
-        n_bins=64,
-        width=128,
-        n_layers=3,
-        n_heads=4,
-        dropout=0.2,
-        max_epochs=20,
-        batch_size=32,
-        lr=0.001,
-        early_stopping=True,
-        validation_fraction=0.1,
-        n_epochs_no_change=5,
-        tol=1e-4,
-        device="auto",
-        random_state=None,
-        verbose=0,
-    ):
-        self.n_bins = n_bins
-        self.width = width
-        self.n_layers = n_layers
-        self.n_heads = n_heads
-        self.dropout = dropout
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_epochs_no_change = n_epochs_no_change
-        self.tol = tol
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
+    n_bins: int = 64
+    width: int = 128
+    n_layers: int = 3
+    n_heads: int = 4
+    dropout: float = 0.2
+    max_epochs: int = 20
+    early_stopping: bool = True
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
@@ -210,17 +163,15 @@ class CodePrior(DensityMixin, BaseEstimator):
             )
         names = ("width", "n_layers", "n_heads", "dropout")
         sizes = {name: getattr(self, name) for name in names}
-        names = "max_epochs batch_size lr n_epochs_no_change tol device verbose".split()
-        settings = {name: getattr(self, name) for name in names}
         build = functools.partial(CodeTransformer, tokenizer.space, **sizes)
-        net = train_prior(build, tokens, valid, seed=seed, **settings)
-        self.history_ = [
-            {k: v for k, v in epoch.items() if k != "batches"} for epoch in net.history
-        ]
+        net = train_prior(build, tokens, valid, RunSettings.of(self), seed)
+        stopped_by = net.stopped_by
         net.forget_training()
         self.net_, self.tokenizer_ = net, tokenizer
+        self.history_ = net.epochs
         self.n_epochs_ = len(self.history_)
         self.n_features_in_ = codes.shape[1]
+        warn_and_raise(self, stopped_by)
         return self
 
     def score_samples(self, X):

@@ -1,20 +1,17 @@
 """SC-VAE: sparse coding by learned ISTA between an encoder and a decoder."""
 
-import numbers
+import dataclasses
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
 from sklearn_sparsevae.bottlenecks import PENALTIES, THRESHOLDS, LearnedISTA
 from sklearn_sparsevae.estimators._docs import shares_parameters
+from sklearn_sparsevae.estimators._parameters import POSITIVE, POSITIVE_INT
 from sklearn_sparsevae.estimators.base import BaseSparseAutoencoder
 
 
-@shares_parameters(
-    terms=("reconstruction", "latent", "sparsity"),
-    lr_note=""". The bottleneck's matrices train 3 times,
-        its scalars 100 times as fast""",
-)
+@shares_parameters(terms=("reconstruction", "latent", "sparsity"))
 class SparseCodingVAE(BaseSparseAutoencoder):
     """Sparse coding-based autoencoder with learned ISTA (SC-VAE).
 
@@ -55,6 +52,9 @@ default="learned"
     coupled : bool, default=True
         Tie the inhibition matrix S to the filters W_e and the dictionary; otherwise S
         is a free matrix, and a step takes about twice as long.
+    lr : float, default=0.001
+        Adam's learning rate for the backbone. The bottleneck's matrices train 3 times,
+        its scalars 100 times as fast.
     {parameters}
 
     Attributes
@@ -89,10 +89,10 @@ default="learned"
     (200, 8, 8)
     """
 
-    _parameter_constraints: dict = {
-        **BaseSparseAutoencoder._parameter_constraints,
-        "alpha": [Interval(numbers.Real, 0, None, closed="neither")],
-        "n_rollout_steps": [Interval(numbers.Integral, 1, None, closed="left")],
+    _parameter_constraints = {
+        "n_components": [POSITIVE_INT],
+        "alpha": [POSITIVE],
+        "n_rollout_steps": [POSITIVE_INT],
         "dictionary": [StrOptions({"learned", "dct"}), np.ndarray],
         "learn_alpha": ["boolean"],
         "penalty": [StrOptions(set(PENALTIES))],
@@ -101,86 +101,16 @@ default="learned"
         "coupled": ["boolean"],
     }
 
-    def __init__(
-        self,
-        n_components=512,
-        *,
-        alpha=0.1,
-        n_rollout_steps=16,
-        dictionary="learned",
-        learn_alpha=True,
-        penalty="log",
-        threshold="scalar",
-        momentum=True,
-        coupled=True,
-        latent_dim=None,
-        n_downsamples=3,
-        backbone="auto",
-        backbone_params=None,
-        image_shape=None,
-        value_range=None,
-        crop_size="auto",
-        degrade=None,
-        max_epochs=5,
-        batch_size=32,
-        lr=0.001,
-        lr_schedule="cosine",
-        gradient_clip=1.0,
-        pixel_loss="mse",
-        perceptual_weight=0.0,
-        perceptual_network=None,
-        adversarial_weight=0.0,
-        adversarial_start=0,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_epochs_no_change=5,
-        tol=1e-4,
-        warm_start=False,
-        device="auto",
-        precision="float32",
-        callbacks=None,
-        random_state=None,
-        verbose=0,
-    ):
-        super().__init__(
-            n_components=n_components,
-            latent_dim=latent_dim,
-            n_downsamples=n_downsamples,
-            backbone=backbone,
-            backbone_params=backbone_params,
-            image_shape=image_shape,
-            value_range=value_range,
-            crop_size=crop_size,
-            degrade=degrade,
-            max_epochs=max_epochs,
-            batch_size=batch_size,
-            lr=lr,
-            lr_schedule=lr_schedule,
-            gradient_clip=gradient_clip,
-            pixel_loss=pixel_loss,
-            perceptual_weight=perceptual_weight,
-            perceptual_network=perceptual_network,
-            adversarial_weight=adversarial_weight,
-            adversarial_start=adversarial_start,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_epochs_no_change=n_epochs_no_change,
-            tol=tol,
-            warm_start=warm_start,
-            device=device,
-            precision=precision,
-            callbacks=callbacks,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.alpha = alpha
-        self.n_rollout_steps = n_rollout_steps
-        self.dictionary = dictionary
-        self.learn_alpha = learn_alpha
-        self.penalty = penalty
-        self.threshold = threshold
-        self.momentum = momentum
-        self.coupled = coupled
+    n_components: int = dataclasses.field(default=512, kw_only=False)
+    alpha: float = 0.1
+    n_rollout_steps: int = 16
+    dictionary: str | np.ndarray = "learned"
+    learn_alpha: bool = True
+    penalty: str = "log"
+    threshold: str = "scalar"
+    momentum: bool = True
+    coupled: bool = True
+    n_downsamples: int = 3
 
     def _make_bottleneck(self, backbone):
         given = isinstance(self.dictionary, np.ndarray)

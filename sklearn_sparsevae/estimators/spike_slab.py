@@ -1,21 +1,22 @@
 """Variational sparse coding (VSC, VSCLT): sparse codes with a distribution."""
 
-import numbers
+import dataclasses
 
-from sklearn.utils import check_random_state, check_scalar
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils._param_validation import StrOptions
 
 from sklearn_sparsevae.bottlenecks import PRIORS, SpikeSlab
 from sklearn_sparsevae.estimators._docs import shares_parameters
+from sklearn_sparsevae.estimators._parameters import (
+    FRACTION,
+    NOT_NEGATIVE,
+    POSITIVE,
+    POSITIVE_INT,
+    WHOLE,
+)
 from sklearn_sparsevae.estimators.base import BaseSparseAutoencoder
 
 
-@shares_parameters(
-    terms=("reconstruction", "kl_values", "kl_spikes"),
-    lr_note=""". Dictionary and filters train
-        3 times, thresholds and scales of the dimensions 10 times as fast""",
-)
+@shares_parameters(terms=("reconstruction", "kl_values", "kl_spikes"))
 class SpikeSlabVAE(BaseSparseAutoencoder):
     """Variational sparse coding (VSC), also with learned thresholds (VSCLT).
 
@@ -64,6 +65,9 @@ class SpikeSlabVAE(BaseSparseAutoencoder):
         With ``prior="spike_slab"``, rows of latents that are trained to show which
         dimensions go together: the prior of the spikes is the mixture of theirs. 0
         gives all dimensions the probability ``sparsity``.
+    lr : float, default=0.001
+        Adam's learning rate for the backbone. Dictionary and filters train 3 times,
+        thresholds and scales of the dimensions 10 times as fast.
     {parameters}
 
     Attributes
@@ -100,92 +104,23 @@ class SpikeSlabVAE(BaseSparseAutoencoder):
     (3, 8, 8)
     """
 
-    _parameter_constraints: dict = {
-        **BaseSparseAutoencoder._parameter_constraints,
+    _parameter_constraints = {
+        "n_components": [POSITIVE_INT],
         "prior": [StrOptions(set(PRIORS))],
-        "sparsity": [Interval(numbers.Real, 0, 1, closed="neither")],
-        "beta": [Interval(numbers.Real, 0, None, closed="left")],
-        "beta_warmup": [Interval(numbers.Real, 0, None, closed="left")],
-        "noise_variance": [Interval(numbers.Real, 0, None, closed="neither"), None],
-        "n_pseudo_inputs": [Interval(numbers.Integral, 0, None, closed="left")],
+        "sparsity": [FRACTION],
+        "beta": [NOT_NEGATIVE],
+        "beta_warmup": [NOT_NEGATIVE],
+        "noise_variance": [POSITIVE, None],
+        "n_pseudo_inputs": [WHOLE],
     }
 
-    def __init__(
-        self,
-        n_components=64,
-        *,
-        prior="spike_slab",
-        sparsity=0.1,
-        beta=1.0,
-        beta_warmup=0,
-        noise_variance=None,
-        n_pseudo_inputs=0,
-        latent_dim=None,
-        n_downsamples=2,
-        backbone="auto",
-        backbone_params=None,
-        image_shape=None,
-        value_range=None,
-        crop_size="auto",
-        degrade=None,
-        max_epochs=5,
-        batch_size=32,
-        lr=0.001,
-        lr_schedule="cosine",
-        gradient_clip=1.0,
-        pixel_loss="mse",
-        perceptual_weight=0.0,
-        perceptual_network=None,
-        adversarial_weight=0.0,
-        adversarial_start=0,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_epochs_no_change=5,
-        tol=1e-4,
-        warm_start=False,
-        device="auto",
-        precision="float32",
-        callbacks=None,
-        random_state=None,
-        verbose=0,
-    ):
-        super().__init__(
-            n_components=n_components,
-            latent_dim=latent_dim,
-            n_downsamples=n_downsamples,
-            backbone=backbone,
-            backbone_params=backbone_params,
-            image_shape=image_shape,
-            value_range=value_range,
-            crop_size=crop_size,
-            degrade=degrade,
-            max_epochs=max_epochs,
-            batch_size=batch_size,
-            lr=lr,
-            lr_schedule=lr_schedule,
-            gradient_clip=gradient_clip,
-            pixel_loss=pixel_loss,
-            perceptual_weight=perceptual_weight,
-            perceptual_network=perceptual_network,
-            adversarial_weight=adversarial_weight,
-            adversarial_start=adversarial_start,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_epochs_no_change=n_epochs_no_change,
-            tol=tol,
-            warm_start=warm_start,
-            device=device,
-            precision=precision,
-            callbacks=callbacks,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.prior = prior
-        self.sparsity = sparsity
-        self.beta = beta
-        self.beta_warmup = beta_warmup
-        self.noise_variance = noise_variance
-        self.n_pseudo_inputs = n_pseudo_inputs
+    n_components: int = dataclasses.field(default=64, kw_only=False)
+    prior: str = "spike_slab"
+    sparsity: float = 0.1
+    beta: float = 1.0
+    beta_warmup: float = 0
+    noise_variance: float | None = None
+    n_pseudo_inputs: int = 0
 
     def _make_bottleneck(self, backbone):
         return SpikeSlab(
@@ -218,9 +153,4 @@ class SpikeSlabVAE(BaseSparseAutoencoder):
         images : ndarray
             In the layout of the input of `fit`, float32.
         """
-        check_is_fitted(self)
-        check_scalar(n_samples, "n_samples", numbers.Integral, min_val=1)
-        seed = check_random_state(random_state).randint(2**31 - 1)
-        coder = self._coder()
-        codes = coder.sample(n_samples, coder.grid_shape(self.image_shape_), seed)
-        return self.inverse_transform(codes.reshape(n_samples, -1))
+        return self._decode(self._draw_codes(n_samples, random_state), None)

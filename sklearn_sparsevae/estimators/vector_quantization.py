@@ -1,11 +1,13 @@
 """VQ-VAE and RQ-VAE: vector quantisation between an encoder and a decoder."""
 
+import dataclasses
 import numbers
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearn_sparsevae.bottlenecks import VectorQuantization
 from sklearn_sparsevae.estimators._docs import shares_parameters
+from sklearn_sparsevae.estimators._parameters import NOT_NEGATIVE, POSITIVE_INT
 from sklearn_sparsevae.estimators.base import BaseSparseAutoencoder
 
 
@@ -66,89 +68,21 @@ class VQVAE(BaseSparseAutoencoder):
     ((200, 128), (2, 2), 800)
     """
 
-    _parameter_constraints: dict = {
-        **BaseSparseAutoencoder._parameter_constraints,
-        "n_quantizers": [Interval(numbers.Integral, 1, None, closed="left")],
+    _parameter_constraints = {
+        "n_components": [POSITIVE_INT],
+        "n_quantizers": [POSITIVE_INT],
         "codebook_update": [StrOptions({"ema", "gradient"})],
         "decay": [Interval(numbers.Real, 0, 1, closed="left")],
-        "patch_size": [Interval(numbers.Integral, 1, None, closed="left")],
-        "commitment_weight": [Interval(numbers.Real, 0, None, closed="left")],
+        "patch_size": [POSITIVE_INT],
+        "commitment_weight": [NOT_NEGATIVE],
     }
 
-    def __init__(
-        self,
-        n_components=512,
-        *,
-        n_quantizers=1,
-        codebook_update="gradient",
-        decay=0.99,
-        patch_size=1,
-        commitment_weight=0.25,
-        latent_dim=None,
-        n_downsamples=2,
-        backbone="auto",
-        backbone_params=None,
-        image_shape=None,
-        value_range=None,
-        crop_size="auto",
-        degrade=None,
-        max_epochs=5,
-        batch_size=32,
-        lr=0.001,
-        lr_schedule="cosine",
-        gradient_clip=1.0,
-        pixel_loss="mse",
-        perceptual_weight=0.0,
-        perceptual_network=None,
-        adversarial_weight=0.0,
-        adversarial_start=0,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_epochs_no_change=5,
-        tol=1e-4,
-        warm_start=False,
-        device="auto",
-        precision="float32",
-        callbacks=None,
-        random_state=None,
-        verbose=0,
-    ):
-        super().__init__(
-            n_components=n_components,
-            latent_dim=latent_dim,
-            n_downsamples=n_downsamples,
-            backbone=backbone,
-            backbone_params=backbone_params,
-            image_shape=image_shape,
-            value_range=value_range,
-            crop_size=crop_size,
-            degrade=degrade,
-            max_epochs=max_epochs,
-            batch_size=batch_size,
-            lr=lr,
-            lr_schedule=lr_schedule,
-            gradient_clip=gradient_clip,
-            pixel_loss=pixel_loss,
-            perceptual_weight=perceptual_weight,
-            perceptual_network=perceptual_network,
-            adversarial_weight=adversarial_weight,
-            adversarial_start=adversarial_start,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_epochs_no_change=n_epochs_no_change,
-            tol=tol,
-            warm_start=warm_start,
-            device=device,
-            precision=precision,
-            callbacks=callbacks,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.n_quantizers = n_quantizers
-        self.codebook_update = codebook_update
-        self.decay = decay
-        self.patch_size = patch_size
-        self.commitment_weight = commitment_weight
+    n_components: int = dataclasses.field(default=512, kw_only=False)
+    n_quantizers: int = 1
+    codebook_update: str = "gradient"
+    decay: float = 0.99
+    patch_size: int = 1
+    commitment_weight: float = 0.25
 
     def _make_bottleneck(self, backbone):
         return VectorQuantization(

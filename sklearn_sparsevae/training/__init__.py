@@ -4,10 +4,9 @@ from sklearn_sparsevae.training.autoencoder import Autoencoder
 from sklearn_sparsevae.training.batching import ImageBatches
 from sklearn_sparsevae.training.closed_loop import (
     ClosedLoopNet,
-    ClosedLoopSettings,
     Transcriber,
     Transcription,
-    make_closed_loop,
+    train_closed_loop,
 )
 from sklearn_sparsevae.training.code_prior import (
     draw_tokens,
@@ -17,30 +16,29 @@ from sklearn_sparsevae.training.code_prior import (
 from sklearn_sparsevae.training.code_transformer import CodeSpace, CodeTransformer
 from sklearn_sparsevae.training.inference import Coder
 from sklearn_sparsevae.training.losses import PIXEL_LOSSES
+from sklearn_sparsevae.training.net import RunSettings
 from sklearn_sparsevae.training.reconstruction import (
     ReconstructionNet,
     TrainingSettings,
-    continue_training,
-    make_net,
+    train_net,
 )
 
 __all__ = [
     "PIXEL_LOSSES",
     "Autoencoder",
+    "ClosedLoopNet",
     "CodeSpace",
     "CodeTransformer",
-    "ClosedLoopNet",
-    "ClosedLoopSettings",
     "Coder",
     "ImageBatches",
     "ReconstructionNet",
+    "RunSettings",
     "TrainingSettings",
     "Transcriber",
     "Transcription",
-    "continue_training",
     "draw_tokens",
     "log_likelihood",
-    "make_closed_loop",
-    "make_net",
+    "train_closed_loop",
+    "train_net",
     "train_prior",
 ]

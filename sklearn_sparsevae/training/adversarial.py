@@ -89,6 +89,16 @@ class Adversary:
         parameters = self.discriminator.parameters()
         self.optimizer = torch.optim.Adam(parameters, betas=(0.5, 0.9))
 
+    def state_dict(self):
+        """Return all that training moves."""
+        parts = {"discriminator": self.discriminator, "optimizer": self.optimizer}
+        return {name: part.state_dict() for name, part in parts.items()}
+
+    def load_state_dict(self, state):
+        """Go back to what `state_dict` returned."""
+        self.discriminator.load_state_dict(state["discriminator"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
     def term(self, fakes, image_loss, last_layer):
         """Adversarial term of the net's loss, and the adaptive weight in it.
 

@@ -10,6 +10,8 @@ from sklearn_sparsevae.training.devices import autocast
 class Autoencoder(nn.Module):
     """LASERS, Figure 1: encoder, compression bottleneck, decoder.
 
+    It sees unit images, whose range is at [0, 1], channels first inside.
+
     Parameters
     ----------
     backbone : Backbone
@@ -17,28 +19,13 @@ class Autoencoder(nn.Module):
         Runs in float32 whatever the precision of the backbone.
     site_size : int
         Pixels a side of a site; images are padded to a multiple of it.
-    value_range : tuple of float
-        What 0 and 1 of the network stand for in floating point input. uint8 input is
-        divided by 255.
     precision : {"float32", "bf16"}
     """
 
-    def __init__(self, backbone, bottleneck, site_size, value_range, precision):
+    def __init__(self, backbone, bottleneck, site_size, precision):
         super().__init__()
         self.backbone, self.bottleneck = backbone, bottleneck
         self.site_size, self.precision = site_size, precision
-        self.low, self.high = map(float, value_range)
-
-    def to_unit(self, images: torch.Tensor) -> torch.Tensor:
-        """Channels-last images of any input type to ``(n, C, H, W)`` in [0, 1]."""
-        images = images.permute(0, 3, 1, 2)
-        if images.dtype == torch.uint8:
-            return images.float() / 255
-        return (images.float() - self.low) / (self.high - self.low)
-
-    def from_unit(self, images: torch.Tensor) -> torch.Tensor:
-        """Back to channels last and to the range of the input."""
-        return (images * (self.high - self.low) + self.low).permute(0, 2, 3, 1)
 
     def pad(self, images: torch.Tensor) -> torch.Tensor:
         """Repeat the last row and column up to a whole number of sites."""
@@ -63,7 +50,7 @@ class Autoencoder(nn.Module):
 
         ``condition=`` rows ``(n, p)`` are for a bottleneck that takes them.
         """
-        unit = self.to_unit(images)
+        unit = channels_first(images)
         coded = self.bottleneck(self.latents(self.pad(unit)), **condition)
         height, width = unit.shape[-2:]
         output = self.images(coded["latents"])[..., :height, :width]
@@ -73,8 +60,8 @@ class Autoencoder(nn.Module):
     def initialize(
         self, images: torch.Tensor, seed: int, condition=None, max_sites=100_000
     ) -> None:
-        """Start backbone and bottleneck from data."""
-        unit = self.pad(self.to_unit(images))
+        """Start backbone and bottleneck from channels-last unit images."""
+        unit = self.pad(channels_first(images))
         self.backbone.initialize(unit)
         rows = self.bottleneck.to_rows(self.latents(unit))
         given = {}
@@ -89,3 +76,13 @@ class Autoencoder(nn.Module):
         backbone = {"params": list(self.backbone.parameters()), "lr": lr}
         groups = [backbone, *self.bottleneck.parameter_groups(lr)]
         return [group for group in groups if group["params"]]
+
+
+def channels_first(images: torch.Tensor) -> torch.Tensor:
+    """View of images ``(n, H, W, C)`` as torch wants them, ``(n, C, H, W)``."""
+    return images.permute(0, 3, 1, 2)
+
+
+def channels_last(images: torch.Tensor) -> torch.Tensor:
+    """View of images ``(n, C, H, W)`` as users have them, ``(n, H, W, C)``."""
+    return images.permute(0, 2, 3, 1)

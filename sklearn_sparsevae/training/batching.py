@@ -1,4 +1,4 @@
-"""Whole batches of images, cut from arrays or from photos of different sizes."""
+"""Whole batches of photos of one size, or of crops of photos of any size."""
 
 import itertools
 
@@ -11,46 +11,28 @@ _MIN_CROPS = 1024
 
 
 class ImageBatches(Dataset):
-    """Batches of channels-last images, indexed a batch at a time.
+    """Batches of unit images, float32 and channels last, indexed a batch at a time.
 
     Parameters
     ----------
-    images : ndarray (n, H, W, C) or sequence of ndarrays (H, W, C)
-        Kept as they are; a batch is cut from them, and made float32 unless it is
-        uint8, when it is asked for. A lazy sequence has their shapes in ``shapes``. To
-        cut crops, each photo of a batch is read once, and only one is held at a time.
-    crop_size : int or None
-        Side of square crops at random positions; None gives whole images.
+    photos : Photos
+        With their targets, conditions and side of crops. A batch is cut from them and
+        scaled when it is asked for. To cut crops, each photo of a batch is read once,
+        and only one is held at a time.
     fixed : bool
         The same crops, degraded alike, every time (for validation).
     members : ndarray of int, default=None
         Which images take part; None stands for all.
-    targets : like ``images``, default=None
-        What the images are to become, cut at the same places; None stands for the
-        images themselves.
     degrade : callable, default=None
-        ``degrade(images, random_state=...)`` spoils each batch of images, not of
+        ``degrade(images, random_state=...)`` degrades each batch of images, not of
         targets, afresh.
-    condition : ndarray (n, p) of float32, default=None
-        What else is known of each image. With it, the inputs of a batch are a dict of
-        its "images" and their "condition".
     """
 
-    def __init__(
-        self,
-        images,
-        crop_size=None,
-        fixed=False,
-        *,
-        members=None,
-        targets=None,
-        degrade=None,
-        condition=None,
-    ):
-        self.images, self.crop_size, self.fixed = images, crop_size, fixed
-        self.targets, self.degrade, self.condition = targets, degrade, condition
-        self.shapes = shapes_of(images)
-        self.owner = np.arange(len(images)) if members is None else members
+    def __init__(self, photos, fixed=False, *, members=None, degrade=None):
+        self.photos, self.fixed, self.degrade = photos, fixed, degrade
+        self.shapes = photos.shapes
+        self.owner = np.arange(len(photos)) if members is None else members
+        crop_size = photos.crop_size
         if crop_size is None:
             return
         areas = np.array([np.prod(self.shapes[i][:2]) for i in self.owner])
@@ -66,20 +48,27 @@ class ImageBatches(Dataset):
         return self.__getitems__([index])
 
     def __getitems__(self, indices):
-        """Return inputs and their targets for a list of indices."""
-        indices = np.asarray(indices)
+        """Return inputs and their targets for a list of indices.
+
+        With conditions, the inputs are a dict of "images" and their "condition".
+        """
+        photos, indices = self.photos, np.asarray(indices)
         owners, generator = self.owner[indices], self._generator(indices)
         places = self._places(owners, generator)
-        images = targets = self._cut(self.images, places)
-        if self.targets is not None:
-            targets = self._cut(self.targets, places)
+        images = self._cut(photos, places)
+        targets = images
+        if photos.targets is not None:
+            targets = self._cut(photos.targets, places)
         if self.degrade is not None:
             images = self._degrade(images, generator)
-        batch = torch.from_numpy(images)
-        targets = batch if targets is images else torch.from_numpy(targets)
-        if self.condition is None:
+        batch = _unit(photos, images)
+        if targets is not images:
+            targets = _unit(photos.targets or photos, targets)
+        else:
+            targets = batch
+        if photos.condition is None:
             return batch, targets
-        given = torch.from_numpy(self.condition[owners])
+        given = torch.from_numpy(photos.condition[owners])
         return {"images": batch, "condition": given}, targets
 
     def _generator(self, indices):
@@ -90,33 +79,36 @@ class ImageBatches(Dataset):
 
     def _places(self, owners, generator):
         """Which images to cut, and where: an index for the array of images, or each."""
-        if self.crop_size is None:
+        if self.photos.crop_size is None:
             return owners
         return [(owner, *self._window(owner, generator)) for owner in owners]
 
     def _window(self, owner, generator):
-        side = self.crop_size
+        side = self.photos.crop_size
         room = [length - side + 1 for length in self.shapes[owner][:2]]
         starts = [int(torch.randint(r, (), generator=generator)) for r in room]
         return [slice(start, start + side) for start in starts]
 
-    def _cut(self, images, places):
-        if self.crop_size is not None:
-            return as_batch(_crops(images, places))
-        if isinstance(images, np.ndarray):
-            return as_batch(images[places])
-        return as_batch(np.stack([images[i] for i in places]))
+    def _cut(self, photos, places):
+        if self.photos.crop_size is None:
+            return photos[places].items
+        return _crops(photos.items, places)
 
     def _degrade(self, images, generator):
         seed = int(torch.randint(2**31, (), generator=generator))
         # A copy, since the images may be the targets too.
         rng = np.random.RandomState(seed)
         degraded = np.asarray(self.degrade(images.copy(), random_state=rng))
-        if degraded.shape != images.shape or degraded.dtype != images.dtype:
+        kept = degraded.dtype == images.dtype or degraded.dtype.kind == "f"
+        if degraded.shape != images.shape or not kept:
             raise ValueError(
                 f"degrade turned images of shape {images.shape} and dtype "
                 f"{images.dtype} into {degraded.shape} and {degraded.dtype}: it must "
-                "keep both."
+                "keep the shape, and the dtype too unless it gives floats."
+            )
+        if degraded.dtype.kind == "f" and not np.isfinite(degraded).all():
+            raise ValueError(
+                "degrade gave NaN or infinity: it must give finite images."
             )
         return degraded
 
@@ -124,9 +116,8 @@ class ImageBatches(Dataset):
     def image_shape(self):
         """``(H, W, C)`` of the images in a batch."""
         height, width, n_channels = self.shapes[0]
-        if self.crop_size is None:
-            return height, width, n_channels
-        return self.crop_size, self.crop_size, n_channels
+        side = self.photos.crop_size
+        return (side or height, side or width, n_channels)
 
     def sample(self, n_images):
         """Return inputs and targets of up to ``n_images`` items over the whole set."""
@@ -135,17 +126,9 @@ class ImageBatches(Dataset):
         return self.__getitems__(indices)
 
 
-def shapes_of(images):
-    """List of the shapes ``(H, W, C)`` of the images of an array or a sequence."""
-    if isinstance(images, np.ndarray):
-        return [images.shape[1:]] * len(images)
-    shapes = getattr(images, "shapes", None)
-    return list(map(np.shape, images)) if shapes is None else shapes
-
-
-def as_batch(images):
-    """Give the network images it takes: uint8, or float32 in place of other floats."""
-    return images if images.dtype == np.uint8 else images.astype(np.float32, copy=False)
+def _unit(photos, images):
+    """Tensor of images with their range at [0, 1]."""
+    return torch.from_numpy(photos.value_range.to_unit(images))
 
 
 def _crops(images, places):
@@ -162,8 +145,3 @@ def _crops(images, places):
             crops[k] = photo[rows, columns].copy()
         del photo
     return np.stack(crops)
-
-
-def identity(batch):
-    """Collate function for batches that are whole already."""
-    return batch

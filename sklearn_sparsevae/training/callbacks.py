@@ -92,7 +92,11 @@ class EpochTerms(Callback):
             for name in sorted(names - {f"{prefix}_batch_size"}):
                 values = [b[name] for b in batches]
                 net.history.record(name, float(np.average(values, weights=weights)))
-        net.history[-1]["batches"].clear()
+        for name in ("train_loss", "valid_loss"):  # what skorch's callbacks look at
+            losses = [epoch[name] for epoch in net.history if name in epoch]
+            if name in net.history[-1]:
+                net.history.record(f"{name}_best", losses[-1] <= min(losses))
+        del net.history[-1]["batches"][:-1]
 
 
 class ProgressBar(Callback):

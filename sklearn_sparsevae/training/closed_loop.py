@@ -4,42 +4,26 @@ No image is ever compared with another: what is compared are the features of ima
 of the images regenerated from them.
 """
 
-import dataclasses
-import functools
-
 import numpy as np
 import torch
-from skorch.callbacks import LRScheduler
 from torch import nn
 from torch.nn import functional as F
 
 from sklearn_sparsevae.sparse import transcription_terms
-from sklearn_sparsevae.training.autoencoder import Autoencoder
-from sklearn_sparsevae.training.batching import ImageBatches, as_batch, identity
-from sklearn_sparsevae.training.callbacks import (
-    EpochTerms,
-    GradientClipping,
-    ProgressBar,
-    not_finite,
+from sklearn_sparsevae.training.autoencoder import (
+    Autoencoder,
+    channels_first,
+    channels_last,
 )
-from sklearn_sparsevae.training.devices import resolve_device, seeded
+from sklearn_sparsevae.training.batching import ImageBatches
+from sklearn_sparsevae.training.callbacks import not_finite
+from sklearn_sparsevae.training.devices import resolve_device
 from sklearn_sparsevae.training.inference import code_coordinates
-from sklearn_sparsevae.training.reconstruction import ReconstructionNet
+from sklearn_sparsevae.training.net import Net
+from sklearn_sparsevae.training.seeds import OwnGenerator
 
 _N_START = 2048  # images that the model starts from
 _BATCH_ENTRIES = 2**23  # numbers in the maps of a batch: 32 MiB of float32
-
-
-@dataclasses.dataclass(frozen=True)
-class ClosedLoopSettings:
-    """How to train; the fields are the estimator's parameters of the same name."""
-
-    max_epochs: int
-    batch_size: int
-    lr: float
-    gradient_clip: float
-    device: str
-    verbose: int
 
 
 class Transcription(Autoencoder):
@@ -48,35 +32,32 @@ class Transcription(Autoencoder):
     Parameters
     ----------
     backbone : ConvolutionalSparseCoding
-    value_range : tuple of float
-        See `Autoencoder`.
     """
 
-    def __init__(self, backbone, value_range):
-        super().__init__(backbone, nn.Identity(), 1, value_range, "float32")
+    def __init__(self, backbone):
+        super().__init__(backbone, nn.Identity(), 1, "float32")
 
     def initialize(self, images):
-        """Start from data."""
-        self.backbone.initialize(self.to_unit(images))
+        """Start from channels-last unit images."""
+        self.backbone.initialize(channels_first(images))
 
     def parameter_groups(self, lr):
         """Optimizer groups, ``"encoder"`` or ``"decoder"`` by name."""
         return self.backbone.parameter_groups(lr)
 
 
-class ClosedLoopNet(ReconstructionNet):
+class ClosedLoopNet(Net):
     """Encoder and decoder move in turn.
 
     One Adam serves both: it keeps moments tensor by tensor, and lets be what has no
-    gradient.
-
-    Attributes
-    ----------
-    has_labels : bool
-        Whether the batches hold classes beside images.
+    gradient. With classes, batches hold them as their condition, one-hot.
     """
 
-    has_labels = False
+    betas = (0.5, 0.999)
+
+    def parameter_groups(self):
+        """Let the module say which parameters train how fast."""
+        return self.module_.parameter_groups(self.lr)
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """Rate reduction, which the encoder maximises and the decoder minimises."""
@@ -85,8 +66,11 @@ class ClosedLoopNet(ReconstructionNet):
     def train_step(self, batch, **fit_params):
         """Let the encoder move, then the decoder, in a loop that is run anew."""
         self._set_training(True)
-        unit = self.module_.to_unit(batch[0].to(self.device))
-        labels = batch[1].to(self.device) if self.has_labels else None
+        images, labels = batch[0], None
+        if isinstance(images, dict):
+            images, classes = images["images"], images["condition"]
+            labels = classes.argmax(1).to(self.device)
+        unit = channels_first(images.to(self.device))
         features = self._encoder_step(unit, labels)
         return {"loss": self._decoder_step(unit, labels), "y_pred": features}
 
@@ -137,63 +121,30 @@ class ClosedLoopNet(ReconstructionNet):
             self.history.record_batch(f"train_{name}", value)
 
 
-def make_closed_loop(build, images, labels, settings, seed):
-    """Build a net, start it from the data and train it.
+def train_closed_loop(build, photos, settings, seed):
+    """Build a net, start it from photos and train it.
 
     Parameters
     ----------
     build : callable
         Returns a fresh `Transcription`; called under the seed.
-    images : ndarray (n, H, W, C) or lazy sequence
-        As in `ImageBatches`.
-    labels : ndarray of int (n,) or None
-        Classes, for the objective with classes.
-    settings : ClosedLoopSettings
+    photos : Photos
+        With classes as their condition, one-hot, for the objective with classes.
+    settings : RunSettings
     seed : int
 
     Returns
     -------
     net : ClosedLoopNet
     """
+    batches = ImageBatches(photos)
     device = resolve_device(settings.device)
-    batches = ImageBatches(images, targets=labels)
-    with seeded(seed, device):
+    with OwnGenerator(seed):
         module = build().to(device)
-        module.initialize(batches.sample(_N_START)[0].to(device))
-        net = ClosedLoopNet(
-            module,
-            criterion=nn.Module,  # `get_loss` is all there is
-            optimizer=functools.partial(torch.optim.Adam, betas=(0.5, 0.999)),
-            lr=settings.lr,
-            max_epochs=settings.max_epochs,
-            batch_size=settings.batch_size,
-            iterator_train__shuffle=True,
-            iterator_train__collate_fn=identity,
-            train_split=None,
-            callbacks=_callbacks(settings, len(images)),
-            callbacks__print_log=None,
-            callbacks__train_loss=None,
-            callbacks__valid_loss=None,
-            device=device,
-            verbose=0,
-        ).initialize()
-        net.has_labels = labels is not None
-        net.run(batches, settings.max_epochs)
-    net.forget_training()
+        module.initialize(batches.sample(_N_START)[1].to(device))
+        net = ClosedLoopNet.around(module, settings)
+    net.run(batches, None, settings, seed)
     return net
-
-
-def _callbacks(settings, n_images):
-    steps = max(1, settings.max_epochs * -(-n_images // settings.batch_size))
-    policy = torch.optim.lr_scheduler.CosineAnnealingLR
-    callbacks = [
-        ("terms", EpochTerms()),
-        ("lr", LRScheduler(policy, step_every="batch", T_max=steps)),
-        ("clip", GradientClipping(settings.gradient_clip)),
-    ]
-    if settings.verbose:
-        callbacks.append(("progress", ProgressBar(settings.max_epochs)))
-    return callbacks
 
 
 class Transcriber:
@@ -210,35 +161,36 @@ class Transcriber:
         self.device = resolve_device(device)
         self.module = module.to(self.device).eval()
 
-    def _unit_batches(self, images):
-        """Yield as many unit images as have maps that fit the memory of a batch."""
-        entries = self.module.backbone.n_entries(images.shape[1:3])
-        size = max(1, _BATCH_ENTRIES // entries)
-        for start in range(0, len(images), size):
-            # A copy, since torch warns of arrays that it may not write to.
-            batch = torch.from_numpy(as_batch(np.array(images[start : start + size])))
-            yield self.module.to_unit(batch.to(self.device))
+    def batch_size(self, photos):
+        """Return how many photos have maps that fit the memory of a batch."""
+        entries = self.module.backbone.n_entries(photos.layout.image_shape[:2])
+        return max(1, _BATCH_ENTRIES // entries)
+
+    def _unit_batches(self, photos):
+        """Yield unit images, batch after batch."""
+        for batch in photos.batches(self.batch_size(photos)):
+            yield channels_first(torch.from_numpy(batch.unit()).to(self.device))
 
     @torch.no_grad()
-    def features(self, images):
+    def features(self, photos):
         """Features ``(n, latent_dim)``."""
-        parts = [self.module.latents(unit) for unit in self._unit_batches(images)]
+        parts = [self.module.latents(unit) for unit in self._unit_batches(photos)]
         return torch.cat(parts).cpu().numpy()
 
     @torch.no_grad()
-    def maps(self, images, n_layers):
+    def maps(self, photos, n_layers):
         """Yield ``(values, atoms, counts)`` of the maps of a layer, batch after batch.
 
         The non-zeros site by site, and how many each site has.
         """
-        for unit in self._unit_batches(images):
+        for unit in self._unit_batches(photos):
             maps = self.module.backbone.maps(unit, n_layers)
             yield code_coordinates(maps.permute(0, 2, 3, 1))
 
     @torch.no_grad()
-    def reconstruct(self, images):
+    def reconstruct(self, photos):
         """Yield images regenerated from the features of images, batch after batch."""
-        for unit in self._unit_batches(images):
+        for unit in self._unit_batches(photos):
             yield self._finish(self.module.latents(unit))
 
     @torch.no_grad()
@@ -247,7 +199,7 @@ class Transcriber:
         return self._finish(torch.from_numpy(features).to(self.device))
 
     def _finish(self, features):
-        images = self.module.from_unit(self.module.images(features))
+        images = channels_last(self.module.images(features))
         return images.contiguous().cpu().numpy()
 
     def components(self):

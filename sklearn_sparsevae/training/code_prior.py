@@ -4,54 +4,34 @@
 """
 
 import copy
-import functools
 
 import numpy as np
 import torch
-from skorch.callbacks import EarlyStopping, LRScheduler
-from skorch.helper import predefined_split
-from torch import nn
 from torch.utils.data import TensorDataset
 
-from sklearn_sparsevae.training.callbacks import (
-    EpochTerms,
-    GradientClipping,
-    ProgressBar,
-    not_finite,
-)
-from sklearn_sparsevae.training.devices import resolve_device, seeded
-from sklearn_sparsevae.training.reconstruction import ReconstructionNet
+from sklearn_sparsevae.training.callbacks import not_finite
+from sklearn_sparsevae.training.devices import resolve_device
+from sklearn_sparsevae.training.net import Net
+from sklearn_sparsevae.training.seeds import OwnGenerator
 
 # Logits that one batch may hold without gradients: 64 MiB of float64.
 _BATCH_ENTRIES = 2**23
-_LONGEST_GRADIENT = 1.0
 
 
-class PriorNet(ReconstructionNet):
-    """The same engine; its loss is the mean negative log-likelihood of a site."""
+class PriorNet(Net):
+    """Its loss is the mean negative log-likelihood of the codes of a site."""
+
+    optimizer_class, betas = torch.optim.AdamW, (0.9, 0.98)
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
-        """Nats of a site, mean over sites and images."""
+        """Nats per site, mean over sites and images."""
         loss = -y_pred.sum(2).mean()
         if not loss.isfinite():
             raise not_finite("loss", loss.item(), self)
         return loss
 
 
-def train_prior(
-    build,
-    tokens,
-    valid,
-    *,
-    max_epochs,
-    batch_size,
-    lr,
-    n_epochs_no_change,
-    tol,
-    device,
-    verbose,
-    seed,
-):
+def train_prior(build, tokens, valid, settings, seed):
     """Train a `CodeTransformer` on tokens by maximum likelihood.
 
     Parameters
@@ -62,57 +42,29 @@ def train_prior(
     valid : ndarray like ``tokens``, or None
         Tokens that say when to stop; the best weights are kept. Without them training
         goes on for all epochs.
-    max_epochs, batch_size, lr, n_epochs_no_change, tol, device, verbose, seed
-        As in the estimator.
+    settings : RunSettings
+    seed : int
 
     Returns
     -------
     net : PriorNet
     """
-    device = resolve_device(device)
-    n_steps = max_epochs * -(-len(tokens) // batch_size)
-    callbacks = _callbacks(max_epochs, n_steps, verbose)
-    if valid is not None:
-        patience = {"patience": n_epochs_no_change, "threshold": tol}
-        stopping = EarlyStopping("valid_loss", load_best=True, **patience)
-        callbacks.append(("stopping", stopping))
-    with seeded(seed, device):
-        net = PriorNet(
-            build().to(device),
-            criterion=nn.Module,
-            optimizer=functools.partial(torch.optim.AdamW, betas=(0.9, 0.98)),
-            lr=lr,
-            max_epochs=max_epochs,
-            batch_size=batch_size,
-            iterator_train__shuffle=True,
-            train_split=None if valid is None else predefined_split(_dataset(valid)),
-            callbacks=callbacks,
-            callbacks__print_log=None,
-            callbacks__train_loss=None,
-            callbacks__valid_loss=None,
-            device=device,
-            verbose=0,
-        ).initialize()
-        net.run(_dataset(tokens), max_epochs)
+    with OwnGenerator(seed):
+        net = PriorNet.around(build(), settings)
+    valid = None if valid is None else _TokenBatches(valid)
+    net.run(_TokenBatches(tokens), valid, settings, seed)
     return net
 
 
-def _callbacks(max_epochs, n_steps, verbose):
-    cosine = torch.optim.lr_scheduler.CosineAnnealingLR
-    callbacks = [
-        ("terms", EpochTerms()),
-        ("lr", LRScheduler(cosine, step_every="batch", T_max=n_steps)),
-        ("clip", GradientClipping(_LONGEST_GRADIENT)),
-    ]
-    if verbose:
-        callbacks.append(("progress", ProgressBar(max_epochs)))
-    return callbacks
+class _TokenBatches(TensorDataset):
+    """Tokens, indexed a batch at a time, as inputs and as targets."""
 
+    def __init__(self, tokens):
+        tokens = torch.from_numpy(tokens)
+        super().__init__(tokens, tokens)
 
-def _dataset(tokens):
-    """Items as skorch wants them, with a target."""
-    tokens = torch.from_numpy(tokens)
-    return TensorDataset(tokens, tokens)
+    def __getitems__(self, indices):
+        return self[indices]
 
 
 @torch.no_grad()
@@ -143,5 +95,5 @@ def log_likelihood(module, tokens, device):
 def draw_tokens(module, n_samples, device, seed):
     """Draw tokens ``(n_samples, n_sites, n_slots, 2)`` from a trained module."""
     device = resolve_device(device)
-    with seeded(seed, device):
+    with OwnGenerator(seed):
         return module.to(device).eval().sample(n_samples).cpu().numpy()

@@ -1,4 +1,4 @@
-"""Where and how numbers are computed: device, precision, seeds."""
+"""Where and how numbers are computed: device and precision."""
 
 import contextlib
 
@@ -25,15 +25,6 @@ def resolve_device(device: str) -> torch.device:
             f"device={device!r} is not available here ({error}). Use 'auto' or 'cpu'."
         ) from error
     return resolved
-
-
-@contextlib.contextmanager
-def seeded(seed: int, device: torch.device):
-    """Seed torch inside the block and leave the global generators untouched."""
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices):
-        torch.manual_seed(seed)
-        yield
 
 
 def autocast(device: torch.device, precision: str):

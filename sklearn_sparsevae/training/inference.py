@@ -8,8 +8,9 @@ from torch.nn import functional as F
 
 from sklearn_sparsevae.bottlenecks import CompactCodes
 from sklearn_sparsevae.bottlenecks.gaussian import ACTIVE_VARIANCE
-from sklearn_sparsevae.training.batching import as_batch
-from sklearn_sparsevae.training.devices import resolve_device, seeded
+from sklearn_sparsevae.training.autoencoder import channels_first, channels_last
+from sklearn_sparsevae.training.devices import resolve_device
+from sklearn_sparsevae.training.seeds import OwnGenerator
 
 # Entries of dense codes, or of images, that a batch may hold: 32 MiB of float32.
 _BATCH_ENTRIES = 2**23
@@ -20,7 +21,7 @@ _COMPACT = 1 / 8
 class Coder:
     """Inference with a trained `Autoencoder`, on the device it is asked for.
 
-    ``condition``, wherever it is taken, is None or rows ``(n, p)``, one for each image.
+    ``photos``, wherever they are taken, are of one size, and bring their condition.
 
     Parameters
     ----------
@@ -33,6 +34,11 @@ class Coder:
         self.device = resolve_device(device)
         self.module = module.to(self.device).eval()
 
+    @property
+    def n_components(self):
+        """Atoms per site, or dimensions."""
+        return self.module.bottleneck.n_components
+
     def grid_shape(self, image_shape):
         """Sites ``(h, w)`` of images ``(H, W, C)``."""
         side = self.module.site_size
@@ -41,57 +47,56 @@ class Coder:
     def batch_size(self, image_shape):
         """Images whose pixels and dense codes fit the memory that a batch may take."""
         height, width = self.grid_shape(image_shape)
-        entries = height * width * self.module.bottleneck.n_components
+        entries = height * width * self.n_components
         return max(1, _BATCH_ENTRIES // max(entries, math.prod(image_shape)))
 
     @torch.no_grad()
-    def code(self, images):
+    def code(self, photos):
         """Yield ``(values, atoms, counts, thumbnails)`` for batch after batch.
 
         ``values`` and ``atoms`` hold the non-zeros site by site, ``counts`` how many
         each site has; ``thumbnails`` are the padded images ``(n, m * h, m * w, C)``,
         shrunk to m by m pixels a site, in uint8.
-        ``images`` needs a length, a ``shape``, and slices that are arrays.
         """
-        for unit, _ in self._unit_batches(images):
+        for unit, _ in self._unit_batches(photos):
             codes = self.module.bottleneck.encode(self.module.latents(unit))
             small = F.avg_pool2d(unit, _thumbnail_step(self.module.site_size))
             small = (255 * small.clamp(0, 1)).round().to(torch.uint8)
             yield (*code_coordinates(codes), small.permute(0, 2, 3, 1).cpu().numpy())
 
     @torch.no_grad()
-    def moments(self, images, condition=None):
+    def moments(self, photos):
         """Yield means and standard deviations of dense codes, ``(n, h * w * K)``."""
-        for unit, given in self._unit_batches(images, condition):
+        for unit, given in self._unit_batches(photos):
             latents = self.module.latents(unit)
             mean, log_variance = self.module.bottleneck.posterior(latents, **given)
             deviation = (0.5 * log_variance).exp()
             yield tuple(m.flatten(1).cpu().numpy() for m in (mean, deviation))
 
     @torch.no_grad()
-    def reconstruct(self, images, condition=None):
+    def reconstruct(self, photos):
         """Yield reconstructions ``(n, H, W, C)`` for batch after batch."""
-        height, width = images.shape[1:3]
-        for unit, given in self._unit_batches(images, condition):
+        height, width = photos.layout.image_shape[:2]
+        for unit, given in self._unit_batches(photos):
             bottleneck = self.module.bottleneck
             codes = bottleneck.encode(self.module.latents(unit), **given)
             yield self._finish(bottleneck.decode(codes, **given), height, width)
 
     @torch.no_grad()
-    def evidence_bounds(self, images, condition, n_draws, seed):
+    def evidence_bounds(self, photos, n_draws, seed):
         """Yield lower bounds of log p(x), in nats, float64 ``(n,)``.
 
         ``-||x - f(z)||^2 / (2 c) - D / 2 log(2 pi c) - KL``, for unit images of D
         numbers and the mean over draws of z, which are the same for all images.
         """
-        height, width, n_channels = images.shape[1:]
+        height, width, n_channels = photos.layout.image_shape
         variance = self.module.bottleneck.noise_variance
         n_numbers = height * width * n_channels
         constant = 0.5 * n_numbers * math.log(2 * math.pi * variance)
-        for unit, given in self._unit_batches(images, condition):
+        for unit, given in self._unit_batches(photos):
             latents = self.module.latents(unit)
             unit, total = unit[..., :height, :width].double(), 0.0
-            with seeded(seed, self.device):
+            with OwnGenerator(seed):
                 for _ in range(n_draws):
                     drawn, nats = self.module.bottleneck.draw(latents, **given)
                     output = self.module.images(drawn)[..., :height, :width]
@@ -106,32 +111,35 @@ class Coder:
         Over up to ``n_images`` items of ``batches``, an `ImageBatches`, and all sites.
         """
         totals, n_sites = 0.0, 0
-        images, condition = batches.sample(n_images)[0], None
+        images, given = batches.sample(n_images)[0], {}
         if isinstance(images, dict):
-            images, condition = images["images"], images["condition"].numpy()
-        for unit, given in self._unit_batches(images.numpy(), condition):
+            images, condition = images["images"], images["condition"]
+            given = {"condition": condition.split(self.batch_size(images.shape[1:]))}
+        for i, part in enumerate(images.split(self.batch_size(images.shape[1:]))):
+            unit = self.module.pad(channels_first(part.to(self.device)))
+            known = {name: rows[i].to(self.device) for name, rows in given.items()}
             latents = self.module.latents(unit)
-            mean, nats = self.module.bottleneck.usage(latents, **given)
+            mean, nats = self.module.bottleneck.usage(latents, **known)
             figures = torch.stack([nats, mean, mean**2]).double().flatten(1, 3)
             totals, n_sites = totals + figures.sum(1), n_sites + figures.shape[1]
         nats, mean, square = (totals / n_sites).cpu().numpy()
         return nats, int((square - mean**2 > ACTIVE_VARIANCE).sum())
 
-    def reconstruct_tiles(self, images, tile, condition=None):
+    def reconstruct_tiles(self, photos, tile):
         """Reconstructions ``(n, H, W, C)`` from tiles that fade into one another.
 
         Parameters
         ----------
-        images : ndarray (n, H, W, C)
+        photos : Photos
         tile : int
             Side of a tile in pixels; rounded up to whole sites, and to at least four.
         """
-        output = np.zeros(images.shape, np.float32)
-        for rows, row_weights in self._tiles(images.shape[1], tile):
-            for columns, column_weights in self._tiles(images.shape[2], tile):
+        output = np.zeros((len(photos), *photos.layout.image_shape), np.float32)
+        for rows, row_weights in self._tiles(output.shape[1], tile):
+            for columns, column_weights in self._tiles(output.shape[2], tile):
                 weights = row_weights[:, None, None] * column_weights[:, None]
                 done = 0
-                for part in self.reconstruct(images[:, rows, columns], condition):
+                for part in self.reconstruct(photos.window(rows, columns)):
                     batch = slice(done, done + len(part))
                     output[batch, rows, columns] += weights * part
                     done += len(part)
@@ -161,13 +169,12 @@ class Coder:
     def decode(self, sites, grid_shape, height, width, condition=None):
         """Images ``(n, height, width, C)`` of codes, a csr_array with a row per site.
 
-        ``grid_shape`` are the sites of an image.
+        ``grid_shape`` are the sites of an image; ``condition`` is None or rows ``(n,
+        p)``, one for each image.
         """
         codes = self._lay_out(sites, grid_shape)
-        given = self._given(condition, slice(None))
-        return self._finish(
-            self.module.bottleneck.decode(codes, **given), height, width
-        )
+        latents = self.module.bottleneck.decode(codes, **self._given(condition))
+        return self._finish(latents, height, width)
 
     def _lay_out(self, sites, grid_shape):
         """Codes for the bottleneck, written out over all atoms if many are used."""
@@ -191,7 +198,7 @@ class Coder:
     @torch.no_grad()
     def sample(self, n_samples, grid_shape, seed):
         """Dense codes ``(n_samples, h, w, K)`` from the prior of the bottleneck."""
-        with seeded(seed, self.device):
+        with OwnGenerator(seed):
             codes = self.module.bottleneck.sample(n_samples, grid_shape)
         return codes.cpu().numpy()
 
@@ -199,24 +206,20 @@ class Coder:
         """Return the atoms ``(n_components, latent_dim)``."""
         return self.module.bottleneck.components.detach().cpu().numpy().copy()
 
-    def _unit_batches(self, images, condition=None):
+    def _unit_batches(self, photos):
         """Yield padded unit images, and what else the bottleneck takes, by name."""
-        size = self.batch_size(images.shape[1:])
-        for start in range(0, len(images), size):
-            part = slice(start, start + size)
-            # A copy, since torch warns of arrays that it may not write to.
-            batch = torch.from_numpy(as_batch(np.array(images[part])))
-            unit = self.module.pad(self.module.to_unit(batch.to(self.device)))
-            yield unit, self._given(condition, part)
+        for batch in photos.batches(self.batch_size(photos.layout.image_shape)):
+            unit = channels_first(torch.from_numpy(batch.unit()).to(self.device))
+            yield self.module.pad(unit), self._given(batch.condition)
 
-    def _given(self, condition, part):
+    def _given(self, condition):
         if condition is None:
             return {}
-        return {"condition": torch.from_numpy(condition[part]).to(self.device)}
+        return {"condition": torch.from_numpy(condition).to(self.device)}
 
     def _finish(self, latents, height, width):
         images = self.module.images(latents)[..., :height, :width]
-        return self.module.from_unit(images).contiguous().cpu().numpy()
+        return channels_last(images).contiguous().cpu().numpy()
 
 
 def _thumbnail_step(site_size):

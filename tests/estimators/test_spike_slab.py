@@ -91,7 +91,7 @@ def evidence_bound(model, images, n_draws=4):
         torch.manual_seed(0)
         for _ in range(n_draws):
             out = module(batch)
-            error = (out["images"] - module.to_unit(batch)).pow(2).sum() / len(batch)
+            error = (out["images"] - channels_first(batch)).pow(2).sum() / len(batch)
             nats = n_sites * sum(out["losses"].values()) / c
             total -= float(error / (2 * c) + nats)
     module.eval()

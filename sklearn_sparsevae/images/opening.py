@@ -1,0 +1,381 @@
+"""The door: what a user gives becomes `Photos`, or an error says what to give instead.
+
+Nothing after it asks again what the input is.
+"""
+
+import dataclasses
+import numbers
+import os
+import warnings
+from collections.abc import Mapping
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.validation import check_array
+
+from sklearn_sparsevae.images.layouts import Layout
+from sklearn_sparsevae.images.lazy import (
+    LazyPhotos,
+    check_same_numbers,
+    check_shapes,
+    is_lazy,
+)
+from sklearn_sparsevae.images.photos import Photos
+from sklearn_sparsevae.images.ranges import ValueRange
+
+# An axis that is no longer than this is taken to be one of channels.
+_FEW = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class InputSpec:
+    """How input is to be read: what an estimator's parameters say of images.
+
+    Attributes
+    ----------
+    image_shape : tuple of int (H, W, C), or None
+        What rows are, when they are images.
+    value_range : ValueRange
+        What numbers mean.
+    from_data : bool
+        Take the range from the images of the fit, see `open_to_fit`.
+    latents : bool
+        Input is latents of any range rather than images.
+    with_targets : bool
+        ``y`` holds what the images of ``X`` are to become.
+    """
+
+    image_shape: tuple | None = None
+    value_range: ValueRange = ValueRange()
+    from_data: bool = False
+    latents: bool = False
+    with_targets: bool = False
+
+    @classmethod
+    def of(
+        cls, image_shape=None, value_range=None, target="X", latents=False, beyond=False
+    ):
+        """Spec from the estimators' parameters of these names, checked.
+
+        ``beyond`` says that input may exceed the range of images, as that of
+        restoration does.
+        """
+        shape, with_targets = _check_image_shape(image_shape), target == "y"
+        from_data = isinstance(value_range, str) and value_range == "data"
+        if from_data:
+            # Until the data has been seen any number is welcome, later ones as well.
+            values = ValueRange(free=True, beyond=True)
+        else:
+            beyond = beyond or with_targets
+            values = ValueRange.of(value_range, free=latents, beyond=beyond)
+        return cls(shape, values, from_data and not latents, latents, with_targets)
+
+    def open(self, X, name="X"):
+        """Photos of what a user gave.
+
+        Parameters
+        ----------
+        X : array-like, list of photos, lazy sequence or Photos
+            ``(n, H, W, C)``, ``(n, H, W)`` or ``(n, n_features)``, or photos ``(H, W,
+            C)`` or ``(H, W)`` of one or of several sizes.
+        name : str
+            What errors call it.
+
+        Returns
+        -------
+        photos : Photos
+            ``X`` itself if it has been opened already.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Saying what came, what was expected and how to mend it.
+        """
+        if isinstance(X, Photos):
+            return X
+        _refuse_what_is_no_array(X, name)
+        if is_lazy(X):
+            return self._open_lazy(X, name)
+        if isinstance(X, list | tuple) and len(X) and _are_photos(X, name):
+            photos = [_photo_array(p, f"{name}[{i}]") for i, p in enumerate(X)]
+            if len({photo.shape for photo in photos}) > 1:
+                return self._open_list(photos, name)
+            X = np.stack(photos)
+        X = _array(X, name)
+        if X.ndim <= 2:
+            return self._open_rows(X, name)
+        return self._open_images(X, name)
+
+    def open_pair(self, X, y=None):
+        """Photos of ``X``, with those of ``y`` as their targets if that is what it is.
+
+        Any other ``y`` is not looked at.
+        """
+        photos = self.open(X)
+        if not self.with_targets or photos.targets is not None:
+            return photos
+        if y is None:
+            raise ValueError(
+                "target='y' needs the images that those of X are to become: pass them "
+                "as y, or set target='X'."
+            )
+        # Targets lie within the range, whatever the noise of X does.
+        values = dataclasses.replace(self.value_range, beyond=self.from_data)
+        targets = dataclasses.replace(self, value_range=values).open(y, "y")
+        if targets.shapes != photos.shapes:
+            raise ValueError(
+                f"y holds {_describe(targets)}, but X {_describe(photos)}: images and "
+                "what they are restored to must have the same shapes. Resize X first, "
+                "or set target='X' if y is no images to restore."
+            )
+        return dataclasses.replace(photos, targets=targets)
+
+    def open_to_fit(self, X, y=None):
+        """Photos to train on, and the spec by which all later ones are read.
+
+        Parameters
+        ----------
+        X, y : as in `open_pair`
+
+        Returns
+        -------
+        photos : Photos
+        spec : InputSpec
+        """
+        photos = self.open_pair(X, y)
+        if photos.layout.is_vector:
+            _warn_of_rows_of_bytes(X)
+        if not self.from_data:
+            return photos, self
+        settled, targets = ValueRange(free=True), photos.targets
+        if not photos.layout.is_vector:
+            span = (photos if targets is None else targets).span()
+            settled = ValueRange.spanned_by([span], beyond=True)
+        if targets is not None:
+            targets = dataclasses.replace(targets, value_range=settled)
+        photos = dataclasses.replace(photos, value_range=settled, targets=targets)
+        return photos, dataclasses.replace(self, value_range=settled, from_data=False)
+
+    def restore(self, images, kind):
+        """Give unit images ``(n, H, W, C)`` their range, in place, and a layout."""
+        values = self._values_of(kind)
+        return Layout(kind, images.shape[1:]).restore(values.from_unit(images))
+
+    def _values_of(self, kind):
+        """Range of what has a kind of layout; vectors have none."""
+        if kind != "vector" or self.value_range.free:
+            return self.value_range
+        return ValueRange(free=True)
+
+    def _open_lazy(self, X, name):
+        photos = LazyPhotos(X, name, _photo_array, self.value_range.check)
+        sizes = set(photos.shapes)
+        shape = sizes.pop()
+        if sizes:
+            shape = (None, None, shape[2])
+        self._refuse_channels_first(photos.shapes[0], f"photos of {name}")
+        return Photos(photos, Layout(photos.kind, shape), self.value_range)
+
+    def _open_list(self, photos, name):
+        """Open photos of different sizes."""
+        check_shapes([photo.shape for photo in photos], name)
+        dtypes = [photo.dtype for photo in photos]
+        for i, photo in enumerate(photos):
+            check_same_numbers(dtypes[: i + 1], name, i)
+            self.value_range.check(photo, f"{name}[{i}]")
+        grey = photos[0].ndim == 2
+        items = [photo[..., None] if grey else photo for photo in photos]
+        self._refuse_channels_first(items[0].shape, f"photos of {name}")
+        layout = Layout("grey" if grey else "channels", (None, None, items[0].shape[2]))
+        return Photos(items, layout, self.value_range)
+
+    def _open_images(self, X, name):
+        if X.ndim > 4:
+            raise ValueError(
+                f"{name} has shape {X.shape}; expected images (n, H, W, C) or (n, H, "
+                "W), or rows (n, n_features)."
+            )
+        if 0 in X.shape:
+            raise ValueError(
+                f"{name} has shape {X.shape}; expected at least 1 image with at least "
+                "one pixel and channel. Found array with 0 sample(s) or features is no "
+                "input."
+            )
+        said = self.image_shape is not None
+        if X.ndim == 3 and not said and X.shape[2] <= _FEW < min(X.shape[:2]):
+            raise ValueError(
+                f"{name} has shape {X.shape}, which is one photo (H, W, C) or "
+                f"{X.shape[0]} grey images of {X.shape[1]}x{X.shape[2]} pixels. Give "
+                f"one photo an axis in front, {name}[None]; say "
+                f"image_shape={X.shape[1:]} if the images are that narrow."
+            )
+        if X.ndim == 4:
+            self._refuse_channels_first(X.shape[1:], f"{name}, images")
+        self.value_range.check(X, name)
+        kind, images = ("grey", X[..., None]) if X.ndim == 3 else ("channels", X)
+        return Photos(images, Layout(kind, images.shape[1:]), self.value_range)
+
+    def _refuse_channels_first(self, shape, what):
+        """Raise for images that seem to be ``(C, H, W)``, unless said to be not."""
+        said = self.latents or self.image_shape is not None
+        if said or not shape[0] <= _FEW < min(shape[1:]):
+            return
+        raise ValueError(
+            f"Got {what} of shape {shape}, which seems to have channels first; "
+            "expected channels last, (H, W, C). Move the axis with np.moveaxis(image, "
+            f"0, -1); say image_shape={shape} if it is {shape[0]} pixels high."
+        )
+
+    def _open_rows(self, X, name):
+        if self.image_shape is None:
+            rows = check_array(X, dtype=[np.float32, np.float64], input_name=name)
+            values = ValueRange(free=True)
+            values.check(rows, name)
+            rows = rows.astype(np.float32, copy=False)
+            return Photos(
+                rows[:, None, None, :], Layout("vector", (1, 1, rows.shape[1])), values
+            )
+        rows = check_array(X, dtype=None, ensure_all_finite=False, input_name=name)
+        n_numbers = int(np.prod(self.image_shape))
+        if rows.shape[1] != n_numbers:
+            raise ValueError(
+                f"{name} has {rows.shape[1]} features, but image_shape="
+                f"{self.image_shape} makes {n_numbers}: give rows of flattened images "
+                "of that shape."
+            )
+        self.value_range.check(rows, name)
+        images = rows.reshape(len(rows), *self.image_shape)
+        return Photos(images, Layout("flat", self.image_shape), self.value_range)
+
+
+def _check_image_shape(image_shape):
+    if image_shape is None:
+        return None
+    is_shape = (
+        isinstance(image_shape, list | tuple)
+        and len(image_shape) in (2, 3)
+        and all(
+            isinstance(side, numbers.Integral)
+            and not isinstance(side, bool)
+            and side > 0
+            for side in image_shape
+        )
+    )
+    if not is_shape:
+        raise ValueError(
+            f"image_shape={image_shape!r} must be (H, W, C) or (H, W), of positive "
+            "integers."
+        )
+    return (*map(int, image_shape), 1)[:3]
+
+
+def _refuse_what_is_no_array(X, name):
+    """Raise for what users take for images and is none."""
+    if sparse.issparse(X):
+        raise TypeError(
+            f"{name} is a sparse matrix of shape {X.shape}; expected dense images or "
+            f"rows. Use {name}.toarray(), or inverse_transform if it holds codes."
+        )
+    if isinstance(X, str | bytes | os.PathLike | Mapping) or X is None:
+        raise TypeError(
+            f"{name} is {type(X).__name__}; expected an array of images. "
+            + _how_to_load(X)
+        )
+    _refuse_masked(X, name)
+    kind = getattr(getattr(X, "dtype", None), "kind", "")
+    if kind == "O" and getattr(X, "ndim", 0) in (1, 3, 4):
+        raise TypeError(
+            f"{name} is a {type(X).__name__} of dtype object and shape {X.shape}; "
+            "expected numbers. Photos of different sizes come as a list: "
+            f"list({name}). Convert images of one size with np.stack."
+        )
+
+
+def _refuse_masked(X, name):
+    if np.ma.is_masked(X):
+        raise ValueError(
+            f"{name} is a masked array, and its mask would be lost: fill it in with "
+            f"{name}.filled(value), or leave those images out."
+        )
+
+
+def _how_to_load(X):
+    if isinstance(X, Mapping):
+        return "Pass the images in it, for instance X['images']."
+    if X is None:
+        return "Pass the images as X."
+    return (
+        "Load files with sklearn_sparsevae.datasets.load_image_folder, or read each "
+        "with skimage.io.imread."
+    )
+
+
+def _are_photos(X, name):
+    """Whether the items of a list are photos, rather than rows or numbers of one."""
+    if isinstance(X[0], str | bytes | os.PathLike):
+        raise TypeError(
+            f"{name} is a list of {type(X[0]).__name__}; expected arrays. "
+            + _how_to_load(X[0])
+        )
+    if isinstance(X[0], tuple) and len(X[0]) == 2 and np.ndim(X[0][0]) >= 2:
+        _photo_array(X[0], f"{name}[0]")
+    try:
+        return any(
+            hasattr(p, "__array_interface__") or np.ndim(p) >= 2 for p in X
+        ) and not all(np.ndim(p) == 1 for p in X)
+    except ValueError:  # items that are ragged themselves
+        return True
+
+
+def _photo_array(photo, name):
+    """Array of one photo, ``(H, W)`` or ``(H, W, C)``."""
+    if isinstance(photo, tuple):
+        raise TypeError(
+            f"{name} is a tuple of {len(photo)}; expected an array (H, W, C) or (H, "
+            "W). Give the images alone: [image for image, _ in dataset]."
+        )
+    _refuse_what_is_no_array(photo, name)
+    photo = _array(photo, name)
+    if photo.ndim not in (2, 3):
+        raise ValueError(
+            f"{name} has shape {photo.shape}; expected photos (H, W, C) or (H, W)."
+        )
+    return photo
+
+
+def _array(X, name):
+    """Make an array of what holds numbers; a DataFrame stays one."""
+    if hasattr(X, "detach"):  # a tensor, from any device
+        X = X.detach().cpu()
+        X = (X.float() if "bfloat16" in str(X.dtype) else X).numpy()
+    if hasattr(X, "iloc") and getattr(X, "ndim", 0) == 2:
+        return X
+    try:
+        array = np.asarray(X)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} cannot become an array ({error}); expected images of one shape, "
+            "or a list of arrays (H, W, C) that differ only in height and width."
+        ) from error
+    return array
+
+
+def _warn_of_rows_of_bytes(X):
+    dtype = getattr(X, "dtype", None)
+    if dtype is None or np.ndim(X) != 2 or getattr(dtype, "kind", "") != "u":
+        return
+    n_rows, n_columns = np.shape(X)
+    warnings.warn(
+        f"X has shape {(n_rows, n_columns)} and dtype {dtype}, and is taken for "
+        f"{n_rows} vectors of {n_columns} features. If the rows are images, say "
+        "image_shape=(H, W, C); one grey image is X[None]; vectors of counts are "
+        "X.astype(float).",
+        stacklevel=4,
+    )
+
+
+def _describe(photos):
+    if not photos.is_one_size:
+        return f"{len(photos)} photos of different sizes"
+    shape = photos.layout.image_shape
+    return f"images of shape {(len(photos), *shape)}"

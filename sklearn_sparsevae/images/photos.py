@@ -1,0 +1,153 @@
+"""Photos: images with all that is known of them, opened and checked once."""
+
+import dataclasses
+
+import numpy as np
+
+from sklearn_sparsevae.images.layouts import Layout
+from sklearn_sparsevae.images.ranges import ValueRange, value_span
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Photos:
+    """Images, or what stands for them, as an estimator hands them down.
+
+    A slice, or an array of integers, gives the photos that it selects; those of a lazy
+    sequence are read then.
+
+    Attributes
+    ----------
+    items : ndarray (n, H, W, C), or sequence of ndarrays (H, W, C)
+        The images, channels last, in the dtype that they came in: an array, also a
+        memory map, where they are of one size; otherwise a list or `LazyPhotos`.
+    layout : Layout
+        How they came.
+    value_range : ValueRange
+        What their numbers mean.
+    targets : Photos, default=None
+        What they are to become; None stands for themselves.
+    condition : ndarray of float32 (n, p), default=None
+        What else is known of each.
+    crop_size : int, default=None
+        Side of square crops to train on; None stands for whole images.
+    """
+
+    items: object
+    layout: Layout
+    value_range: ValueRange
+    targets: "Photos | None" = None
+    condition: np.ndarray | None = None
+    crop_size: int | None = None
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, index):
+        chosen = np.arange(len(self))[index]
+        if isinstance(self.items, np.ndarray):
+            items = self.items[index]
+        else:
+            items = [self.items[i] for i in chosen]
+            if self.is_one_size or len(items) == 1:
+                items = np.stack(items)
+        targets = None if self.targets is None else self.targets[index]
+        condition = None if self.condition is None else self.condition[index]
+        known = {"targets": targets, "condition": condition}
+        if isinstance(items, np.ndarray):
+            known["layout"] = dataclasses.replace(
+                self.layout, image_shape=items.shape[1:]
+            )
+        return dataclasses.replace(self, items=items, **known)
+
+    @property
+    def shapes(self):
+        """List of the shapes ``(H, W, C)``."""
+        if isinstance(self.items, np.ndarray):
+            return [self.items.shape[1:]] * len(self)
+        return getattr(self.items, "shapes", None) or [p.shape for p in self.items]
+
+    @property
+    def is_one_size(self):
+        """Whether all images have one size."""
+        return self.layout.image_shape[0] is not None
+
+    @property
+    def trained_layout(self):
+        """Layout of what is trained on: crops, where images differ in size."""
+        if self.is_one_size:
+            return self.layout
+        shape = self.crop_size, self.crop_size, self.layout.channels
+        return dataclasses.replace(self.layout, image_shape=shape)
+
+    @property
+    def smallest_side(self):
+        """Pixels of the shortest side of all images."""
+        return min(min(shape[:2]) for shape in self.shapes)
+
+    def parts(self):
+        """Yield photos of one size: all of them, or one after another."""
+        if self.is_one_size:
+            yield self
+            return
+        for i in range(len(self)):
+            yield self[i : i + 1]
+
+    def gather(self, results):
+        """Return the results of `parts`: that of all photos, or a list, one of each."""
+        results = list(results)
+        return results[0] if self.is_one_size else results
+
+    def batches(self, size):
+        """Yield photos of one size, at most so many at a time, read if they were not.
+
+        Parameters
+        ----------
+        size : int
+        """
+        for start in range(0, len(self), size):
+            yield self[start : start + size]
+
+    def unit(self):
+        """Images of one size as float32 ``(n, H, W, C)`` with their range at [0, 1].
+
+        For reading: it may be the user's own array.
+        """
+        return self.value_range.to_unit(self[:].items)
+
+    def window(self, rows, columns):
+        """Return the same part of every image of one size, ``rows`` by ``columns``.
+
+        Parameters
+        ----------
+        rows, columns : slice
+        """
+        items = self[:].items[:, rows, columns]
+        layout = dataclasses.replace(self.layout, image_shape=items.shape[1:])
+        return dataclasses.replace(self, items=items, layout=layout, targets=None)
+
+    def floats(self):
+        """Images of one size as floats in the range that images come out in."""
+        images = self.value_range.as_floats(self[:].items)
+        return self.layout.restore(images)
+
+    def span(self):
+        """Smallest and largest number of all images."""
+        if isinstance(self.items, np.ndarray):
+            return value_span(self.items)
+        spans = np.array([value_span(self.items[i]) for i in range(len(self))])
+        return float(spans[:, 0].min()), float(spans[:, 1].max())
+
+    def with_crops(self, crop_size):
+        """Return the same photos, to be trained on through crops."""
+        smallest = self.smallest_side
+        if crop_size is not None and crop_size > smallest:
+            raise ValueError(
+                f"crop_size={crop_size} exceeds the {smallest} pixels of the smallest "
+                "side in X: lower crop_size or leave that photo out."
+            )
+        if crop_size is not None and self.layout.kind in ("flat", "vector"):
+            raise ValueError(
+                f"crop_size={crop_size} needs images (n, H, W, C) or (n, H, W), got "
+                "flat rows: reshape them or leave crop_size out."
+            )
+        return dataclasses.replace(self, crop_size=crop_size)

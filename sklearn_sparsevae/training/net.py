@@ -1,0 +1,311 @@
+"""The skorch engine that trains every net; its leaves add a loss and their steps.
+
+Seeds, schedule, clipping, early stopping, progress, interruption and pickling are here
+once.
+"""
+
+import contextlib
+import copy
+import dataclasses
+import functools
+
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler
+from skorch.helper import predefined_split
+
+from sklearn_sparsevae.training.callbacks import (
+    EpochTerms,
+    GradientClipping,
+    ProgressBar,
+)
+from sklearn_sparsevae.training.devices import resolve_device
+from sklearn_sparsevae.training.seeds import OwnGenerator
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """How to run the training; fields are the estimators' parameters of that name."""
+
+    max_epochs: int
+    batch_size: int
+    lr: float
+    lr_schedule: str | None = "cosine"
+    gradient_clip: float = 1.0
+    n_epochs_no_change: int = 5
+    tol: float = 1e-4
+    device: str = "auto"
+    callbacks: tuple = ()
+    verbose: int = 0
+
+    @classmethod
+    def of(cls, estimator, **changed):
+        """Take the parameters of an estimator that have the same names."""
+        names = {field.name for field in dataclasses.fields(cls)}
+        given = {k: v for k, v in vars(estimator).items() if k in names} | changed
+        return cls(**(given | {"callbacks": tuple(given.get("callbacks") or ())}))
+
+
+class Net(NeuralNet):
+    """skorch's engine with errors that surface and nothing that is left half-done.
+
+    A leaf overrides `get_loss`, and perhaps the hooks below it.
+
+    Attributes
+    ----------
+    stopped_by : Exception, KeyboardInterrupt or None
+        What ended the last run after at least one complete epoch: the net is then as
+        after the last of these.
+    """
+
+    #: Optimizer of the leaf, a class, and its moving averages' decays.
+    optimizer_class, betas = torch.optim.Adam, (0.9, 0.99)
+    optimizer_ = None
+    stopped_by = None
+
+    @classmethod
+    def around(cls, module, settings):
+        """Net that has not been trained, with a module that stands."""
+        return cls(
+            module,
+            criterion=torch.nn.Module,  # losses are the leaves'
+            optimizer=functools.partial(cls.optimizer_class, betas=cls.betas),
+            lr=settings.lr,
+            max_epochs=settings.max_epochs,
+            batch_size=settings.batch_size,
+            iterator_train__shuffle=True,
+            iterator_train__collate_fn=_whole,
+            iterator_valid__collate_fn=_whole,
+            train_split=None,
+            callbacks=[],
+            callbacks__print_log=None,
+            callbacks__train_loss=None,
+            callbacks__valid_loss=None,
+            device=resolve_device(settings.device),
+            verbose=0,
+        ).initialize()
+
+    # ---- what a leaf may add --------------------------------------------------------
+
+    def parameter_groups(self):
+        """Optimizer groups, each with its learning rate."""
+        return [{"params": list(self.module_.parameters()), "lr": self.lr}]
+
+    def own_callbacks(self, n_steps):
+        """Callbacks of the leaf for a run of so many steps, as named pairs."""
+        return []
+
+    def training_state(self):
+        """All that training moves, by name: what has ``state_dict`` or is None."""
+        return {"module": self.module_, "optimizer": self.optimizer_}
+
+    # ---- running --------------------------------------------------------------------
+
+    def run(self, train, valid, settings, seed):
+        """Train from where the net is.
+
+        A run that fails leaves the net as it was. One that is interrupted, or whose
+        data or callbacks raise, leaves it as after the last complete epoch, if there
+        is one, and what stopped it in `stopped_by`; else that is raised.
+
+        Parameters
+        ----------
+        train, valid : Dataset
+            Whole batches; ``valid`` is None without early stopping.
+        settings : RunSettings
+        seed : int
+        """
+        self.lr, self.batch_size = settings.lr, settings.batch_size
+        self.device = resolve_device(settings.device)
+        self.module_.to(self.device)
+        self.train_split = None if valid is None else predefined_split(valid)
+        begin = _Snapshot(self)
+        last = KeepEpochs()
+        self.callbacks = self._callbacks(settings, len(train), valid is not None, last)
+        self.initialize_callbacks()
+        self._have_optimizer()
+        self.stopped_by = None
+        try:
+            with OwnGenerator(seed):
+                self._loop(train, settings.max_epochs)
+        except KeyboardInterrupt as stop:
+            self._stop(begin, last, _interruption(self, begin, last), stop)
+        except FloatingPointError:
+            self._go_back(begin)
+            raise
+        except Exception as error:
+            self._stop(begin, last, error)
+        except BaseException:
+            self._go_back(begin)
+            raise
+        finally:
+            self.train_split = None  # it holds the validation images
+            last.snapshot = None
+
+    def _loop(self, train, n_epochs):
+        self.notify("on_train_begin", X=train, y=None)
+        try:
+            self.fit_loop(train, epochs=n_epochs)
+        except KeyboardInterrupt:
+            if not self._has_stopped_early():
+                raise
+        self.notify("on_train_end", X=train, y=None)
+
+    def _go_back(self, snapshot):
+        """Be as one was then, and let callbacks close what they opened."""
+        snapshot.restore(self)
+        # The error that stopped the run is the one that counts.
+        with contextlib.suppress(Exception):
+            self.notify("on_train_end", X=None, y=None)
+
+    def _stop(self, begin, last, error, cause=None):
+        """Keep complete epochs and what stopped the run, or raise it without any."""
+        complete = last.snapshot is not None
+        self._go_back(last.snapshot or begin)
+        if not complete:
+            raise error from cause
+        error.__cause__ = cause or error.__cause__
+        self.stopped_by = error
+
+    def _has_stopped_early(self):
+        """Whether skorch's `EarlyStopping` raised the interrupt, as it does."""
+        return any(
+            isinstance(callback, EarlyStopping)
+            and callback.misses_ >= callback.patience
+            for _, callback in self.callbacks_
+        )
+
+    def _callbacks(self, settings, n_items, has_valid, last):
+        """Build the callbacks of one run; the user's come last."""
+        epochs = settings.max_epochs
+        n_steps = max(1, epochs * -(-n_items // settings.batch_size))
+        callbacks = [("terms", EpochTerms()), ("epochs", last)]
+        callbacks += self.own_callbacks(n_steps)
+        if settings.lr_schedule == "cosine":
+            policy = torch.optim.lr_scheduler.CosineAnnealingLR
+            # last_epoch: start anew, though the history may be that of earlier runs
+            rate = LRScheduler(policy, step_every="batch", T_max=n_steps, last_epoch=-1)
+            callbacks.append(("lr", rate))
+        callbacks.append(("clip", GradientClipping(settings.gradient_clip)))
+        if has_valid and epochs:
+            stopping = EarlyStopping(
+                "valid_loss",
+                patience=settings.n_epochs_no_change,
+                threshold=settings.tol,
+                load_best=True,
+            )
+            callbacks.append(("stopping", stopping))
+        if settings.verbose:
+            callbacks.append(("progress", ProgressBar(epochs)))
+        return callbacks + check_callbacks(settings.callbacks)
+
+    def get_params_for_optimizer(self, prefix, named_parameters):
+        """Let the leaf say which parameters train how fast."""
+        return (self.parameter_groups(),), self.get_params_for(prefix)
+
+    def _have_optimizer(self):
+        """Have an optimizer whose learning rates are those of a first epoch."""
+        if self.optimizer_ is None:
+            self.initialize_optimizer()
+        groups = self.parameter_groups()
+        for group, start in zip(self.optimizer_.param_groups, groups, strict=True):
+            group["lr"] = start["lr"]
+            group.pop("initial_lr", None)  # a schedule's, which has run out
+
+    # ---- afterwards -----------------------------------------------------------------
+
+    @property
+    def epochs(self):
+        """List of dicts: the figures of every epoch."""
+        hidden = {"batches", "train_loss_best", "valid_loss_best"}
+        return [
+            {name: value for name, value in epoch.items() if name not in hidden}
+            for epoch in self.history
+        ]
+
+    def forget_training(self):
+        """Drop all that only further training needs (it may hold device memory)."""
+        self.module_.eval()
+        self.module_.zero_grad(set_to_none=True)
+        self.__dict__.update(self._no_training())
+
+    def _no_training(self):
+        """Attributes of a net that nothing is kept to train with."""
+        moved = {f"{name}_" for name in self.training_state()} - {"module_"}
+        names = {"criterion_", "callbacks", "stopped_by", *moved}
+        return dict.fromkeys(names) | {"callbacks_": []}
+
+    def __getstate__(self):
+        """Pickle the module on the CPU and nothing of the training.
+
+        So any machine can load it; further training starts with a fresh optimizer.
+        """
+        self.module_.to("cpu")
+        return self.__dict__ | self._no_training()
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+
+
+def _whole(batch):
+    """Collate function for batches that come whole from their dataset."""
+    return batch
+
+
+class KeepEpochs(Callback):
+    """Keeps what training moves, as it was after the last complete epoch."""
+
+    snapshot = None
+
+    def on_epoch_end(self, net, **kwargs):
+        """Keep it in memory."""
+        self.snapshot = _Snapshot(net)
+
+
+class _Snapshot:
+    """Copies of all that training moves, to which a net can go back."""
+
+    def __init__(self, net):
+        self.n_epochs = len(net.history)
+        self.states = {
+            name: None if part is None else copy.deepcopy(part.state_dict())
+            for name, part in net.training_state().items()
+        }
+
+    def restore(self, net):
+        """Bring the net back, its history too."""
+        for name, part in net.training_state().items():
+            state = self.states[name]
+            if part is not None and state is not None:
+                part.load_state_dict(state)
+            elif name == "optimizer":
+                net.optimizer_ = None
+        net.module_.eval()
+        del net.history[self.n_epochs :]
+
+
+def _interruption(net, begin, last):
+    """Error that says where Ctrl-C came and what is left."""
+    number = len(net.history)
+    if last.snapshot is None:
+        kept = "the model is as it was before"
+    else:
+        n_epochs = last.snapshot.n_epochs - begin.n_epochs
+        kept = f"the {n_epochs} epoch(s) before it are kept"
+    return KeyboardInterrupt(
+        f"Training was interrupted in epoch {number}, which is not complete: {kept}. "
+        "Fit again for all epochs."
+    )
+
+
+def check_callbacks(callbacks):
+    """Return the user's callbacks as skorch takes them, or say which is none."""
+    for given in callbacks:
+        callback = given[1] if isinstance(given, tuple) and len(given) == 2 else given
+        base = callback if isinstance(callback, type) else type(callback)
+        if not issubclass(base, Callback):
+            raise TypeError(
+                f"callbacks holds {given!r}; expected skorch callbacks, or pairs of a "
+                "name and a callback."
+            )
+    return list(callbacks)
