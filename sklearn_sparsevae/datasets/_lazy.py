@@ -93,8 +93,9 @@ def _is_image(name):
 class LazySequence(Sequence):
     """Arrays that are read and decoded when they are asked for, and not kept.
 
-    An integer gives an array; a slice or an array of integers gives a shorter sequence,
-    without reading anything. It can be pickled.
+    An integer gives an array; a slice or an array of integers or booleans gives a
+    shorter sequence, without reading anything: so the folds of scikit-learn's searches
+    and splits stay lazy, too. It can be pickled.
 
     Parameters
     ----------
@@ -115,7 +116,14 @@ class LazySequence(Sequence):
     def __len__(self):
         return len(self.names)
 
+    @property
+    def shape(self):
+        """``(n,)``, by which scikit-learn knows what to index as it does arrays."""
+        return (len(self),)
+
     def __getitem__(self, index):
+        if isinstance(index, tuple) and len(index) == 2 and index[1] is Ellipsis:
+            index = index[0]  # as scikit-learn indexes arrays of any number of axes
         if np.ndim(index) == 0 and not isinstance(index, slice):
             return self._read(index, self.decoder)
         chosen = np.arange(len(self))[index]

@@ -53,8 +53,7 @@ class ImageTransformer(
     def _open_to_fit(self, X, y, spec):
         """Photos to train on, how to read later ones, and the names of columns."""
         photos, spec = spec.open_to_fit(X, y)
-        names = None if isinstance(X, Photos) else _get_feature_names(X)
-        return photos, spec, names
+        return photos, spec, _get_feature_names(X)
 
     def _open(self, X):
         """Photos of the layout of the fit, of any size."""
@@ -66,7 +65,7 @@ class ImageTransformer(
 
     def _check_like_fit(self, X, open_it):
         check_is_fitted(self)
-        if not isinstance(X, Photos):
+        if not isinstance(X, Photos):  # which have been here already
             _check_feature_names(self, X, reset=False)
         photos = open_it()
         photos.layout.check_like(self.layout_, type(self).__name__)

@@ -9,7 +9,7 @@ from scipy import sparse
 from sklearn.base import _fit_context
 from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils.metadata_routing import UNUSED
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
 from sklearn_sparsevae._parameters import parameters
 from sklearn_sparsevae.backbones import BACKBONES
@@ -125,6 +125,8 @@ class BaseSparseAutoencoder(
         """Open, train, keep: from the start, or from where a net is if ``warm``."""
         warm = warm and self.__sklearn_is_fitted__()
         spec = self._input if warm else self._make_spec()
+        if warm:
+            _check_feature_names(self, X, reset=False)
         photos, spec, names = self._open_to_fit(X, y, spec)
         photos, conditions = self._with_condition(photos, condition, warm)
         photos = self._with_crops(photos)
@@ -424,11 +426,11 @@ class BaseSparseAutoencoder(
         coder, grid = self._coder(), None
         if getattr(X, "grid_shape", None) is None:
             grid = coder.grid_shape(self.image_shape_)
-            n_columns = np.shape(X)[1] if np.ndim(X) == 2 or hasattr(X, "tocsr") else 0
+            shape = _shape_of_codes(X)
             expected = grid[0] * grid[1] * coder.n_components
-            if n_columns != expected:
+            if len(shape) != 2 or shape[1] != expected:
                 raise ValueError(
-                    f"Codes of shape {np.shape(X)} have no grid of their own and do "
+                    f"Codes of shape {shape} have no grid of their own and do "
                     f"not fit the {grid[0]} x {grid[1]} sites of {coder.n_components} "
                     f"atoms of the fitted images ({expected} columns). Pass the "
                     "SparseCodes that transform returns, or give them a grid with "
@@ -454,7 +456,20 @@ class BaseSparseAutoencoder(
 
 def _is_list_of_codes(X):
     """Whether these are codes of several grids, not an array-like of numbers."""
-    return isinstance(X, list | tuple) and any(len(np.shape(part)) == 2 for part in X)
+    return isinstance(X, list | tuple) and any(
+        hasattr(part, "shape") and len(part.shape) for part in X
+    )
+
+
+def _shape_of_codes(X):
+    """Shape of what may be a plain matrix of codes, or an error in words."""
+    try:
+        return tuple(np.shape(X))
+    except ValueError as error:  # ragged rows
+        raise ValueError(
+            f"Codes cannot become a matrix ({error}); expected one row per image, as "
+            "transform returns them."
+        ) from error
 
 
 def _check_backbone_params(name, given):

@@ -379,7 +379,7 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
 
     @property
     def _n_features_out(self):
-        return self.net_.module_.backbone.latent_dim
+        return self.net_.module_.backbone.to_vector.out_features + 1
 
 
 def _with_classes(photos, y):
