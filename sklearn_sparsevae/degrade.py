@@ -1,13 +1,25 @@
 """Seeded degradations of images, to train and to judge restoration.
 
 All take a batch of images, or a list of photos of different sizes, and return the same
-in its own dtype. An estimator applies one afresh to every training batch when it is
-given as ``degrade=functools.partial(gaussian_noise, sigma=20)``.
+in its own dtype. Unsigned integers of any width span their dtype and floats [0, 1],
+unless ``value_range`` says otherwise. An estimator applies one afresh to every training
+batch when it is given as ``degrade=functools.partial(gaussian_noise, sigma=20)``; one
+with a ``value_range`` of its own needs a degradation with the same.
+
+One module although it is long: more than half of it documents the five functions.
 """
+
+import numbers
+import sys
 
 import numpy as np
 from skimage.restoration import inpaint_biharmonic
 from sklearn.utils import check_random_state
+
+# In 8-bit units, as sigma is: far more than any image has left something of.
+_LARGEST_SIGMA = 1e6
+# Of what float32 holds, noise of that sigma included.
+_LARGEST = 1e30
 
 __all__ = [
     "bicubic_downsample",
@@ -18,29 +30,34 @@ __all__ = [
 ]
 
 
-def gaussian_noise(images, sigma, *, value_range=(0, 1), random_state=None):
+def gaussian_noise(images, sigma, *, value_range=None, clip=True, random_state=None):
     """Add independent normal noise to every number: ``u = v + sigma n``.
 
     Parameters
     ----------
     images : ndarray of shape (n, H, W, C) or (n, H, W), or list of (H, W, C) or (H, W)
-        uint8, or floats within ``value_range``.
+        Unsigned integers or floats, within ``value_range``.
     sigma : float
         Standard deviation in 8-bit units: 255 is the whole range, of floats too.
-    value_range : tuple of float (low, high), default=(0, 1)
-        What floats span.
+    value_range : tuple of float (low, high), default=None
+        What is black and what is white. None stands for all that the dtype of unsigned
+        integers can hold, and for [0, 1] of floats; a pair says it of any numbers.
+    clip : bool, default=True
+        Keep the result within the range. Otherwise it is what was added, beyond the
+        range too, and integers become float32: in [0, 1] and around it, or in
+        ``value_range`` where that is given.
     random_state : int, RandomState instance or None, default=None
         Seed of the noise.
 
     Returns
     -------
     degraded : ndarray or list of ndarray
-        Of the shape and dtype of ``images``, clipped to the range.
+        Of the shape and, with ``clip``, the dtype of ``images``.
 
     Raises
     ------
     ValueError, TypeError
-        If ``images`` are not as described or ``sigma`` is negative.
+        If ``images`` are not as described, or ``sigma`` is no number from 0 to 1e6.
 
     Examples
     --------
@@ -51,16 +68,16 @@ def gaussian_noise(images, sigma, *, value_range=(0, 1), random_state=None):
     >>> noisy.dtype, int(noisy.std().round())
     (dtype('uint8'), 20)
     """
-    _check_between("sigma", sigma, 0, np.inf)
-    rng = check_random_state(random_state)
+    _check_between("sigma", sigma, 0, _LARGEST_SIGMA)
+    rng = _generator(random_state)
 
     def add_noise(image):
         return image + rng.normal(0, sigma / 255, image.shape)
 
-    return _degrade(images, add_noise, value_range)
+    return _degrade(images, add_noise, value_range, clip)
 
 
-def speckle(images, sigma, *, value_range=(0, 1), random_state=None):
+def speckle(images, sigma, *, value_range=None, clip=True, random_state=None):
     """Add noise that grows with the signal, as in ultrasound: ``u = v + sqrt(v) n``.
 
     The model of log-compressed ultrasound images of Loupas et al. [1]_: the variance of
@@ -69,23 +86,26 @@ def speckle(images, sigma, *, value_range=(0, 1), random_state=None):
     Parameters
     ----------
     images : ndarray of shape (n, H, W, C) or (n, H, W), or list of (H, W, C) or (H, W)
-        uint8, or floats within ``value_range``.
+        Unsigned integers or floats, within ``value_range``.
     sigma : float
         Standard deviation where the image is white, in 8-bit units.
-    value_range : tuple of float (low, high), default=(0, 1)
-        What floats span.
+    value_range : tuple of float (low, high), default=None
+        What is black and what is white. None stands for all that the dtype of unsigned
+        integers can hold, and for [0, 1] of floats; a pair says it of any numbers.
+    clip : bool, default=True
+        Keep the result within the range, as in :func:`gaussian_noise`.
     random_state : int, RandomState instance or None, default=None
         Seed of the speckle.
 
     Returns
     -------
     degraded : ndarray or list of ndarray
-        Of the shape and dtype of ``images``, clipped to the range.
+        Of the shape and, with ``clip``, the dtype of ``images``.
 
     Raises
     ------
     ValueError, TypeError
-        If ``images`` are not as described or ``sigma`` is negative.
+        If ``images`` are not as described, or ``sigma`` is no number from 0 to 1e6.
 
     References
     ----------
@@ -93,17 +113,17 @@ def speckle(images, sigma, *, value_range=(0, 1), random_state=None):
        for Speckle Suppression in Medical Ultrasonic Images". IEEE Transactions on
        Circuits and Systems 36, 1989.
     """
-    _check_between("sigma", sigma, 0, np.inf)
-    rng = check_random_state(random_state)
+    _check_between("sigma", sigma, 0, _LARGEST_SIGMA)
+    rng = _generator(random_state)
 
     def add_speckle(image):
         noise = rng.normal(0, sigma / 255, image.shape)
         return image + np.sqrt(np.clip(image, 0, 1)) * noise
 
-    return _degrade(images, add_speckle, value_range)
+    return _degrade(images, add_speckle, value_range, clip)
 
 
-def square_mask(images, size, *, fill="black", value_range=(0, 1), random_state=None):
+def square_mask(images, size, *, fill="black", value_range=None, random_state=None):
     """Cut one square out of each image, at a random place within it.
 
     The same seed blacks out the same pixels of any images of that shape, so that
@@ -112,15 +132,15 @@ def square_mask(images, size, *, fill="black", value_range=(0, 1), random_state=
     Parameters
     ----------
     images : ndarray of shape (n, H, W, C) or (n, H, W), or list of (H, W, C) or (H, W)
-        uint8, or floats within ``value_range``.
+        Unsigned integers or floats, within ``value_range``.
     size : int
         Side of the square in pixels, no longer than a side of an image.
     fill : {"black", "biharmonic"}, default="black"
         What stands in for the missing pixels: black, or their surroundings continued
         smoothly by :func:`skimage.restoration.inpaint_biharmonic`, from where a network
         has less far to go. To restore photos, train on what they will be filled with.
-    value_range : tuple of float (low, high), default=(0, 1)
-        What floats span; ``low`` is black.
+    value_range : tuple of float (low, high), default=None
+        What is black and what is white, as in :func:`gaussian_noise`.
     random_state : int, RandomState instance or None, default=None
         Seed of the places.
 
@@ -135,11 +155,12 @@ def square_mask(images, size, *, fill="black", value_range=(0, 1), random_state=
         If ``images`` are not as described, ``size`` does not fit into one, or there is
         no such ``fill``.
     """
-    rng = check_random_state(random_state)
+    _check_between("size", size, 1, np.inf, numbers.Integral)
+    rng = _generator(random_state)
     stand_in = _stand_in(fill)
 
     def cut_out(image):
-        _check_between("size", size, 1, min(image.shape[:2]))
+        _check_between("size", size, 1, min(image.shape[:2]), numbers.Integral)
         top, left = (rng.randint(side - size + 1) for side in image.shape[:2])
         missing = np.zeros(image.shape[:2], bool)
         missing[top : top + size, left : left + size] = True
@@ -148,9 +169,7 @@ def square_mask(images, size, *, fill="black", value_range=(0, 1), random_state=
     return _degrade(images, cut_out, value_range)
 
 
-def random_mask(
-    images, fraction, *, fill="black", value_range=(0, 1), random_state=None
-):
+def random_mask(images, fraction, *, fill="black", value_range=None, random_state=None):
     """Take away a share of the pixels of each image, all channels of a pixel at once.
 
     The same seed blacks out the same pixels of any images of that shape, so that
@@ -159,15 +178,15 @@ def random_mask(
     Parameters
     ----------
     images : ndarray of shape (n, H, W, C) or (n, H, W), or list of (H, W, C) or (H, W)
-        uint8, or floats within ``value_range``.
+        Unsigned integers or floats, within ``value_range``.
     fraction : float
         Share of the pixels, in [0, 1]; rounded to whole pixels, equal in every image.
     fill : {"black", "biharmonic"}, default="black"
         What stands in for the missing pixels: black, or their surroundings continued
         smoothly by :func:`skimage.restoration.inpaint_biharmonic`, from where a network
         has less far to go. To restore photos, train on what they will be filled with.
-    value_range : tuple of float (low, high), default=(0, 1)
-        What floats span; ``low`` is black.
+    value_range : tuple of float (low, high), default=None
+        What is black and what is white, as in :func:`gaussian_noise`.
     random_state : int, RandomState instance or None, default=None
         Seed of the choice.
 
@@ -183,7 +202,7 @@ def random_mask(
         no such ``fill``.
     """
     _check_between("fraction", fraction, 0, 1)
-    rng = check_random_state(random_state)
+    rng = _generator(random_state)
     stand_in = _stand_in(fill)
 
     def take_away(image):
@@ -194,7 +213,7 @@ def random_mask(
     return _degrade(images, take_away, value_range)
 
 
-def bicubic_downsample(images, factor, *, value_range=(0, 1), random_state=None):
+def bicubic_downsample(images, factor, *, value_range=None, random_state=None):
     """Shrink images and enlarge them again to their size, both bicubically.
 
     What super-resolution at equal size starts from. The cubic convolution of Keys [1]_
@@ -203,12 +222,13 @@ def bicubic_downsample(images, factor, *, value_range=(0, 1), random_state=None)
     Parameters
     ----------
     images : ndarray of shape (n, H, W, C) or (n, H, W), or list of (H, W, C) or (H, W)
-        uint8, or floats within ``value_range``.
+        Unsigned integers or floats, within ``value_range``.
     factor : float
         How many times smaller the sides become in between, 1 or more; they are rounded
         up to whole pixels, their values are not rounded.
-    value_range : tuple of float (low, high), default=(0, 1)
-        What floats span.
+    value_range : tuple of float (low, high), default=None
+        What is black and what is white. None stands for all that the dtype of unsigned
+        integers can hold, and for [0, 1] of floats; a pair says it of any numbers.
     random_state : int, RandomState instance or None, default=None
         Not used: here so that all degradations are called alike.
 
@@ -227,7 +247,7 @@ def bicubic_downsample(images, factor, *, value_range=(0, 1), random_state=None)
     .. [1] R. Keys. "Cubic Convolution Interpolation for Digital Image Processing". IEEE
        Transactions on Acoustics, Speech, and Signal Processing 29, 1981.
     """
-    _check_between("factor", factor, 1, np.inf)
+    _check_between("factor", factor, 1, sys.float_info.max)
 
     def there_and_back(image):
         rows, columns = (_down_and_up(side, factor) for side in image.shape[:2])
@@ -239,7 +259,7 @@ def bicubic_downsample(images, factor, *, value_range=(0, 1), random_state=None)
 def _stand_in(fill):
     """Return what ``fill`` stands for: a function of an image and its mask."""
     ways = {"biharmonic": _biharmonic, "black": _black}
-    if fill not in ways:
+    if not isinstance(fill, str) or fill not in ways:
         raise ValueError(f"Got fill={fill!r}; expected one of {sorted(ways)}.")
     return ways[fill]
 
@@ -277,44 +297,134 @@ def _cubic_kernel(distance):
     return np.where(s < 1, near, np.where(s < 2, far, 0))  # Keys' Eq. 15
 
 
-def _degrade(images, change, value_range):
+def _degrade(images, change, value_range, clip=True):
     """Apply a change of one image ``(H, W, C)`` in [0, 1] to every image."""
-    if isinstance(images, (list, tuple)):
-        photos = [np.asarray(photo) for photo in images]
-        return [_degrade_one(photo, change, value_range) for photo in photos]
-    images = np.asarray(images)
-    if images.ndim not in (3, 4):
-        raise ValueError(
-            f"Got images of shape {images.shape}; expected (n, H, W, C) or (n, H, W), "
-            "or a list of photos: reshape rows, and give a single photo as photo[None]."
-        )
-    degraded = np.empty_like(images)
+    value_range = _check_value_range(value_range)
+    if not isinstance(clip, bool | np.bool_):
+        raise TypeError(f"Got clip={clip!r}; expected True or False.")
+    if isinstance(images, list | tuple):
+        photos = [_as_array(p, f"images[{i}]", 2) for i, p in enumerate(images)]
+        if not photos:
+            raise ValueError("Got no images; expected at least one.")
+        for i, photo in enumerate(photos):
+            _check_values(photo, value_range, f"images[{i}]")
+        return [_degrade_one(photo, change, value_range, clip) for photo in photos]
+    images = _as_array(images, "images", 3)
+    _check_values(images, value_range, "images")
+    degraded = np.empty(images.shape, _result_dtype(images.dtype, clip))
     for i, image in enumerate(images):
-        degraded[i] = _degrade_one(image, change, value_range)
+        degraded[i] = _degrade_one(image, change, value_range, clip)
     return degraded
 
 
-def _degrade_one(image, change, value_range):
-    low, high = _range_of(image, value_range)
+def _degrade_one(image, change, value_range, clip):
+    low, high = _limits(image.dtype, value_range)
     unit = (image.astype(np.float64) - low) / (high - low)
-    changed = change(unit.reshape(*image.shape[:2], -1))
-    changed = np.clip(changed, 0, 1) * (high - low) + low
-    if image.dtype == np.uint8:
-        changed = np.rint(changed)
-    return changed.astype(image.dtype).reshape(image.shape)
+    changed = change(unit.reshape(*image.shape[:2], -1)).reshape(image.shape)
+    if clip:
+        changed = np.clip(changed, 0, 1)
+    elif image.dtype.kind != "f":
+        low, high = (0, 1) if value_range is None else value_range
+    changed = changed * (high - low) + low
+    if clip and image.dtype.kind != "f":
+        changed = _whole(changed, np.iinfo(image.dtype))
+    return changed.astype(_result_dtype(image.dtype, clip))
 
 
-def _range_of(image, value_range):
-    if image.dtype == np.uint8:
-        return 0, 255
-    if image.dtype.kind != "f":
-        raise TypeError(
-            f"Got images of dtype {image.dtype}; expected uint8 or floats: divide "
-            "other integers by their largest possible value."
+def _result_dtype(dtype, clip):
+    return dtype if clip or dtype.kind == "f" else np.dtype(np.float32)
+
+
+def _whole(numbers, info):
+    """Round to whole numbers that an integer type holds."""
+    largest = float(info.max)
+    if int(largest) > info.max:  # 64 bits: rounded up to what they do not hold
+        largest = np.nextafter(largest, 0)
+    return np.clip(np.rint(numbers), info.min, largest)
+
+
+def _as_array(images, name, least_ndim):
+    """Return an array of images, or one photo, and refuse what is none."""
+    if isinstance(images, np.ma.MaskedArray):
+        raise ValueError(
+            f"Got {name} as a masked array; expected a plain one, since the mask would "
+            "be dropped. Fill it with .filled(...)."
         )
-    return value_range
+    if hasattr(images, "detach"):  # a tensor, from any device
+        images = images.detach().cpu().numpy()
+    try:
+        images = np.asarray(images)
+    except ValueError:
+        raise ValueError(
+            f"Got {name} in lists of different lengths; expected an array."
+        ) from None
+    if images.ndim not in (least_ndim, least_ndim + 1) or not images.size:
+        shapes = "(n, H, W, C) or (n, H, W)" if least_ndim == 3 else "(H, W, C), (H, W)"
+        raise ValueError(
+            f"Got {name} of shape {images.shape}; expected {shapes} with at least one "
+            "pixel, or a list of photos: reshape rows, and give a single photo as "
+            "photo[None]."
+        )
+    return images
 
 
-def _check_between(name, value, low, high):
+def _check_value_range(value_range):
+    """Return a pair of floats, or None."""
+    if value_range is None:
+        return None
+    is_pair = isinstance(value_range, list | tuple) and len(value_range) == 2
+    if is_pair and all(_is_number(value) for value in value_range):
+        low, high = value_range
+        if -_LARGEST < low < high < _LARGEST and high - low > 1 / _LARGEST:
+            return float(low), float(high)
+    raise ValueError(
+        f"Got value_range={value_range!r}; expected None or a pair (low, high) of "
+        "finite numbers with low < high."
+    )
+
+
+def _limits(dtype, value_range):
+    if value_range is not None:
+        return value_range
+    return (0, np.iinfo(dtype).max) if dtype.kind == "u" else (0, 1)
+
+
+def _check_values(images, value_range, name):
+    kinds = "uf" if value_range is None else "uif"
+    if images.dtype.kind not in kinds:
+        raise TypeError(
+            f"Got {name} of dtype {images.dtype}; expected unsigned integers, which "
+            "span their dtype, or floats in [0, 1]. Say what signed integers span with "
+            "value_range=(low, high)."
+        )
+    low, high = _limits(images.dtype, value_range)
+    smallest, largest = images.min(), images.max()
+    slack = 1e-5 * (high - low)
+    if not low - slack <= smallest <= largest <= high + slack:
+        raise ValueError(
+            f"Got {name} with values in [{smallest:.6g}, {largest:.6g}]; expected "
+            f"finite ones in [{low:g}, {high:g}]. Scale the images, or say what is "
+            "black and white with value_range=(low, high)."
+        )
+
+
+def _generator(random_state):
+    try:
+        return check_random_state(random_state)
+    except ValueError:
+        raise ValueError(
+            f"Got random_state={random_state!r}; expected None, an integer from 0 to "
+            "2**32 - 1, or a numpy.random.RandomState."
+        ) from None
+
+
+def _check_between(name, value, low, high, kind=numbers.Real):
+    if not _is_number(value, kind):
+        what = "an integer" if kind is numbers.Integral else "a number"
+        raise TypeError(f"Got {name}={value!r}; expected {what}.")
     if not low <= value <= high:
         raise ValueError(f"Got {name}={value!r}; expected {low} <= {name} <= {high}.")
+
+
+def _is_number(value, kind=numbers.Real):
+    return isinstance(value, kind) and not isinstance(value, bool | np.bool_)

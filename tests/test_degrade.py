@@ -2,6 +2,7 @@
 
 import functools
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -40,7 +41,9 @@ def photos():
 def in_dtype(photos, dtype, value_range=(0, 1)):
     low, high = value_range
     unit = photos / 255
-    return photos if dtype == np.uint8 else (unit * (high - low) + low).astype(dtype)
+    if np.dtype(dtype).kind == "u":
+        return photos.astype(dtype) * dtype(np.iinfo(dtype).max // 255)
+    return (unit * (high - low) + low).astype(dtype)
 
 
 def test_nobody_forgets_a_function():
@@ -51,13 +54,14 @@ def test_nobody_forgets_a_function():
 
 
 @every
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint64, np.float32, float])
 def test_shape_dtype_and_range_stay_and_the_input_too(photos, name, dtype):
     X = in_dtype(photos, dtype)
     before = X.copy()
     spoilt = ALL[name](X, random_state=0)
     assert spoilt.shape == X.shape and spoilt.dtype == dtype
-    assert spoilt.min() >= 0 and spoilt.max() <= (255 if dtype == np.uint8 else 1)
+    white = np.iinfo(dtype).max if np.dtype(dtype).kind == "u" else 1
+    assert 0 <= spoilt.min() and white / 2 < spoilt.max() <= white
     assert not np.array_equal(spoilt, X)
     np.testing.assert_array_equal(X, before)
 
@@ -67,6 +71,8 @@ def test_bytes_are_the_floats_that_they_stand_for(photos, name):
     of_bytes = ALL[name](photos, random_state=0)
     of_floats = ALL[name](photos / 255, random_state=0)
     np.testing.assert_array_equal(of_bytes, np.rint(of_floats * 255))
+    deep = ALL[name](in_dtype(photos, np.uint16), random_state=0)
+    np.testing.assert_array_equal(deep, np.rint(of_floats * 65535))
 
 
 @every
@@ -75,6 +81,24 @@ def test_units_are_those_of_the_range(photos, name):
     X = in_dtype(photos, np.float64, (-1, 3))
     spoilt = ALL[name](X, value_range=(-1, 3), random_state=0)
     np.testing.assert_allclose(spoilt, unit * 4 - 1, atol=1e-12)
+
+
+@every
+@pytest.mark.parametrize("dtype", [np.uint16, np.int16, np.int64])
+def test_integers_may_span_less_than_their_dtype(photos, name, dtype):
+    twelve_bits = np.rint(photos / 255 * 4095).astype(dtype)
+    spoilt = ALL[name](twelve_bits, value_range=(0, 4095), random_state=0)
+    unit = ALL[name](twelve_bits / 4095, random_state=0)
+    assert spoilt.dtype == dtype
+    np.testing.assert_array_equal(spoilt, np.rint(unit * 4095))
+
+
+def test_a_range_beyond_the_dtype_does_not_wrap_around(photos):
+    wide = {"value_range": (-100, 400), "random_state": 0}
+    as_floats = gaussian_noise(photos.astype(float), 200, **wide)
+    assert as_floats.min() < 0 and as_floats.max() > 255
+    expected = np.clip(np.rint(as_floats), 0, 255)
+    np.testing.assert_array_equal(gaussian_noise(photos, 200, **wide), expected)
 
 
 @every
@@ -114,12 +138,84 @@ def test_it_can_be_pickled_as_a_parameter(photos, name):
     )
 
 
+GREY = np.full((2, 8, 8, 3), 0.5)
+NO_IMAGES = {
+    "rows": (np.zeros((3, 12)), ValueError, r"shape \(3, 12\).*list of photos"),
+    "a number": (0.5, ValueError, r"shape \(\)"),
+    "nothing": (None, ValueError, r"shape \(\)"),
+    "five axes": (GREY[None], ValueError, r"shape \(1, 2, 8, 8, 3\)"),
+    "no images": (GREY[:0], ValueError, r"shape \(0, 8, 8, 3\)"),
+    "no pixels": (GREY[:, :0], ValueError, r"shape \(2, 0, 8, 3\)"),
+    "an empty list": ([], ValueError, "no images"),
+    "no photo in a list": ([GREY[0], GREY], ValueError, r"images\[1\] of shape"),
+    "ragged": ([[[0.1, 0.2], [0.3]]], ValueError, r"images\[0\] in lists"),
+    "masked": (np.ma.masked_array(GREY), ValueError, "images as a masked array"),
+    "masked photo": (
+        [np.ma.masked_array(GREY[0])],
+        ValueError,
+        r"images\[0\] as a mask",
+    ),
+    "NaN": (np.where(np.eye(8)[..., None], np.nan, GREY), ValueError, "finite ones"),
+    "infinity": (np.where(np.eye(8)[..., None], np.inf, GREY), ValueError, "finite"),
+    "too bright": (GREY * 2.1, ValueError, r"values in \[1.05, 1.05\]; .*\[0, 1\]"),
+    "too dark": (GREY - 0.6, ValueError, r"in \[-0.1, -0.1\].*value_range="),
+    "bytes as floats": ([GREY[0] * 255], ValueError, r"images\[0\] with values"),
+    "signed": (np.zeros((1, 8, 8), np.int64), TypeError, "dtype int64.*value_range="),
+    "booleans": (GREY > 0, TypeError, "dtype bool"),
+    "complex": (GREY * 1j, TypeError, "dtype complex128"),
+    "objects": (GREY.astype(object), TypeError, "dtype object"),
+    "strings": (GREY.astype(str), TypeError, "dtype <U32"),
+}
+
+
 @every
-def test_what_are_no_images_is_refused(name):
-    with pytest.raises(ValueError, match=r"shape \(3, 12\).*list of photos"):
-        ALL[name](np.zeros((3, 12)))
-    with pytest.raises(TypeError, match="dtype int64; expected uint8 or floats"):
-        ALL[name](np.zeros((1, 8, 8), np.int64))
+@pytest.mark.parametrize("kind", NO_IMAGES)
+def test_what_are_no_images_is_refused(name, kind):
+    images, error, message = NO_IMAGES[kind]
+    with pytest.raises(error, match=message):
+        ALL[name](images)
+
+
+@every
+@pytest.mark.parametrize(
+    "value_range",
+    [
+        (0, 0),
+        (1, 0),
+        (0, np.inf),
+        (-np.inf, 0),
+        (0, np.nan),
+        (0, 1e300),
+        (0, 1e-300),
+        (0,),
+        (0, 1, 2),
+        "01",
+        (False, True),
+        (None, 1),
+        1,
+        {0, 1},
+    ],
+)
+def test_a_range_that_is_none_is_refused(name, value_range):
+    with pytest.raises(ValueError, match="value_range=.*; expected None or a pair"):
+        ALL[name](GREY, value_range=value_range)
+
+
+@at_random
+@pytest.mark.parametrize("seed", [-1, 2**32, 1.5, "0", np.random.default_rng(0)])
+def test_a_seed_that_is_none_is_refused(name, seed):
+    with pytest.raises(ValueError, match="random_state=.*; expected None"):
+        ALL[name](GREY, random_state=seed)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [gaussian_noise, speckle, square_mask, random_mask, bicubic_downsample],
+)
+@pytest.mark.parametrize("value", ["2", True, None, 1j, [1.0], np.ones(3)])
+def test_amounts_that_are_no_numbers_are_refused(function, value):
+    with pytest.raises(TypeError, match=r"=.*; expected (a number|an integer)"):
+        function(GREY, value)
 
 
 @pytest.mark.parametrize(
@@ -127,16 +223,22 @@ def test_what_are_no_images_is_refused(name):
     [
         (gaussian_noise, -1),
         (gaussian_noise, np.nan),
+        (gaussian_noise, np.inf),
+        (speckle, 1e300),
         (speckle, -0.1),
         (square_mask, 0),
         (square_mask, 17),
+        (square_mask, -3),
         (random_mask, 1.1),
         (random_mask, -0.1),
+        (random_mask, np.nan),
         (bicubic_downsample, 0.5),
+        (bicubic_downsample, np.inf),
+        (bicubic_downsample, 10**400),
     ],
 )
 def test_amounts_out_of_range_are_refused(photos, function, value):
-    with pytest.raises(ValueError, match=f"={value}; expected"):
+    with pytest.raises(ValueError, match=re.escape(f"={value}; expected")):
         function(photos, value)
 
 
@@ -167,6 +269,44 @@ def test_variance_of_speckle_is_proportional_to_the_signal():
 @pytest.mark.parametrize("function", [gaussian_noise, speckle])
 def test_no_noise_changes_nothing(photos, function):
     np.testing.assert_array_equal(function(photos, 0), photos)
+
+
+@pytest.mark.parametrize("function", [gaussian_noise, speckle])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+def test_noise_may_be_left_as_it_is(photos, function, dtype):
+    X = in_dtype(photos, dtype)
+    noisy = function(X, 60, clip=False, random_state=0)
+    assert noisy.dtype == (dtype if np.dtype(dtype).kind == "f" else np.float32)
+    assert noisy.max() > 1
+    if function is gaussian_noise:
+        assert noisy.min() < 0
+        assert np.std(noisy - photos / 255) == pytest.approx(60 / 255, rel=0.05)
+    clipped = function(photos / 255, 60, random_state=0)
+    np.testing.assert_allclose(np.clip(noisy, 0, 1), clipped, atol=1e-5)
+    in_a_list = function(list(X), 60, clip=False, random_state=0)
+    np.testing.assert_array_equal(in_a_list, noisy)
+
+
+@pytest.mark.parametrize("function", [gaussian_noise, speckle])
+def test_noise_that_is_left_is_in_the_units_of_a_range_that_is_given(photos, function):
+    deep = np.rint(photos / 255 * 4095).astype(np.uint16)
+    noise = {"sigma": 60, "clip": False, "random_state": 0}
+    noisy = function(deep, value_range=(0, 4095), **noise)
+    unit = function(deep / 4095, **noise)
+    assert noisy.dtype == np.float32
+    np.testing.assert_allclose(noisy, unit * 4095, rtol=1e-5, atol=1e-2)
+    span = photos / 255 * 4 - 1
+    np.testing.assert_allclose(
+        function(span, value_range=(-1, 3), **noise),
+        function(photos / 255, **noise) * 4 - 1,
+        atol=1e-12,
+    )
+
+
+@pytest.mark.parametrize("function", [gaussian_noise, speckle])
+def test_clipping_is_said_by_true_or_false(function):
+    with pytest.raises(TypeError, match="clip='no'; expected True or False"):
+        function(GREY, 20, clip="no")
 
 
 # ---- masks --------------------------------------------------------------------------
@@ -274,3 +414,15 @@ def test_nothing_or_everything_may_be_missing(fraction, shape):
 def test_an_unknown_fill_is_refused(mask):
     with pytest.raises(ValueError, match=r"fill='white'; expected one of \['biharm"):
         mask(np.zeros((1, 4, 4, 3)), 1, fill="white")
+
+
+def test_a_square_has_a_whole_side():
+    with pytest.raises(TypeError, match="size=2.0; expected an integer"):
+        square_mask(GREY, 2.0)
+
+
+@pytest.mark.parametrize("mask", [square_mask, random_mask])
+@pytest.mark.parametrize("fill", [["black"], None, 0])
+def test_a_fill_that_is_no_word_is_refused(mask, fill):
+    with pytest.raises(ValueError, match="fill=.*; expected one of"):
+        mask(GREY, 1, fill=fill)

@@ -93,6 +93,7 @@ class SparseCodingLayer(nn.Module):
             self.n_steps,
             self.stride,
             self.curvature(images.shape[1:]),
+            check_finite=False,
         )
 
     def curvature(self, shape):

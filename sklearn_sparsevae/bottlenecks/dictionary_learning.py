@@ -71,7 +71,13 @@ class DictionaryLearning(AtomSelection):
 
     def _select(self, rows):
         atoms = self.components.detach()
-        return batch_omp(rows, atoms, self.n_nonzero_coefs, selection=self.selection)
+        return batch_omp(
+            rows,
+            atoms,
+            self.n_nonzero_coefs,
+            selection=self.selection,
+            check_finite=False,
+        )
 
     def _revived(self, rows):
         return normalize_atoms(rows)

@@ -228,7 +228,8 @@ class LearnedISTA(Bottleneck):
             diverged = ~((x - decoded).pow(2).sum(1) <= energy * (1 + 1e-4))
         if diverged.any():
             with torch.no_grad():
-                safe = ista(x[diverged], atoms, self.alpha, len(self.momentum))
+                n_steps = len(self.momentum)
+                safe = ista(x[diverged], atoms, self.alpha, n_steps, check_finite=False)
             # Coded as zeros, so that what overflowed leaves no NaN in the gradients.
             x = x.masked_fill(diverged[:, None], 0)
             codes = self._roll_out(x, atoms, thresholds)

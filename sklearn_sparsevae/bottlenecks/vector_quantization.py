@@ -73,7 +73,7 @@ class VectorQuantization(AtomSelection):
         codebook, left = self.components.detach(), rows
         indices = []
         for _ in range(self.n_quantizers):
-            indices.append(nearest_code(left, codebook))
+            indices.append(nearest_code(left, codebook, check_finite=False))
             left = left - codebook[indices[-1]]
         indices = torch.stack(indices, 1)
         return indices, torch.ones_like(indices, dtype=rows.dtype)

@@ -2,7 +2,8 @@
 
 Every image metric but FID, which compares sets, is computed per image and then
 averaged; every code metric over all sites of all images. Images are ``(n, H, W, C)`` or
-``(n, H, W)``, channels last: ``uint8`` is divided by 255, floats are taken as they are.
+``(n, H, W)``, channels last, or lists of images of different sizes: unsigned integers
+of any width span their dtype, floats ``data_range``.
 """
 
 from sklearn_sparsevae.metrics._codes import (
@@ -13,6 +14,7 @@ from sklearn_sparsevae.metrics._codes import (
     zero_fraction,
 )
 from sklearn_sparsevae.metrics._fid import fid
+from sklearn_sparsevae.metrics._images import peak_psnr as peak_psnr
 from sklearn_sparsevae.metrics._images import psnr, ssim
 from sklearn_sparsevae.metrics._masks import (
     dice,

@@ -1,7 +1,11 @@
 """Code metrics: how sparse codes are and which atoms they use, over all sites."""
 
+import numbers
+
 import numpy as np
 from scipy import sparse
+
+from sklearn_sparsevae.metrics._input import as_array
 
 
 def hoyer(codes, n_atoms=None):
@@ -13,11 +17,13 @@ def hoyer(codes, n_atoms=None):
 
     Parameters
     ----------
-    codes : SparseCodes, sparse array or matrix, or array-like, 2-D
-        Codes, one row per image, or per site where ``n_atoms`` is not given.
+    codes : SparseCodes, list of SparseCodes, sparse matrix or array-like, 2-D
+        Codes; of a list, those of all sites of all images. A plain array has one row
+        per site, or per image where ``n_atoms`` is given.
     n_atoms : int, optional
-        Atoms per site of a plain matrix; :class:`~sklearn_sparsevae.codes.SparseCodes`
-        knows its own.
+        Atoms per site of a plain matrix. A sparse one has to have it, since its rows
+        may be images or sites; :class:`~sklearn_sparsevae.codes.SparseCodes` knows its
+        own.
 
     Returns
     -------
@@ -27,9 +33,9 @@ def hoyer(codes, n_atoms=None):
 
     Raises
     ------
-    ValueError
-        If ``codes`` is not 2-D and finite, ``n_atoms`` does not divide its columns, or
-        there is only one atom.
+    ValueError, TypeError
+        If ``codes`` is not 2-D and finite, ``n_atoms`` is missing or does not divide
+        its columns, or there is only one atom.
 
     References
     ----------
@@ -70,8 +76,9 @@ def nonzeros_per_site(codes, n_atoms=None):
 
     Raises
     ------
-    ValueError
-        If ``codes`` is not 2-D and finite, or ``n_atoms`` does not divide its columns.
+    ValueError, TypeError
+        If ``codes`` is not 2-D and finite, or ``n_atoms`` is missing or does not divide
+        its columns.
 
     Examples
     --------
@@ -98,7 +105,7 @@ def zero_fraction(codes, n_atoms=None):
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         As :func:`nonzeros_per_site`.
 
     Examples
@@ -108,7 +115,7 @@ def zero_fraction(codes, n_atoms=None):
     0.75
     """
     sites = _as_sites(codes, n_atoms)
-    return 1.0 - nonzeros_per_site(sites) / sites.shape[1]
+    return float(1 - np.count_nonzero(sites.data) / np.prod(sites.shape, dtype=float))
 
 
 def atom_usage(codes, n_atoms=None):
@@ -126,7 +133,7 @@ def atom_usage(codes, n_atoms=None):
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         As :func:`nonzeros_per_site`.
 
     Examples
@@ -158,7 +165,7 @@ def usage_perplexity(codes, n_atoms=None):
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         As :func:`nonzeros_per_site`.
 
     Examples
@@ -176,21 +183,76 @@ def usage_perplexity(codes, n_atoms=None):
 
 def _as_sites(codes, n_atoms=None):
     """Codes as a CSR array with one row per site."""
-    if hasattr(codes, "sites"):
-        _check_known_atoms(codes.n_atoms, n_atoms)
-        codes = codes.sites()
-    codes = codes if sparse.issparse(codes) else np.asarray(codes)
+    _check_n_atoms(n_atoms)
+    if isinstance(codes, list | tuple) and any(hasattr(c, "sites") for c in codes):
+        sites = join_sites(codes, n_atoms)
+    elif hasattr(codes, "sites"):
+        sites = join_sites([codes], n_atoms)
+    else:
+        sites = _plain_sites(codes, n_atoms)
+    if 0 in sites.shape:
+        raise ValueError(
+            f"Got codes of {sites.shape[0]} sites and {sites.shape[1]} atoms; expected "
+            "at least one of each."
+        )
+    if not np.isfinite(sites.data).all():
+        raise ValueError("Got codes with NaN or infinite values; expected finite ones.")
+    return sites
+
+
+def join_sites(parts, n_atoms=None):
+    """Sites of all SparseCodes of a list, as one CSR array.
+
+    Their atoms must be as many, and as many as ``n_atoms`` where that is given.
+    """
+    found = {getattr(part, "n_atoms", None) for part in parts}
+    if None in found or len(found) > 1:
+        raise ValueError(
+            f"Got a list of codes with n_atoms of {found}; expected SparseCodes with "
+            "equally many atoms per site, as transform gives them for photos of "
+            "different sizes."
+        )
+    known = found.pop()
+    if n_atoms not in (None, known):
+        raise ValueError(
+            f"Got n_atoms={n_atoms} for codes of {known} atoms per site. Leave n_atoms "
+            "out: the codes know their own."
+        )
+    sites = [sparse.csr_array(part.sites()) for part in parts]
+    return sites[0] if len(sites) == 1 else sparse.vstack(sites, "csr")
+
+
+def _plain_sites(codes, n_atoms):
+    """Sites of a matrix that does not know its grid."""
+    if sparse.issparse(codes):
+        if n_atoms is None:
+            raise ValueError(
+                f"Got a plain sparse matrix of shape {codes.shape} as codes, whose "
+                "rows may be images or sites; expected SparseCodes, or n_atoms, the "
+                "atoms per site: n_atoms=codes.shape[1] where a row is a site. What "
+                "joins SparseCodes and keeps their grid is a list of them."
+            )
+    else:
+        codes = as_array(codes, "codes")
     if codes.ndim != 2 or 0 in codes.shape:
         raise ValueError(
             f"Got codes of shape {codes.shape}; expected a matrix with one row per "
             "image or per site, and at least one row and column."
         )
+    if codes.dtype.kind not in "fiu":
+        raise ValueError(
+            f"Got codes of type {codes.dtype}; expected real numbers. Convert them "
+            "with .astype(float)."
+        )
+    if codes.dtype == np.float16:  # scipy's matrices know no halves
+        codes = codes.astype(np.float32)
     sites = sparse.csr_array(codes)
-    if not np.isfinite(sites.data).all():
-        raise ValueError("Got codes with NaN or infinite values; expected finite ones.")
+    if not sites.has_canonical_format:  # repeated entries are one number
+        sites = sites.copy()
+        sites.sum_duplicates()
     if n_atoms is None or n_atoms == sites.shape[1]:
         return sites
-    if n_atoms < 1 or sites.shape[1] % n_atoms:
+    if sites.shape[1] % n_atoms:
         raise ValueError(
             f"Got codes with {sites.shape[1]} columns; expected a multiple of "
             f"n_atoms={n_atoms}. Pass the number of atoms of the model that made them."
@@ -198,11 +260,17 @@ def _as_sites(codes, n_atoms=None):
     return sites.reshape(-1, n_atoms).tocsr()
 
 
-def _check_known_atoms(known, given):
-    if given not in (None, known):
+def _check_n_atoms(n_atoms):
+    if n_atoms is None:
+        return
+    is_integer = isinstance(n_atoms, numbers.Integral)
+    if not is_integer or isinstance(n_atoms, bool | np.bool_):
+        raise TypeError(
+            f"Got n_atoms={n_atoms!r}; expected an integer, the atoms per site."
+        )
+    if n_atoms < 1:
         raise ValueError(
-            f"Got n_atoms={given} for codes of {known} atoms per site. Leave n_atoms "
-            "out: the codes know their own."
+            f"Got n_atoms={n_atoms}; expected at least 1, the atoms per site."
         )
 
 

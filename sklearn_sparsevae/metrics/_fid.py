@@ -28,10 +28,11 @@ def fid(y_true, y_pred, *, network=None, data_range=1.0):
 
     Parameters
     ----------
-    y_true : array-like of shape (n_true, H, W, C) or (n_true, H, W)
-        Images of 1 or 3 channels, from 0 (black) to ``data_range`` (white); ``uint8``
-        covers the whole range. Grey is shown as RGB.
-    y_pred : array-like of shape (n_pred, H, W, C) or (n_pred, H, W)
+    y_true : array-like of shape (n_true, H, W, C) or (n_true, H, W), or list
+        Images of 1 or 3 channels, from 0 (black) to ``data_range`` (white); unsigned
+        integers span their dtype. Those of a list may differ in size. Grey is shown as
+        RGB.
+    y_pred : array-like of shape (n_pred, H, W, C) or (n_pred, H, W), or list
         Other images, clipped to that range, such as reconstructions of the first ones.
     network : callable, str or None, default=None
         The path of torch-fidelity's weights of Inception-v3; None downloads them the
@@ -49,9 +50,10 @@ def fid(y_true, y_pred, *, network=None, data_range=1.0):
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         If a shape is not that of images, a value is not finite, ``y_true`` is out of
-        its range, a set has a single image, or a file holds other weights.
+        its range, ``data_range`` is not a positive number, a set has a single image,
+        or a file holds other weights.
     ImportError
         Without torch-fidelity, of the extra "metrics", unless the network is your own.
     OSError

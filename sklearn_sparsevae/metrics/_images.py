@@ -3,9 +3,9 @@
 import numpy as np
 from skimage.metrics import structural_similarity
 
-from sklearn_sparsevae.metrics._input import image_pairs
+from sklearn_sparsevae.metrics._input import image_pairs, in_units
 
-_MAX_PSNR = 100.0  # dB: a root mean squared error of 1e-5 of the range
+_LEAST_MSE = 1e-10  # in units of the squared range: 100 dB
 _SSIM_WINDOW = 11  # pixels: what sigma 1.5 spans in scikit-image
 
 
@@ -18,13 +18,15 @@ def psnr(y_true, y_pred, *, data_range=1.0, per_image=False):
 
     Parameters
     ----------
-    y_true : array-like of shape (n_images, ...)
-        Images, or rows of features; ``uint8`` covers the whole range.
-    y_pred : array-like of the same shape
+    y_true : array-like of shape (n_images, ...), or list of arrays
+        Images, or rows of features; those of a list may differ in shape. Unsigned
+        integers of any width span their dtype.
+    y_pred : array-like of the same shape, or list of arrays
         Their reconstructions, taken without clipping.
     data_range : float, default=1.0
-        Largest minus smallest value that a float can take. The values of ``y_true``
-        may not span more.
+        Largest minus smallest value that a float can take, of which the values of
+        ``y_true`` may not span more. It says nothing of unsigned integers: a byte of
+        255 is as white as a float of ``data_range``.
     per_image : bool, default=False
         Return one number per image instead of their mean.
 
@@ -37,8 +39,11 @@ def psnr(y_true, y_pred, *, data_range=1.0, per_image=False):
     Raises
     ------
     ValueError
-        If the shapes differ, a value is not finite, or ``y_true`` spans more than
-        ``data_range``.
+        If the shapes differ, a value is not finite, an array is masked or holds signed
+        integers or booleans, ``y_true`` spans more than ``data_range``, or that is not
+        positive and finite.
+    TypeError
+        If ``data_range`` is no number.
 
     Examples
     --------
@@ -50,11 +55,44 @@ def psnr(y_true, y_pred, *, data_range=1.0, per_image=False):
     >>> psnr(photos, photos + [[[[0.1]]], [[[0.01]]]], per_image=True).round(6)
     array([20., 40.])
     """
-    pairs = image_pairs(y_true, y_pred, data_range, min_ndim=2)
-    mse = np.array([np.mean((true - pred) ** 2) for true, pred in pairs])
-    floor = data_range**2 * 10 ** (-_MAX_PSNR / 10)
-    values = 10 * np.log10(data_range**2 / np.maximum(mse, floor))
+    pairs = image_pairs(y_true, y_pred, data_range, min_ndim=1)
+    values = np.array([_psnr(true, pred) for true, pred in pairs])
     return values if per_image else float(values.mean())
+
+
+def peak_psnr(targets, outputs, peak):
+    """PSNR of each image with a given peak, which the values may exceed.
+
+    So it is where the peak is that of a fit, and the images are others.
+
+    Parameters
+    ----------
+    targets, outputs : ndarray of shape (n_images, ...), or lists of ndarray
+        Floats, all in one range.
+    peak : float
+        Largest minus smallest value of the fit.
+
+    Returns
+    -------
+    psnr : ndarray of shape (n_images,)
+        At most 100 dB.
+    """
+    return _each(_psnr, targets, outputs, peak)
+
+
+def peak_ssim(targets, outputs, peak):
+    """SSIM of each image with a given peak, as in `peak_psnr`."""
+    return _each(_ssim, targets, outputs, peak)
+
+
+def _each(measure, targets, outputs, peak):
+    pairs = zip(targets, outputs, strict=True)
+    return np.array([measure(in_units(a, peak), in_units(b, peak)) for a, b in pairs])
+
+
+def _psnr(true, pred):
+    """PSNR of one image in units of its range."""
+    return -10 * np.log10(max(np.mean((true - pred) ** 2), _LEAST_MSE))
 
 
 def ssim(y_true, y_pred, *, data_range=1.0, per_image=False):
@@ -66,13 +104,12 @@ def ssim(y_true, y_pred, *, data_range=1.0, per_image=False):
 
     Parameters
     ----------
-    y_true : array-like of shape (n_images, H, W, C) or (n_images, H, W)
-        Images of at least 11 by 11 pixels; ``uint8`` covers the whole range.
-    y_pred : array-like of the same shape
+    y_true : array-like of shape (n_images, H, W, C) or (n_images, H, W), or list
+        Images of at least 11 by 11 pixels, as in :func:`psnr`.
+    y_pred : array-like of the same shape, or list
         Their reconstructions, taken without clipping.
     data_range : float, default=1.0
-        Largest minus smallest value that a float can take. The values of ``y_true``
-        may not span more.
+        As in :func:`psnr`.
     per_image : bool, default=False
         Return one number per image instead of their mean.
 
@@ -83,7 +120,7 @@ def ssim(y_true, y_pred, *, data_range=1.0, per_image=False):
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         As :func:`psnr`, and if an image is smaller than the window.
 
     References
@@ -100,26 +137,25 @@ def ssim(y_true, y_pred, *, data_range=1.0, per_image=False):
     >>> ssim(photos, photos)
     1.0
     """
-    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
-    if y_true.ndim not in (3, 4) or min(y_true.shape[1:3]) < _SSIM_WINDOW:
-        raise ValueError(
-            f"Got y_true of shape {y_true.shape}; expected (n_images, H, W, C) or "
-            f"(n_images, H, W) with H and W of at least {_SSIM_WINDOW}, the window of "
-            "SSIM. Give flat rows their image shape, and measure smaller images with "
-            "psnr."
-        )
-    values = np.array(
-        [
-            structural_similarity(
-                true,
-                pred,
-                data_range=data_range,
-                channel_axis=-1 if true.ndim == 3 else None,
-                gaussian_weights=True,
-                sigma=1.5,
-                use_sample_covariance=False,
-            )
-            for true, pred in image_pairs(y_true, y_pred, data_range, min_ndim=3)
-        ]
-    )
+    pairs = image_pairs(y_true, y_pred, data_range, min_ndim=2)
+    values = np.array([_ssim(true, pred) for true, pred in pairs])
     return values if per_image else float(values.mean())
+
+
+def _ssim(true, pred):
+    """SSIM of one image in units of its range."""
+    if true.ndim not in (2, 3) or min(true.shape[:2]) < _SSIM_WINDOW:
+        raise ValueError(
+            f"Got an image of shape {true.shape} in y_true; expected (H, W, C) or (H, "
+            f"W) with H and W of at least {_SSIM_WINDOW}, the window of SSIM. Give "
+            "flat rows their image shape, and measure smaller images with psnr."
+        )
+    return structural_similarity(
+        true,
+        pred,
+        data_range=1.0,
+        channel_axis=-1 if true.ndim == 3 else None,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+    )

@@ -3,6 +3,8 @@
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from sklearn_sparsevae.metrics._input import as_set, check_same_shapes
+
 
 def iou(y_true, y_pred, *, per_image=False):
     """Intersection over union of foreground masks, per image and then averaged.
@@ -10,7 +12,8 @@ def iou(y_true, y_pred, *, per_image=False):
     Parameters
     ----------
     y_true, y_pred : array-like of bool, or of 0 and 1, of shape (n_images, H, W)
-        True and predicted masks. Any shape that agrees is taken, images first.
+        True and predicted masks. Any shape that agrees is taken, images first, and
+        lists of masks of different sizes.
     per_image : bool, default=False
         Return one number per image instead of their mean.
 
@@ -74,8 +77,8 @@ def matched_iou(y_true, y_pred, *, per_image=False):
 
     Parameters
     ----------
-    y_true, y_pred : array-like of int of shape (n_images, H, W)
-        True and predicted label maps.
+    y_true, y_pred : array-like of int of shape (n_images, H, W), or lists of maps
+        True and predicted label maps; those of a list may differ in size.
     per_image : bool, default=False
         Return one number per image instead of their mean.
 
@@ -113,7 +116,7 @@ def segmentation_covering(y_true, y_pred, *, per_image=False):
 
     Parameters
     ----------
-    y_true, y_pred : array-like of int of shape (n_images, H, W)
+    y_true, y_pred : array-like of int of shape (n_images, H, W), or lists of maps
         True and predicted label maps, whose numbers mean nothing. The covering is not
         symmetric: it asks how well the true segments are found.
     per_image : bool, default=False
@@ -151,31 +154,29 @@ def segmentation_covering(y_true, y_pred, *, per_image=False):
 
 def _overlaps(y_true, y_pred):
     """Intersections and summed sizes of the masks of each image."""
-    masks = _label_maps(y_true, y_pred)
-    for mask in masks:
+    y_true, y_pred = _label_maps(y_true, y_pred)
+    for mask in (*y_true, *y_pred):
         if mask.min() < 0 or mask.max() > 1:
             raise ValueError(
                 f"Got a mask with values from {mask.min()} to {mask.max()}; expected 0 "
                 "and 1, or booleans. Compare label maps with matched_iou, or make "
                 "masks of them: labels == foreground."
             )
-    true, pred = (mask.reshape(len(mask), -1).astype(bool) for mask in masks)
-    return (true & pred).sum(axis=1), true.sum(axis=1) + pred.sum(axis=1)
+    pairs = [(a.astype(bool), b.astype(bool)) for a, b in zip(y_true, y_pred)]
+    both = np.array([(a & b).sum() for a, b in pairs])
+    return both, np.array([a.sum() + b.sum() for a, b in pairs])
 
 
 def _label_maps(y_true, y_pred):
-    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
-    if y_true.shape != y_pred.shape or y_true.ndim < 2 or not y_true.size:
-        raise ValueError(
-            f"Got y_true of shape {y_true.shape} and y_pred of shape {y_pred.shape}; "
-            "expected the same shape (n_images, H, W). Bring both to one resolution."
-        )
-    for name, labels in (("y_true", y_true), ("y_pred", y_pred)):
-        if labels.dtype.kind not in "biu":
-            raise ValueError(
-                f"Got {name} of type {labels.dtype}; expected integers or booleans. "
-                "Threshold soft masks first: mask > 0.5."
-            )
+    y_true, y_pred = as_set(y_true, "y_true"), as_set(y_pred, "y_pred")
+    check_same_shapes(y_true, y_pred, min_ndim=1)
+    for name, maps in (("y_true", y_true), ("y_pred", y_pred)):
+        for labels in maps:
+            if labels.dtype.kind not in "biu":
+                raise ValueError(
+                    f"Got {name} of type {labels.dtype}; expected integers or "
+                    "booleans. Threshold soft masks first: mask > 0.5."
+                )
     return y_true, y_pred
 
 

@@ -1,5 +1,7 @@
 """Metrics of what people see: LPIPS and FLIP, per image and then averaged."""
 
+import numbers
+
 import numpy as np
 
 from sklearn_sparsevae.metrics._input import rgb_pairs
@@ -16,10 +18,11 @@ def lpips(y_true, y_pred, *, network=None, data_range=1.0, per_image=False):
 
     Parameters
     ----------
-    y_true : array-like of shape (n_images, H, W, C) or (n_images, H, W)
-        Images of 1 or 3 channels, from 0 (black) to ``data_range`` (white); ``uint8``
-        covers the whole range. Grey is shown as RGB. VGG16 needs 16 by 16 pixels.
-    y_pred : array-like of the same shape
+    y_true : array-like of shape (n_images, H, W, C) or (n_images, H, W), or list
+        Images of 1 or 3 channels, from 0 (black) to ``data_range`` (white); unsigned
+        integers span their dtype. Those of a list may differ in size. Grey is shown as
+        RGB. VGG16 needs 16 by 16 pixels.
+    y_pred : array-like of the same shape, or list
         Their reconstructions, clipped to that range.
     network : callable, str or None, default=None
         The path of torchvision's weights of VGG16; None downloads them the first time
@@ -39,9 +42,10 @@ def lpips(y_true, y_pred, *, network=None, data_range=1.0, per_image=False):
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         If the shapes differ or are not those of images, a value is not finite,
-        ``y_true`` is out of its range, or a file holds other weights.
+        ``y_true`` is out of its range, ``data_range`` is not a positive number, or a
+        file holds other weights.
     ImportError
         Without torchmetrics, of the extra "metrics", unless the network is your own.
     OSError
@@ -91,10 +95,11 @@ def flip(
 
     Parameters
     ----------
-    y_true : array-like of shape (n_images, H, W, C) or (n_images, H, W)
+    y_true : array-like of shape (n_images, H, W, C) or (n_images, H, W), or list
         Images of 1 or 3 channels in sRGB, from 0 (black) to ``data_range`` (white);
-        ``uint8`` covers the whole range. Grey is shown as RGB.
-    y_pred : array-like of the same shape
+        unsigned integers span their dtype. Those of a list may differ in size. Grey is
+        shown as RGB.
+    y_pred : array-like of the same shape, or list
         Their reconstructions, clipped to that range.
     data_range : float, default=1.0
         What white is in images of floats.
@@ -110,14 +115,16 @@ def flip(
     -------
     flip : float, or ndarray of shape (n_images,)
         In [0, 1], 0 for identical images. Lower is better.
-    maps : ndarray of float32 of shape (n_images, H, W)
-        Heat maps in [0, 1]. Only if ``return_maps`` is True.
+    maps : ndarray of float32 of shape (n_images, H, W), or list of ndarray
+        Heat maps in [0, 1]; a list where images differ in size. Only if
+        ``return_maps`` is True.
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         If the shapes differ or are not those of images, a value is not finite,
-        ``y_true`` is out of its range, or ``pixels_per_degree`` is not positive.
+        ``y_true`` is out of its range, or ``data_range`` or ``pixels_per_degree`` is
+        not a positive number.
     ImportError
         Without flip-evaluator, of the extra "metrics".
 
@@ -136,24 +143,26 @@ def flip(
     >>> value, maps.shape  # doctest: +SKIP
     (0.0, (2, 16, 16))
     """
-    if not 0 < pixels_per_degree < np.inf:
+    is_number = isinstance(pixels_per_degree, numbers.Real)
+    if not is_number or not 0 < pixels_per_degree < np.inf:
         raise ValueError(
-            f"Got pixels_per_degree={pixels_per_degree}; expected a positive number, "
+            f"Got pixels_per_degree={pixels_per_degree!r}; expected a positive number, "
             "67 for a usual screen."
         )
     batches = rgb_pairs(y_true, y_pred, data_range)
     evaluate = _flip_evaluator()
     settings = {"ppd": float(pixels_per_degree)}
-    maps = np.stack(
-        [
-            evaluate(true, pred, "LDR", applyMagma=False, parameters=settings)[0]
-            for batch in batches
-            for true, pred in zip(*batch)
-        ]
-    )[..., 0]
-    values = maps.mean(axis=(1, 2), dtype=np.float64)
+    maps = [
+        evaluate(true, pred, "LDR", applyMagma=False, parameters=settings)[0][..., 0]
+        for batch in batches
+        for true, pred in zip(*batch)
+    ]
+    values = np.array([one.mean(dtype=np.float64) for one in maps])
     value = values if per_image else float(values.mean())
-    return (value, maps) if return_maps else value
+    if not return_maps:
+        return value
+    same_size = len({one.shape for one in maps}) == 1
+    return value, np.stack(maps) if same_size else maps
 
 
 def _flip_evaluator():

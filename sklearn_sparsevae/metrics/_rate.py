@@ -4,7 +4,13 @@ import math
 
 import numpy as np
 
-from sklearn_sparsevae.codes import are_counts, as_codes, quantize_codes
+from sklearn_sparsevae.codes import (
+    SparseCodes,
+    are_counts,
+    as_codes,
+    quantize_codes,
+)
+from sklearn_sparsevae.metrics._codes import join_sites
 
 
 def bits_per_pixel(
@@ -31,8 +37,8 @@ def bits_per_pixel(
 
     Parameters
     ----------
-    codes : SparseCodes, sparse array or matrix, or array-like, 2-D
-        Codes, one row per image.
+    codes : SparseCodes, list of SparseCodes, sparse matrix or array-like, 2-D
+        Codes, one row per image; a list where photos differ in size.
     coef_bits : int, default=8
         Bits of a coefficient, from 2 to 16.
     entropy : bool, default=False
@@ -50,13 +56,14 @@ def bits_per_pixel(
     Returns
     -------
     bits : float
-        Mean over all images, in bits per pixel. Lower is smaller.
+        Of all images together, in bits per pixel. Lower is smaller.
 
     Raises
     ------
     ValueError
         If ``codes`` is not 2-D and finite with at least one image, nothing says what
-        its grid and the images' shape are, or ``coef_bits`` is out of range.
+        its grid and the images' shape are, the codes of a list have different atoms,
+        or ``coef_bits`` is out of range.
 
     References
     ----------
@@ -73,12 +80,20 @@ def bits_per_pixel(
     >>> bits_per_pixel(codes, 5, grid_shape=(1, 2), image_shape=(2, 4))
     2.0
     """
-    codes = as_codes(codes, grid_shape, image_shape=image_shape)
-    _check_images(codes)
+    several = isinstance(codes, list | tuple) and any(
+        isinstance(part, SparseCodes) for part in codes
+    )
+    parts = [
+        as_codes(part, grid_shape, image_shape=image_shape)
+        for part in (codes if several else [codes])
+    ]
+    n_pixels = sum(map(_pixels, parts))
+    # One quantiser and one histogram serve all sites, whatever image they are of.
+    codes = SparseCodes(join_sites(parts), grid_shape=(1, 1))
     bits = 0.0
     for histogram, length in _symbols(codes, coef_bits):
         bits += histogram.sum() * (_entropy(histogram) if entropy else length)
-    return float(bits / (codes.shape[0] * math.prod(codes.image_shape[:2])))
+    return float(bits / n_pixels)
 
 
 def _symbols(codes, coef_bits):
@@ -100,7 +115,8 @@ def _entropy(histogram):
     return -np.sum(share * np.log2(share))
 
 
-def _check_images(codes):
+def _pixels(codes):
+    """Pixels of all images that codes stand for."""
     if codes.shape[0] == 0:
         raise ValueError("Got codes of no image; expected at least one row.")
     if codes.image_shape is None:
@@ -108,3 +124,4 @@ def _check_images(codes):
             "Got codes that do not say how large their images are; expected an image "
             "shape, to count its pixels. Pass image_shape=(H, W, C)."
         )
+    return codes.shape[0] * math.prod(codes.image_shape[:2])

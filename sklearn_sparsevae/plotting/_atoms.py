@@ -4,7 +4,13 @@ import math
 
 import numpy as np
 
-from sklearn_sparsevae.plotting._common import as_images, one_axes, show_image
+from sklearn_sparsevae.plotting._common import (
+    as_images,
+    check_has,
+    check_shows_images,
+    one_axes,
+    show_image,
+)
 
 
 class AtomsDisplay:
@@ -14,7 +20,8 @@ class AtomsDisplay:
     ----------
     atoms : ndarray of shape (n_atoms, h, w, C) or (n_atoms, h, w)
         The atoms, decoded. Zero is drawn as mid grey; each atom is scaled by its own
-        largest magnitude, so that brightness says nothing about its norm.
+        largest magnitude, so that brightness says nothing about its norm. Three
+        channels are drawn as colours, any other number side by side.
 
     Attributes
     ----------
@@ -32,7 +39,9 @@ class AtomsDisplay:
     """
 
     def __init__(self, atoms):
-        self.atoms = atoms
+        self.atoms = as_images(atoms, "atoms")
+        if len({atom.shape for atom in self.atoms}) > 1:
+            raise ValueError("Got atoms of different shapes; expected one for all.")
 
     @classmethod
     def from_estimator(cls, estimator, *, ax=None):
@@ -50,7 +59,9 @@ class AtomsDisplay:
         display : AtomsDisplay
             With ``figure_`` and ``ax_``.
         """
-        return cls(np.asarray(estimator.atoms_as_images())).plot(ax=ax)
+        check_has(estimator, "atoms_as_images", "Of a Pipeline give the step that has.")
+        check_shows_images(estimator)
+        return cls(estimator.atoms_as_images()).plot(ax=ax)
 
     def mosaic(self):
         """Return all atoms as the tiles of one picture.
@@ -58,9 +69,10 @@ class AtomsDisplay:
         Returns
         -------
         picture : ndarray of shape (rows * (h + 1) - 1, columns * (w + 1) - 1, 3)
-            Floats in [0, 1]; a white line of one pixel runs between the tiles.
+            Floats in [0, 1]; a white line of one pixel runs between the tiles. With
+            other than 1 or 3 channels, ``w`` is that of all of them side by side.
         """
-        tiles = [_tile(atom) for atom in as_images(self.atoms, "atoms")]
+        tiles = [_tile(atom) for atom in self.atoms]
         height, width, _ = tiles[0].shape
         n_columns = math.ceil(math.sqrt(len(tiles) * height / width))
         n_rows = math.ceil(len(tiles) / n_columns)
@@ -86,12 +98,20 @@ class AtomsDisplay:
         """
         self.ax_ = one_axes(ax, figsize=(6, 6))
         self.figure_ = self.ax_.figure
-        show_image(self.ax_, self.mosaic(), f"{len(self.atoms)} atoms")
+        channels = self.atoms[0].shape[2:]
+        beside = (
+            "" if channels in ((), (1,), (3,)) else f", {channels[0]} channels each"
+        )
+        show_image(self.ax_, self.mosaic(), f"{len(self.atoms)} atoms{beside}")
         return self
 
 
 def _tile(atom):
     """Return an atom as a picture (h, w, 3): zero is mid grey."""
-    atom = atom if atom.ndim == 3 else atom[..., None]
     scale = np.abs(atom).max() or 1.0
-    return np.broadcast_to(0.5 + 0.5 * atom / scale, (*atom.shape[:2], 3))
+    picture = 0.5 + 0.5 * atom / scale
+    if atom.ndim == 3 and atom.shape[2] == 3:
+        return picture
+    # Channels that are no colours stand side by side.
+    picture = picture.reshape(*atom.shape[:2], -1).swapaxes(1, 2)
+    return np.repeat(picture.reshape(len(atom), -1, 1), 3, axis=2)

@@ -1,8 +1,10 @@
 """How much each dimension of a normal code says."""
 
+import numbers
+
 import numpy as np
 
-from sklearn_sparsevae.plotting._common import one_axes
+from sklearn_sparsevae.plotting._common import as_row, check_has, one_axes
 
 
 class LatentUsageDisplay:
@@ -37,7 +39,9 @@ class LatentUsageDisplay:
     """
 
     def __init__(self, kl_per_dim, threshold=0.01):
-        self.kl_per_dim = kl_per_dim
+        if not isinstance(threshold, numbers.Real) or not np.isfinite(threshold):
+            raise ValueError(f"Got threshold={threshold!r}; expected a finite number.")
+        self.kl_per_dim = as_row(kl_per_dim, "kl_per_dim")
         self.threshold = threshold
 
     @property
@@ -63,7 +67,8 @@ class LatentUsageDisplay:
         display : LatentUsageDisplay
             With ``figure_`` and ``ax_``.
         """
-        return cls(np.asarray(estimator.kl_per_dim_), threshold).plot(ax=ax)
+        check_has(estimator, "kl_per_dim_", "GaussianVAE has, once it is fitted.")
+        return cls(estimator.kl_per_dim_, threshold).plot(ax=ax)
 
     def plot(self, ax=None):
         """Draw the sorted divergences, active dimensions in one colour.

@@ -2,8 +2,17 @@
 
 import numpy as np
 
-from sklearn_sparsevae.metrics import psnr
-from sklearn_sparsevae.plotting._common import as_images, axes_grid, show_image
+from sklearn_sparsevae.metrics import peak_psnr, psnr
+from sklearn_sparsevae.metrics._input import check_data_range
+from sklearn_sparsevae.metrics._scorers import comparing_step
+from sklearn_sparsevae.plotting._common import (
+    as_images,
+    axes_grid,
+    check_has,
+    check_shows_images,
+    in_range_of,
+    show_image,
+)
 
 
 class ReconstructionDisplay:
@@ -12,9 +21,11 @@ class ReconstructionDisplay:
     Parameters
     ----------
     images : list of ndarray of shape (H, W, C) or (H, W)
-        Photos, ``uint8`` or floats in [0, 1].
+        Photos, unsigned integers or floats in [0, 1]. Three channels are drawn as
+        colours, the mean of any other number in grey, and the title says so.
     reconstructions : list of ndarray
-        Their reconstructions, of the same shapes.
+        Their reconstructions, of the same shapes; what exceeds [0, 1] is clipped where
+        it is drawn.
     psnr : list of float
         PSNR of each, in dB.
 
@@ -41,15 +52,21 @@ class ReconstructionDisplay:
         self.psnr = psnr
 
     @classmethod
-    def from_estimator(cls, estimator, X, *, ax=None):
-        """Reconstruct photos and draw both.
+    def from_estimator(cls, estimator, X, y=None, *, condition=None, ax=None):
+        """Reconstruct photos and draw both, with what ``score`` measures of each.
 
         Parameters
         ----------
         estimator : fitted estimator
-            Anything with ``reconstruct``.
+            One of this package's autoencoders, or a Pipeline or fitted search that
+            ends in one: anything with ``compare``.
         X : array-like of shape (n_images, H, W, C), or list of photos
-            Photos; those of a list may differ in size.
+            Photos, as the estimator takes them; those of a list may differ in size.
+        y : array-like, optional
+            What an estimator with ``target="y"`` is to restore the photos to, and what
+            is drawn above then.
+        condition : array-like, optional
+            What else an estimator takes that was fitted with it.
         ax : array of Axes of shape (2, n_images), optional
             Where to draw; by default in a new figure.
 
@@ -58,18 +75,27 @@ class ReconstructionDisplay:
         display : ReconstructionDisplay
             With ``figure_`` and ``axes_``.
         """
-        images = as_images(X, "X")
-        reconstructions = [estimator.reconstruct(image[None])[0] for image in images]
-        return cls.from_predictions(images, reconstructions, ax=ax)
+        step, step_X = comparing_step(estimator, X)
+        check_has(step, "compare", "Draw what others give with from_predictions.")
+        check_shows_images(step)
+        given = {} if condition is None else {"condition": condition}
+        pair = step.compare(step_X, y, **given)
+        values = peak_psnr(*pair, step.data_range_).tolist()
+        images, reconstructions = (
+            as_images(in_range_of(step, _with_pixels(side, step)), "X") for side in pair
+        )
+        return cls(images, reconstructions, values).plot(ax=ax)
 
     @classmethod
-    def from_predictions(cls, images, reconstructions, *, ax=None):
+    def from_predictions(cls, images, reconstructions, *, data_range=1.0, ax=None):
         """Measure and draw reconstructions that are at hand.
 
         Parameters
         ----------
         images, reconstructions : array-like of shape (n_images, H, W, C), or lists
-            Photos and their reconstructions.
+            Photos and their reconstructions, which may lie beyond the range.
+        data_range : float, default=1.0
+            What white is in floats; black is 0. Unsigned integers span their dtype.
         ax : array of Axes of shape (2, n_images), optional
             Where to draw; by default in a new figure.
 
@@ -78,18 +104,26 @@ class ReconstructionDisplay:
         display : ReconstructionDisplay
             With ``figure_`` and ``axes_``.
         """
-        images = as_images(images)
+        data_range = check_data_range(data_range)
+        images = as_images(images, white=data_range)
         reconstructions = as_images(reconstructions, "reconstructions")
         if len(images) != len(reconstructions):
             raise ValueError(
                 f"Got {len(images)} images and {len(reconstructions)} reconstructions; "
                 "expected one reconstruction of each image."
             )
-        values = [
-            psnr(image[None], np.asarray(reconstruction)[None])
-            for image, reconstruction in zip(images, reconstructions)
-        ]
-        return cls(images, reconstructions, values).plot(ax=ax)
+        for i, (image, output) in enumerate(zip(images, reconstructions)):
+            if image.shape != output.shape:
+                raise ValueError(
+                    f"Got images[{i}] of shape {image.shape} and reconstructions[{i}] "
+                    f"of shape {output.shape}; expected the same."
+                )
+        values = psnr(images, reconstructions, data_range=data_range, per_image=True)
+        images, reconstructions = (
+            [image if image.dtype.kind == "u" else image / data_range for image in side]
+            for side in (images, reconstructions)
+        )
+        return cls(images, reconstructions, values.tolist()).plot(ax=ax)
 
     def plot(self, ax=None):
         """Draw the photos above their reconstructions.
@@ -112,3 +146,10 @@ class ReconstructionDisplay:
             title = f"{self.psnr[i]:.1f} dB"
             show_image(below, self.reconstructions[i], title, row_name=names[1])
         return self
+
+
+def _with_pixels(images, estimator):
+    """Give rows that are images their pixels."""
+    if np.ndim(images[0]) > 1 or not hasattr(estimator, "image_shape_"):
+        return images
+    return images.reshape(len(images), *estimator.image_shape_)

@@ -2,7 +2,13 @@
 
 import numpy as np
 
-from sklearn_sparsevae.plotting._common import as_images, axes_grid, show_image
+from sklearn_sparsevae.plotting._common import (
+    as_images,
+    as_list,
+    as_picture,
+    axes_grid,
+    show_image,
+)
 
 # Okabe and Ito's colours, which people who do not see red or green can tell apart.
 _PALETTE = (
@@ -24,7 +30,8 @@ class SegmentationDisplay:
     Parameters
     ----------
     images : list of ndarray of shape (H, W, C) or (H, W)
-        Photos, ``uint8`` or floats in [0, 1].
+        Photos, unsigned integers or floats in [0, 1]. Three channels are drawn as
+        colours, the mean of any other number in grey.
     labels : list of ndarray of int of shape (H, W)
         Label maps; the photo shows through where a label is negative.
     masks : list of ndarray of bool of shape (H, W), optional
@@ -72,7 +79,7 @@ class SegmentationDisplay:
         display : SegmentationDisplay
             With ``figure_`` and ``axes_``.
         """
-        images = as_images(images)
+        images = as_images(images, white=1.0)
         labels = _check_maps(images, labels, "labels")
         if masks is not None:
             masks = _check_maps(images, masks, "masks")
@@ -134,7 +141,7 @@ class SegmentationDisplay:
 
 
 def _check_maps(images, maps, name):
-    maps = [np.asarray(one) for one in maps]
+    maps = as_list(maps, name)
     expected = [image.shape[:2] for image in images]
     if [one.shape for one in maps] != expected:
         raise ValueError(
@@ -142,14 +149,20 @@ def _check_maps(images, maps, name):
             "one for each photo and of its size. Segmenters give them with "
             "resolution='image'."
         )
+    for one in maps:
+        if one.dtype.kind not in "biu":
+            raise ValueError(
+                f"Got {name} of type {one.dtype}; expected integers or booleans. Round "
+                "labels, and threshold soft masks: mask > 0.5."
+            )
     return maps
 
 
 def _as_rgb(image):
     """Return a photo as floats (H, W, 3) in [0, 1]."""
-    image = image / 255 if image.dtype == np.uint8 else np.clip(image, 0.0, 1.0)
-    image = image[..., None] if image.ndim == 2 else image
-    return np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image[..., :3]
+    picture = as_picture(image)
+    picture = picture / 255 if picture.dtype == np.uint8 else picture
+    return picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=-1)
 
 
 def _grey(image):

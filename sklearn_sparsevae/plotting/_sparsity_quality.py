@@ -1,8 +1,10 @@
 """What each non-zero buys: quality against sparsity over a search."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from sklearn_sparsevae.plotting._common import one_axes
+from sklearn_sparsevae.plotting._common import as_row, one_axes
 
 
 class SparsityQualityDisplay:
@@ -37,8 +39,13 @@ class SparsityQualityDisplay:
     def __init__(
         self, sparsity, quality, *, sparsity_name="nonzeros", quality_name="psnr"
     ):
-        self.sparsity = sparsity
-        self.quality = quality
+        self.sparsity = as_row(sparsity, "sparsity", finite=False)
+        self.quality = as_row(quality, "quality", finite=False)
+        if self.sparsity.shape != self.quality.shape:
+            raise ValueError(
+                f"Got {len(self.sparsity)} numbers of sparsity and "
+                f"{len(self.quality)} of quality; expected as many of both."
+            )
         self.sparsity_name = sparsity_name
         self.quality_name = quality_name
 
@@ -98,6 +105,11 @@ class SparsityQualityDisplay:
 
 
 def _means(cv_results, name):
+    if not isinstance(cv_results, Mapping):
+        raise TypeError(
+            f"Got cv_results of type {type(cv_results).__name__}; expected the dict "
+            "search.cv_results_."
+        )
     key = f"mean_test_{name}"
     if key not in cv_results:
         found = [key[10:] for key in cv_results if key.startswith("mean_test_")]

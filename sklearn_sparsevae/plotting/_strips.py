@@ -2,7 +2,14 @@
 
 import numpy as np
 
-from sklearn_sparsevae.plotting._common import as_images, axes_grid, show_image
+from sklearn_sparsevae.plotting._common import (
+    as_images,
+    axes_grid,
+    check_has,
+    check_shows_images,
+    in_range_of,
+    show_image,
+)
 
 
 class TraversalDisplay:
@@ -11,7 +18,7 @@ class TraversalDisplay:
     Parameters
     ----------
     strips : list of list of ndarray of shape (H, W, C) or (H, W)
-        Equally many images in each strip, floats in [0, 1] or ``uint8``.
+        Equally many images in each strip, floats in [0, 1] or unsigned integers.
     row_names : list of str, optional
         What stands beside each strip.
     column_names : list of str, optional
@@ -39,7 +46,9 @@ class TraversalDisplay:
         self.column_names = column_names
 
     @classmethod
-    def from_estimator(cls, estimator, X, components, values, *, sites=None, ax=None):
+    def from_estimator(
+        cls, estimator, X, components, values, *, sites=None, condition=None, ax=None
+    ):
         """Traverse components of the codes of images and draw what comes out.
 
         Parameters
@@ -54,6 +63,8 @@ class TraversalDisplay:
             What they are set to, from left to right.
         sites : list of tuple (row, column), optional
             Sites at which; by default all.
+        condition : array-like, optional
+            What else an estimator takes that was fitted with it.
         ax : array of Axes of shape (n_images * n_components, n_values), optional
             Where to draw; by default in a new figure.
 
@@ -62,9 +73,12 @@ class TraversalDisplay:
         display : TraversalDisplay
             With ``figure_`` and ``axes_``.
         """
-        given = {} if sites is None else {"sites": sites}
+        check_has(estimator, "traverse", "Of a Pipeline give the step that has.")
+        check_shows_images(estimator)
+        given = {"sites": sites, "condition": condition}
+        given = {name: value for name, value in given.items() if value is not None}
         images = estimator.traverse(X, components, values, **given)
-        strips = images.reshape(-1, *images.shape[2:])
+        strips = [in_range_of(estimator, strip) for image in images for strip in image]
         row_names = [f"component {i}" for i in components] * len(images)
         column_names = [f"{value:.3g}" for value in values]
         return cls.from_images(
@@ -72,7 +86,7 @@ class TraversalDisplay:
         )
 
     @classmethod
-    def from_interpolation(cls, estimator, A, B, *, n_steps=8, ax=None):
+    def from_interpolation(cls, estimator, A, B, *, n_steps=8, condition=None, ax=None):
         """Interpolate between the codes of images and draw the ways.
 
         Parameters
@@ -83,6 +97,8 @@ class TraversalDisplay:
             Where the ways start and end.
         n_steps : int, default=8
             Images of each way.
+        condition : array-like, optional
+            What else an estimator takes that was fitted with it.
         ax : array of Axes of shape (n_images, n_steps), optional
             Where to draw; by default in a new figure.
 
@@ -91,10 +107,14 @@ class TraversalDisplay:
         display : TraversalDisplay
             With ``figure_`` and ``axes_``.
         """
-        weights = np.linspace(0, 1, n_steps)
+        check_has(estimator, "interpolate", "Of a Pipeline give the step that has.")
+        check_shows_images(estimator)
+        given = {} if condition is None else {"condition": condition}
+        ways = estimator.interpolate(A, B, n_steps=n_steps, **given)
+        strips = [in_range_of(estimator, way) for way in ways]
+        weights = np.linspace(0, 1, len(strips[0]))
         column_names = [f"{weight:.2f}" for weight in weights]
-        ways = estimator.interpolate(A, B, n_steps=n_steps)
-        return cls.from_images(ways, column_names=column_names, ax=ax)
+        return cls.from_images(strips, column_names=column_names, ax=ax)
 
     @classmethod
     def from_images(cls, strips, *, row_names=None, column_names=None, ax=None):
@@ -116,7 +136,9 @@ class TraversalDisplay:
         display : TraversalDisplay
             With ``figure_`` and ``axes_``.
         """
-        strips = [as_images(strip, "a strip") for strip in strips]
+        if not np.iterable(strips) or isinstance(strips, str):
+            raise ValueError(f"Got strips={strips!r}; expected a list of strips.")
+        strips = [as_images(strip, f"strips[{i}]") for i, strip in enumerate(strips)]
         lengths = sorted({len(strip) for strip in strips})
         if len(lengths) != 1:
             raise ValueError(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sklearn_sparsevae.metrics import atom_usage, usage_perplexity
-from sklearn_sparsevae.plotting._common import one_axes
+from sklearn_sparsevae.plotting._common import as_row, one_axes
 
 
 class UsageDisplay:
@@ -36,7 +36,7 @@ class UsageDisplay:
     """
 
     def __init__(self, usage, perplexity):
-        self.usage = usage
+        self.usage = as_row(usage, "usage")
         self.perplexity = perplexity
 
     @property
@@ -50,10 +50,11 @@ class UsageDisplay:
 
         Parameters
         ----------
-        codes : SparseCodes, sparse array or matrix, or array-like
+        codes : SparseCodes, list of SparseCodes, sparse matrix or array-like
             Codes of a whole set.
         n_atoms : int, optional
-            Atoms per site of a plain matrix; by default each row is one site.
+            Atoms per site of a plain matrix, see :func:`~sklearn_sparsevae.metrics.
+            atom_usage`.
         ax : Axes, optional
             Where to draw; by default in a new figure.
 

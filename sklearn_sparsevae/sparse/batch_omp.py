@@ -17,6 +17,9 @@ from sklearn_sparsevae.sparse._arrays import (
     ROW_BLOCK,
     accepts_arrays,
     argmax_of_rows,
+    check_count,
+    check_number,
+    check_signals,
     pad_rows,
 )
 
@@ -31,7 +34,15 @@ _PIVOT_FLOOR = 32
 
 @accepts_arrays
 @torch.no_grad()
-def batch_omp(signals, dictionary, n_nonzero_coefs, tol=None, *, selection="omp"):
+def batch_omp(
+    signals,
+    dictionary,
+    n_nonzero_coefs,
+    tol=None,
+    *,
+    selection="omp",
+    check_finite=True,
+):
     """Sparse codes by batch orthogonal matching pursuit (Batch-OMP [1]_).
 
     Approximately minimises, for every signal x::
@@ -46,8 +57,8 @@ def batch_omp(signals, dictionary, n_nonzero_coefs, tol=None, *, selection="omp"
     be taken lies in the span of those taken before, and when its correlation with the
     residual, relative to the norms of atom and signal, is no more than the square root
     of the dtype's resolution: what is left is rounding. So zero signals, zero atoms and
-    repeated atoms are harmless. A signal that is not finite gets an empty code. A
-    signal's code does not depend on the other signals of the call.
+    repeated atoms are harmless. A signal's code does not depend on the other signals of
+    the call.
 
     Parameters
     ----------
@@ -68,6 +79,9 @@ def batch_omp(signals, dictionary, n_nonzero_coefs, tol=None, *, selection="omp"
         residual (``"omp"``, Equation 19 of [2]_), or the one that lowers the residual
         most once all coefficients are fitted anew (``"ols"``, orthogonal least squares
         [3]_; smaller residuals when atoms are similar to one another).
+    check_finite : bool, default=True
+        Refuse numbers that are not finite, or whose squares are not. Without the check
+        a signal that is not finite gets an empty code.
 
     Returns
     -------
@@ -82,10 +96,11 @@ def batch_omp(signals, dictionary, n_nonzero_coefs, tol=None, *, selection="omp"
     Raises
     ------
     TypeError
-        When ``signals`` or ``dictionary`` is not of a floating dtype.
+        When ``signals`` or ``dictionary`` is no array of a floating dtype, or
+        ``n_nonzero_coefs`` no integer.
     ValueError
-        When the shapes do not agree, ``n_nonzero_coefs < 1``, ``tol`` is negative or
-        ``selection`` is unknown.
+        When the shapes do not agree, numbers are not finite, ``n_nonzero_coefs < 1``,
+        ``tol`` is negative or ``selection`` is unknown.
 
     References
     ----------
@@ -106,7 +121,11 @@ def batch_omp(signals, dictionary, n_nonzero_coefs, tol=None, *, selection="omp"
     >>> values
     array([[3., 2.]])
     """
-    _check(signals, dictionary, n_nonzero_coefs, tol, selection)
+    check_signals(signals, dictionary, "dictionary", check_finite)
+    check_count("n_nonzero_coefs", n_nonzero_coefs)
+    if tol is not None:
+        check_number("tol", tol)
+    check_selection(selection)
     dtype = torch.promote_types(signals.dtype, torch.float32)
     n_steps = min(n_nonzero_coefs, *dictionary.shape)
     n_threads = torch.get_num_threads() if signals.device.type == "cpu" else 1
@@ -122,24 +141,9 @@ def batch_omp(signals, dictionary, n_nonzero_coefs, tol=None, *, selection="omp"
     return indices, values.to(signals.dtype)
 
 
-def _check(signals, dictionary, n_nonzero_coefs, tol, selection):
-    for name, tensor in (("signals", signals), ("dictionary", dictionary)):
-        if not tensor.is_floating_point():
-            raise TypeError(
-                f"{name} must be of a floating dtype, got {tensor.dtype}: convert to "
-                "float32 first."
-            )
-    if signals.ndim != 2 or signals.shape[1] != dictionary.shape[-1]:
-        raise ValueError(
-            f"signals of shape {tuple(signals.shape)} do not fit a dictionary of shape "
-            f"{tuple(dictionary.shape)}: expected (n_signals, {dictionary.shape[-1]}). "
-            "Atoms are rows, as in components_."
-        )
-    if n_nonzero_coefs < 1:
-        raise ValueError(f"n_nonzero_coefs must be at least 1, got {n_nonzero_coefs}.")
-    if tol is not None and not tol >= 0:
-        raise ValueError(f"tol must be None or at least 0, got {tol}.")
-    if selection not in _SELECTIONS:
+def check_selection(selection):
+    """Refuse what is no way to select atoms."""
+    if not isinstance(selection, str) or selection not in _SELECTIONS:
         raise ValueError(f"selection must be one of {_SELECTIONS}, got {selection!r}.")
 
 

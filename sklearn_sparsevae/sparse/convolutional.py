@@ -14,11 +14,20 @@ References
 import torch
 from torch.nn import functional as F
 
+from sklearn_sparsevae.sparse._arrays import (
+    accepts_arrays,
+    check_count,
+    check_number,
+    check_same_device,
+    check_tensor,
+    refuse_nonfinite,
+)
 from sklearn_sparsevae.sparse.unrolled import fista_momentum
 
 _SAFETY = 0.9  # of the longest step, since power iteration approaches it from below
 
 
+@accepts_arrays
 def synthesize(maps, kernels, stride, size):
     """Images ``A z`` from maps.
 
@@ -36,6 +45,14 @@ def synthesize(maps, kernels, stride, size):
     -------
     images : (n, C, H, W) tensor
     """
+    _check_kernels(kernels, stride)
+    check_tensor("maps", maps, ("n", "K", "h", "w"))
+    if maps.shape[1:] != (len(kernels), *_sites_of(size, stride)):
+        raise ValueError(
+            f"maps of shape {tuple(maps.shape)} do not fit {len(kernels)} kernels and "
+            f"images of {size}: expected (n, {len(kernels)}, ceil(H / {stride}), "
+            f"ceil(W / {stride}))."
+        )
     border = kernels.shape[-1] // 2
     missing = [
         length - ((n_sites - 1) * stride - 2 * border + kernels.shape[-1])
@@ -44,6 +61,7 @@ def synthesize(maps, kernels, stride, size):
     return F.conv_transpose2d(maps, kernels, None, stride, border, missing)
 
 
+@accepts_arrays
 def analyze(images, kernels, stride):
     """Products of kernels and images at every site: ``A^T x``, adjoint to `synthesize`.
 
@@ -58,9 +76,11 @@ def analyze(images, kernels, stride):
     -------
     maps : (n, K, h, w) tensor
     """
+    _check_images("images", images, kernels, stride)
     return F.conv2d(images, kernels, None, stride, kernels.shape[-1] // 2)
 
 
+@accepts_arrays
 @torch.no_grad()
 def largest_curvature(kernels, stride, start, n_steps=50, tol=1e-5):
     """Largest eigenvalue of ``A A^T``, by power iteration.
@@ -84,6 +104,9 @@ def largest_curvature(kernels, stride, start, n_steps=50, tol=1e-5):
     vector : (1, C, H, W) tensor
         Of unit norm, to start from the next time.
     """
+    _check_images("start", start, kernels, stride)
+    check_count("n_steps", n_steps)
+    check_number("tol", tol)
     vector, curvature = start / start.norm().clamp(min=1e-12), 0.0
     for _ in range(n_steps):
         image = synthesize(
@@ -97,12 +120,22 @@ def largest_curvature(kernels, stride, start, n_steps=50, tol=1e-5):
 
 
 def power_start(shape):
-    """Vector to start `largest_curvature` from: noise, the same for every shape."""
+    """Vector to start `largest_curvature` from: noise, the same for every shape.
+
+    ``shape`` is that of an image, ``(C, H, W)``.
+    """
+    if not isinstance(shape, tuple | list) or len(shape) != 3:
+        raise ValueError(f"shape must be (C, H, W), got {shape!r}.")
+    for length in shape:
+        check_count("each number of shape", length)
     generator = torch.Generator().manual_seed(0)
     return torch.randn(1, *shape, generator=generator)
 
 
-def convolutional_fista(images, kernels, alpha, n_steps, stride=1, curvature=None):
+@accepts_arrays
+def convolutional_fista(
+    images, kernels, alpha, n_steps, stride=1, curvature=None, *, check_finite=True
+):
     """Non-negative sparse maps by unrolled FISTA from zero.
 
     Minimises over ``z >= 0`` (Dai et al. [1]_)::
@@ -125,7 +158,9 @@ def convolutional_fista(images, kernels, alpha, n_steps, stride=1, curvature=Non
     stride : int, default=1
         Pixels from one site of the maps to the next.
     curvature : float, default=None
-        Largest eigenvalue of ``A A^T``; None computes it.
+        Largest eigenvalue of ``A A^T``, positive; None computes it.
+    check_finite : bool, default=True
+        Refuse numbers that are not finite, or whose squares are not.
 
     Returns
     -------
@@ -134,9 +169,11 @@ def convolutional_fista(images, kernels, alpha, n_steps, stride=1, curvature=Non
 
     Raises
     ------
+    TypeError
+        When an argument is no array of a floating dtype, or ``n_steps`` no integer.
     ValueError
-        When the channels do not agree, the kernels are not odd squares, ``n_steps`` is
-        below 1 or ``alpha`` is negative.
+        When the channels do not agree, the kernels are not odd squares, numbers are not
+        finite, ``n_steps`` is below 1 or ``alpha`` is negative.
 
     References
     ----------
@@ -154,7 +191,14 @@ def convolutional_fista(images, kernels, alpha, n_steps, stride=1, curvature=Non
     >>> convolutional_fista(image, one_pixel, alpha=1.0, n_steps=20).round(decimals=3)
     tensor([[[[2., 0., 0.]]]])
     """
-    _check(images, kernels, alpha, n_steps)
+    _check_images("images", images, kernels, stride)
+    check_count("n_steps", n_steps)
+    check_number("alpha", alpha)
+    if curvature is not None and check_finite:
+        check_number("curvature", curvature, positive=True)
+    if check_finite:
+        refuse_nonfinite("images", images)
+        refuse_nonfinite("kernels", kernels)
     size = images.shape[-2:]
     if curvature is None:
         start = power_start(images.shape[1:]).to(images)
@@ -170,17 +214,38 @@ def convolutional_fista(images, kernels, alpha, n_steps, stride=1, curvature=Non
     return maps
 
 
-def _check(images, kernels, alpha, n_steps):
+def _sites_of(size, stride):
+    if not isinstance(size, tuple | list) or len(size) != 2:
+        raise ValueError(f"size must be (H, W), got {size!r}.")
+    for length in size:
+        check_count("each number of size", length)
+    return tuple(-(-length // stride) for length in size)
+
+
+def _check_kernels(kernels, stride):
+    check_tensor("kernels", kernels, ("K", "C", "k", "k"))
+    check_count("stride", stride)
+    if 0 in kernels.shape:
+        raise ValueError(
+            f"kernels must hold at least one number each, got {tuple(kernels.shape)}."
+        )
+    side = kernels.shape[-1]
+    if kernels.shape[2] == side and side % 2 == 0:
+        raise ValueError(f"kernels must have an odd side, got {side}.")
+
+
+def _check_images(name, images, kernels, stride):
+    check_tensor(name, images)
+    _check_kernels(kernels, stride)
     side = kernels.shape[-1]
     if images.ndim != 4 or kernels.shape[1:] != (images.shape[1], side, side):
         raise ValueError(
-            f"images of shape {tuple(images.shape)} do not fit kernels of shape "
-            f"{tuple(kernels.shape)}: expected images (n, C, H, W) and kernels "
+            f"{name} of shape {tuple(images.shape)} do not fit kernels of shape "
+            f"{tuple(kernels.shape)}: expected {name} (n, C, H, W) and kernels "
             "(K, C, k, k)."
         )
-    if side % 2 == 0:
-        raise ValueError(f"kernels must have an odd side, got {side}.")
-    if n_steps < 1:
-        raise ValueError(f"n_steps must be at least 1, got {n_steps}.")
-    if alpha < 0:
-        raise ValueError(f"alpha must be non-negative, got {alpha}.")
+    if 0 in images.shape[2:]:
+        raise ValueError(
+            f"{name} must have at least one pixel, got shape {tuple(images.shape)}."
+        )
+    check_same_device(name, images, "kernels", kernels)

@@ -5,8 +5,15 @@ import math
 import numpy as np
 import torch
 
-from sklearn_sparsevae.sparse._arrays import accepts_arrays
-from sklearn_sparsevae.sparse.batch_omp import batch_omp
+from sklearn_sparsevae.sparse._arrays import (
+    accepts_arrays,
+    check_count,
+    check_number,
+    check_tensor,
+    in_float,
+    refuse_nonfinite,
+)
+from sklearn_sparsevae.sparse.batch_omp import batch_omp, check_selection
 from sklearn_sparsevae.sparse.ista import ista
 from sklearn_sparsevae.sparse.nearest_code import nearest_code
 
@@ -14,6 +21,8 @@ from sklearn_sparsevae.sparse.nearest_code import nearest_code
 _UNUSED = 1e-8
 # Batches that online learning remembers: older codes are those of another dictionary.
 _MEMORY = 20
+# Numbers of the largest dictionary to be made, 8 GiB of float32.
+_LARGEST = 2**31
 
 
 @accepts_arrays
@@ -22,6 +31,7 @@ def normalize_atoms(dictionary):
 
     Unit atoms are what keeps an L1 penalty from being scaled away.
     """
+    check_tensor("dictionary", dictionary, ("n_components", "latent_dim"))
     return dictionary / dictionary.norm(dim=1, keepdim=True).clamp(min=1e-12)
 
 
@@ -52,8 +62,10 @@ def dct_dictionary(latent_dim, n_components, shape=None):
 
     Raises
     ------
+    TypeError
+        When a size is no integer.
     ValueError
-        When the product of ``shape`` is not ``latent_dim``.
+        When the product of ``shape`` is not ``latent_dim``, or a size is below 1.
 
     References
     ----------
@@ -66,7 +78,14 @@ def dct_dictionary(latent_dim, n_components, shape=None):
     >>> tuple(dct_dictionary(256, 512).shape)
     (512, 256)
     """
-    shape = _nearly_square(latent_dim) if shape is None else tuple(shape)
+    check_count("latent_dim", latent_dim)
+    check_count("n_components", n_components)
+    if latent_dim * n_components > _LARGEST:
+        raise ValueError(
+            f"n_components={n_components} atoms of latent_dim={latent_dim} do not fit "
+            "into memory: give fewer or shorter ones."
+        )
+    shape = _axes_of(latent_dim) if shape is None else _check_shape(shape)
     if math.prod(shape) != latent_dim:
         raise ValueError(
             f"shape={shape} has {math.prod(shape)} entries, but latent_dim is "
@@ -83,7 +102,16 @@ def dct_dictionary(latent_dim, n_components, shape=None):
     return normalize_atoms(dictionary[keep]).float()
 
 
-def _nearly_square(n):
+def _check_shape(shape):
+    if not isinstance(shape, tuple | list) or not shape:
+        raise ValueError(f"shape must be a tuple of integers, got {shape!r}.")
+    for length in shape:
+        check_count("each number of shape", length)
+    return tuple(shape)
+
+
+def _axes_of(n):
+    """Two factors of n, nearest to a square."""
     a = next(a for a in range(math.isqrt(n), 0, -1) if n % a == 0)
     return (n // a, a)
 
@@ -109,6 +137,7 @@ def _dct_axis(length, n_atoms):
     return normalize_atoms(atoms)
 
 
+@accepts_arrays
 def learn_dictionary(
     signals,
     n_components,
@@ -149,8 +178,11 @@ def learn_dictionary(
 
     Raises
     ------
+    TypeError
+        When ``signals`` are no array of a floating dtype, or a number is no integer.
     ValueError
-        When neither or both of ``alpha`` and ``n_nonzero_coefs`` are given.
+        When neither or both of ``alpha`` and ``n_nonzero_coefs`` are given, there is no
+        signal, signals are not finite, or a number is out of range.
 
     References
     ----------
@@ -162,6 +194,13 @@ def learn_dictionary(
             f"Give either alpha or n_nonzero_coefs, got alpha={alpha} and "
             f"n_nonzero_coefs={n_nonzero_coefs}."
         )
+    if alpha is not None:
+        check_number("alpha", alpha)
+    else:
+        check_count("n_nonzero_coefs", n_nonzero_coefs)
+    check_selection(selection)
+    check_count("batch_size", batch_size)
+    signals = _check_learning(signals, n_components, n_iter, seed)
     generator = torch.Generator().manual_seed(seed)
     dictionary = _draw_atoms(signals, n_components, generator)
     a = signals.new_zeros(n_components, n_components)
@@ -172,10 +211,16 @@ def learn_dictionary(
         )
         batch = signals[picked.to(signals.device)]
         if n_nonzero_coefs is None:
-            codes = ista(batch, dictionary, alpha, n_steps=40, momentum=True)
+            codes = ista(
+                batch, dictionary, alpha, n_steps=40, momentum=True, check_finite=False
+            )
         else:
             selected = batch_omp(
-                batch, dictionary, n_nonzero_coefs, selection=selection
+                batch,
+                dictionary,
+                n_nonzero_coefs,
+                selection=selection,
+                check_finite=False,
             )
             codes = dense_codes(*selected, n_components)
         forget = 1 - 1 / min(iteration + 1, _MEMORY)
@@ -186,10 +231,26 @@ def learn_dictionary(
     return dictionary
 
 
+@accepts_arrays
 def dense_codes(indices, values, n_components):
     """Codes ``(N, K)`` of the indices and values ``(N, S)`` that `batch_omp` gives."""
+    check_tensor("indices", indices, ("N", "S"), floating=False)
+    check_tensor("values", values, ("N", "S"))
+    check_count("n_components", n_components)
+    if indices.shape != values.shape:
+        raise ValueError(
+            f"indices of shape {tuple(indices.shape)} do not fit values of shape "
+            f"{tuple(values.shape)}: expected one index for each."
+        )
+    if indices.numel() and not -1 <= int(indices.min()) <= int(indices.max()) < (
+        n_components
+    ):
+        raise ValueError(
+            f"indices run from {int(indices.min())} to {int(indices.max())}, expected "
+            f"-1 (none) to {n_components - 1}: check n_components."
+        )
     codes = values.new_zeros(len(values), n_components)
-    return codes.scatter_add_(1, indices.clamp(min=0), values)
+    return codes.scatter_add_(1, indices.long().clamp(min=0), values)
 
 
 def _draw_atoms(signals, n_components, generator):
@@ -207,6 +268,7 @@ def _draw_atoms(signals, n_components, generator):
     return normalize_atoms(atoms + 1e-3 * scale * noise)
 
 
+@accepts_arrays
 def update_atoms(dictionary, a, b):
     """One pass of block coordinate descent over unit atoms.
 
@@ -226,6 +288,16 @@ def update_atoms(dictionary, a, b):
     dictionary : (K, n) tensor
         An atom that ``a`` has no use of stays as it is.
     """
+    check_tensor("dictionary", dictionary, ("K", "n"))
+    n_components = len(dictionary)
+    expected = {"a": (a, (n_components,) * 2), "b": (b, tuple(dictionary.shape))}
+    for name, (tensor, shape) in expected.items():
+        check_tensor(name, tensor, ("K", "K" if name == "a" else "n"))
+        if tuple(tensor.shape) != shape:
+            raise ValueError(
+                f"{name} must have the shape {shape} for a dictionary of shape "
+                f"{tuple(dictionary.shape)}, got {tuple(tensor.shape)}."
+            )
     a, b, atoms = (t.cpu().numpy() for t in (a, b, dictionary.clone()))
     for k in range(len(atoms)):
         if a[k, k] > _UNUSED:
@@ -246,6 +318,7 @@ def _revive_atoms(dictionary, a, batch, codes):
     dictionary[dead[usable]] = normalize_atoms(batch[worst[usable]])
 
 
+@accepts_arrays
 def learn_codebook(signals, n_components, *, n_levels=1, n_iter=10, seed=0):
     """Place codes by k-means, a share of them for each level of what is left.
 
@@ -264,16 +337,43 @@ def learn_codebook(signals, n_components, *, n_levels=1, n_iter=10, seed=0):
     Returns
     -------
     codebook : (n_components, latent_dim) tensor
+
+    Raises
+    ------
+    TypeError
+        When ``signals`` are no array of a floating dtype, or a number is no integer.
+    ValueError
+        When there is no signal, signals are not finite, or a number is out of range.
     """
+    check_count("n_levels", n_levels)
+    signals = _check_learning(signals, n_components, n_iter, seed)
     generator = torch.Generator().manual_seed(seed)
     n_levels = min(n_levels, n_components)
     parts = []
     for level in range(n_levels):
         n_codes = (n_components * (level + 1)) // n_levels - sum(map(len, parts))
         codes = _k_means(signals, n_codes, n_iter, generator)
-        signals = signals - codes[nearest_code(signals, codes)]
+        nearest = nearest_code(signals, codes, check_finite=False)
+        signals = signals - codes[nearest]
         parts.append(codes)
     return torch.cat(parts)
+
+
+def _check_learning(signals, n_components, n_iter, seed):
+    """Signals to learn from, in float32 at least."""
+    check_tensor("signals", signals, ("n_signals", "latent_dim"))
+    if 0 in signals.shape:
+        raise ValueError(
+            "signals must be at least one, of at least one number, got shape "
+            f"{tuple(signals.shape)}."
+        )
+    refuse_nonfinite("signals", signals)
+    check_count("n_components", n_components)
+    check_count("n_iter", n_iter, least=0)
+    check_count("seed", seed, least=0)
+    if seed >= 2**63:
+        raise ValueError(f"seed must be below 2**63, got {seed}.")
+    return in_float(signals)[0]
 
 
 def _k_means(signals, n_codes, n_iter, generator):
@@ -282,7 +382,7 @@ def _k_means(signals, n_codes, n_iter, generator):
     drawn = drawn.repeat(-(-n_codes // len(drawn)))[:n_codes]
     codes = signals[drawn.to(signals.device)].clone()
     for _ in range(n_iter):
-        nearest = nearest_code(signals, codes)
+        nearest = nearest_code(signals, codes, check_finite=False)
         counts = torch.bincount(nearest, minlength=n_codes)
         sums = torch.zeros_like(codes).index_add_(0, nearest, signals)
         used = counts > 0

@@ -10,27 +10,43 @@ References
 
 import torch
 
-from sklearn_sparsevae.sparse._arrays import accepts_arrays
+from sklearn_sparsevae.sparse._arrays import (
+    accepts_arrays,
+    check_atoms,
+    check_count,
+    check_number,
+    check_signals,
+    check_tensor,
+    in_float,
+    refuse_nonfinite,
+)
 from sklearn_sparsevae.sparse.unrolled import fista_momentum, unrolled_ista
 
 
-def soft_threshold(values: torch.Tensor, threshold) -> torch.Tensor:
+@accepts_arrays
+def soft_threshold(values, threshold):
     """Shrink towards zero: ``sign(v) * max(|v| - threshold, 0)``.
 
     The proximal map of ``threshold * ||.||_1``, SC-VAE's shrinkage function (below its
-    Eq. 2). Threshold must be non-negative and broadcast against ``values``.
+    Eq. 2). Threshold is non-negative, a number or an array that broadcasts against
+    ``values``.
     """
+    check_tensor("values", values)
+    _check_numbers("threshold", threshold)
     threshold = torch.as_tensor(threshold, dtype=values.dtype, device=values.device)
     return values - torch.maximum(torch.minimum(values, threshold), -threshold)
 
 
-def lipschitz_constant(dictionary: torch.Tensor) -> torch.Tensor:
+@accepts_arrays
+def lipschitz_constant(dictionary):
     """Largest eigenvalue of the Gram matrix of ``dictionary``, a scalar tensor.
 
     It bounds the curvature of ``1/2 ||x - zD||^2`` in ``z``: the L of SC-VAE's Eq. 2.
     It is the *spectral* norm squared, not the Frobenius norm squared, which is larger
     by up to the rank and makes the steps that much too short.
     """
+    check_atoms("dictionary", dictionary)
+    refuse_nonfinite("dictionary", dictionary)
     n_components, latent_dim = dictionary.shape
     small = (
         dictionary.mT @ dictionary
@@ -41,7 +57,7 @@ def lipschitz_constant(dictionary: torch.Tensor) -> torch.Tensor:
 
 
 @accepts_arrays
-def ista(signals, dictionary, alpha, n_steps, momentum=False):
+def ista(signals, dictionary, alpha, n_steps, momentum=False, *, check_finite=True):
     """Sparse codes by proximal gradient steps from zero.
 
     Minimises SC-VAE's Eq. 1::
@@ -53,7 +69,8 @@ def ista(signals, dictionary, alpha, n_steps, momentum=False):
     Parameters
     ----------
     signals : (n_signals, latent_dim) tensor or ndarray
-        The signals x, one a row.
+        The signals x, one a row, of a floating dtype; those below float32 are coded in
+        float32.
     dictionary : (n_components, latent_dim) tensor or ndarray
         The atoms, one a row, as in ``components_``.
     alpha : float or (n_components,) tensor or ndarray
@@ -63,6 +80,9 @@ def ista(signals, dictionary, alpha, n_steps, momentum=False):
     momentum : bool, default=False
         Extrapolate between the steps (FISTA [2]_): same cost, far closer to the
         minimum after the same number of steps.
+    check_finite : bool, default=True
+        Refuse signals that are not finite, or whose squares are not. The atoms have to
+        be, in any case.
 
     Returns
     -------
@@ -71,8 +91,11 @@ def ista(signals, dictionary, alpha, n_steps, momentum=False):
 
     Raises
     ------
+    TypeError
+        When an argument is no array of a floating dtype, or ``n_steps`` no integer.
     ValueError
-        When the shapes do not agree, ``n_steps < 1`` or ``alpha`` is negative.
+        When the shapes do not agree, numbers are not finite, ``n_steps < 1`` or
+        ``alpha`` is negative.
 
     References
     ----------
@@ -88,22 +111,39 @@ def ista(signals, dictionary, alpha, n_steps, momentum=False):
     >>> ista(np.array([[3.0, 0.5]]), np.eye(2), alpha=1.0, n_steps=1)
     array([[2., 0.]])
     """
-    if signals.ndim != 2 or signals.shape[1] != dictionary.shape[-1]:
-        raise ValueError(
-            f"signals of shape {tuple(signals.shape)} do not fit a dictionary of shape "
-            f"{tuple(dictionary.shape)}: expected (n_signals, {dictionary.shape[-1]}). "
-            "Atoms are rows, as in components_."
-        )
-    if n_steps < 1:
-        raise ValueError(f"n_steps must be at least 1, got {n_steps}.")
+    check_signals(signals, dictionary, "dictionary", check_finite)
+    check_count("n_steps", n_steps)
+    _check_weights(alpha, len(dictionary))
+    asked = signals.dtype
+    signals, dictionary = in_float(signals, dictionary)
     alpha = torch.as_tensor(alpha, dtype=signals.dtype, device=signals.device)
-    if (alpha < 0).any():
-        raise ValueError(f"alpha must be non-negative, got {alpha.min().item()}.")
     step = 1 / lipschitz_constant(dictionary)
-    return unrolled_ista(
+    codes = unrolled_ista(
         signals,
         dictionary * step,  # W_e = D^T / L in Eq. 2
         dictionary,
         (alpha * step).expand(len(dictionary)),  # theta = alpha / L in Eq. 2
         momentum=fista_momentum(n_steps, momentum).to(signals),
     )
+    return codes.to(asked)
+
+
+def _check_numbers(name, value):
+    """Refuse what is neither a non-negative number nor a tensor of floats."""
+    if isinstance(value, torch.Tensor):
+        check_tensor(name, value)
+    else:
+        check_number(name, value)
+
+
+def _check_weights(alpha, n_components):
+    _check_numbers("alpha", alpha)
+    if not isinstance(alpha, torch.Tensor):
+        return
+    if alpha.shape not in ((), (n_components,)):
+        raise ValueError(
+            f"alpha of shape {tuple(alpha.shape)} does not fit {n_components} atoms: "
+            "give one number for all, or one for each."
+        )
+    check_number("alpha", alpha.min().item())
+    check_number("alpha", alpha.max().item())

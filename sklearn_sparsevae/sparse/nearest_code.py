@@ -6,6 +6,8 @@ from sklearn_sparsevae.sparse._arrays import (
     ROW_BLOCK,
     accepts_arrays,
     argmax_of_rows,
+    check_signals,
+    in_float,
     pad_rows,
 )
 
@@ -15,14 +17,17 @@ _SCORES = 2**20
 
 @accepts_arrays
 @torch.no_grad()
-def nearest_code(signals, codebook):
+def nearest_code(signals, codebook, *, check_finite=True):
     """Index of the code that is nearest to each signal (LASERS, Eq. 1).
 
     Parameters
     ----------
     signals : (n_signals, latent_dim) tensor or ndarray
+        Of a floating dtype; those below float32 are compared in float32.
     codebook : (n_components, latent_dim) tensor or ndarray
         The codes, one a row, as in ``components_``.
+    check_finite : bool, default=True
+        Refuse numbers that are not finite, or whose squares are not.
 
     Returns
     -------
@@ -31,8 +36,10 @@ def nearest_code(signals, codebook):
 
     Raises
     ------
+    TypeError
+        When an argument is no array of a floating dtype.
     ValueError
-        When the shapes do not agree.
+        When the shapes do not agree or numbers are not finite.
 
     Examples
     --------
@@ -41,12 +48,8 @@ def nearest_code(signals, codebook):
     >>> nearest_code(np.array([[0.9, 0.2]]), np.eye(2))
     array([0])
     """
-    if signals.ndim != 2 or signals.shape[1] != codebook.shape[-1]:
-        raise ValueError(
-            f"signals of shape {tuple(signals.shape)} do not fit a codebook of shape "
-            f"{tuple(codebook.shape)}: expected (n_signals, {codebook.shape[-1]}). "
-            "Codes are rows, as in components_."
-        )
+    check_signals(signals, codebook, "codebook", check_finite)
+    signals, codebook = in_float(signals, codebook)
     # Far from the origin, norms would round away what tells neighbours apart.
     center = codebook.median(0).values
     codebook = codebook - center

@@ -11,11 +11,17 @@ References
 
 import torch
 
-from sklearn_sparsevae.sparse._arrays import accepts_arrays
+from sklearn_sparsevae.sparse._arrays import (
+    accepts_arrays,
+    check_number,
+    check_same_device,
+    check_tensor,
+    refuse_nonfinite,
+)
 
 
 @accepts_arrays
-def coding_rate(features, eps2=0.5):
+def coding_rate(features, eps2=0.5, *, check_finite=True):
     """Nats to code a feature, up to a squared error of ``eps2``.
 
     With the n features as rows of Z and their length d (Yu et al. [1]_)::
@@ -28,18 +34,21 @@ def coding_rate(features, eps2=0.5):
         Any scale; in closed-loop transcription rows of unit norm.
     eps2 : float, default=0.5
         Squared distortion, positive.
+    check_finite : bool, default=True
+        Refuse numbers that are not finite. Without the check the rate is NaN then.
 
     Returns
     -------
     rate : scalar tensor or ndarray
-        Non-negative; zero without features, NaN where they are not finite. The
-        logarithm of the determinant is taken in float64, by a Cholesky factor of the
-        smaller of the two Gram matrices.
+        Non-negative; zero without features. The logarithm of the determinant is taken
+        in float64, by a Cholesky factor of the smaller of the two Gram matrices.
 
     Raises
     ------
+    TypeError
+        When ``features`` are no array of a floating dtype.
     ValueError
-        When ``features`` is no matrix.
+        When ``features`` are no matrix or not finite, or ``eps2`` is not positive.
 
     References
     ----------
@@ -53,11 +62,8 @@ def coding_rate(features, eps2=0.5):
     >>> float(coding_rate(np.eye(2)).round(4))  # log(1 + 2 / (2 * 0.5))
     1.0986
     """
-    if features.ndim != 2:
-        raise ValueError(
-            f"features have shape {tuple(features.shape)}, expected (n, d): one row "
-            "for each."
-        )
+    _check_features("features", features, check_finite)
+    check_number("eps2", eps2, positive=True)
     n, d = features.shape
     if n == 0:
         return features.new_zeros(())
@@ -72,7 +78,7 @@ def coding_rate(features, eps2=0.5):
 
 
 @accepts_arrays
-def rate_reduction(features, labels, eps2=0.5):
+def rate_reduction(features, labels, eps2=0.5, *, check_finite=True):
     """Coding rate that is saved by coding every class by itself.
 
     Of n features n_j belong to class j; their rows are Z_j (Yu et al. [1]_)::
@@ -84,13 +90,18 @@ def rate_reduction(features, labels, eps2=0.5):
     features : (n, d) tensor or ndarray
     labels : (n,) tensor or ndarray
         Class of each row. A class without rows contributes nothing.
-    eps2 : float, default=0.5
+    eps2, check_finite
         See :func:`coding_rate`.
 
     Returns
     -------
     reduction : scalar tensor or ndarray
         Zero or more: the larger, the more the classes fill different subspaces.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`coding_rate`, and when there is not one label for each row.
 
     References
     ----------
@@ -106,13 +117,18 @@ def rate_reduction(features, labels, eps2=0.5):
     >>> float(rate_reduction(np.eye(2), np.array([0, 0])))
     0.0
     """
+    _check_features("features", features, check_finite)
+    _check_labels(labels, features, check_finite)
     classes = [features[labels == label] for label in labels.unique()]
-    apart = sum(len(rows) / len(features) * coding_rate(rows, eps2) for rows in classes)
-    return coding_rate(features, eps2) - apart
+    apart = sum(
+        len(rows) / len(features) * coding_rate(rows, eps2, check_finite=False)
+        for rows in classes
+    )
+    return coding_rate(features, eps2, check_finite=False) - apart
 
 
 @accepts_arrays
-def rate_distance(features, others, eps2=0.5):
+def rate_distance(features, others, eps2=0.5, *, check_finite=True):
     """Rate reduction of two sets: how different the room is that they take.
 
     Dai et al. [1]_, for two sets of equal size::
@@ -124,7 +140,7 @@ def rate_distance(features, others, eps2=0.5):
     Parameters
     ----------
     features, others : (n, d) and (m, d) tensor or ndarray
-    eps2 : float, default=0.5
+    eps2, check_finite
         See :func:`coding_rate`.
 
     Returns
@@ -132,6 +148,11 @@ def rate_distance(features, others, eps2=0.5):
     distance : scalar tensor or ndarray
         Zero or more; zero when the sets have the same second moments. With fewer rows
         than columns that takes more: both must span the same subspace.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`coding_rate`, and when the columns are not as many.
 
     References
     ----------
@@ -145,11 +166,20 @@ def rate_distance(features, others, eps2=0.5):
     >>> float(rate_distance(np.eye(2), np.eye(2)[::-1].copy()))
     0.0
     """
-    both = torch.cat([features, others])
+    _check_features("features", features, check_finite)
+    _check_features("others", others, check_finite)
+    if features.shape[1] != others.shape[1]:
+        raise ValueError(
+            f"features have {features.shape[1]} columns, but others have "
+            f"{others.shape[1]}: compare features of one length."
+        )
+    check_same_device("features", features, "others", others)
+    both = torch.cat([features, others.to(features.dtype)])
     first = torch.arange(len(both), device=both.device) < len(features)
-    return rate_reduction(both, first, eps2)
+    return rate_reduction(both, first, eps2, check_finite=False)
 
 
+@accepts_arrays
 def transcription_terms(features, regenerated, labels=None):
     """Terms of the closed-loop objective, which encoders raise and decoders lower.
 
@@ -178,11 +208,41 @@ def transcription_terms(features, regenerated, labels=None):
     .. [1] X. Dai et al. "CTRL: Closed-Loop Transcription to an LDR via Minimaxing Rate
        Reduction". Entropy 24(4), 2022.
     """
+    _check_features("features", features, check_finite=False)
+    _check_features("regenerated", regenerated, check_finite=False)
     if labels is None:
-        return {"delta_r": rate_distance(features, regenerated)}
+        return {"delta_r": rate_distance(features, regenerated, check_finite=False)}
+    _check_labels(labels, features, check_finite=False)
+    _check_labels(labels, regenerated, check_finite=False)
     members = [labels == label for label in labels.unique()]
     return {
-        "delta_r": sum(rate_distance(features[m], regenerated[m]) for m in members),
-        "delta_r_features": rate_reduction(features, labels),
-        "delta_r_regenerated": rate_reduction(regenerated, labels),
+        "delta_r": sum(
+            rate_distance(features[m], regenerated[m], check_finite=False)
+            for m in members
+        ),
+        "delta_r_features": rate_reduction(features, labels, check_finite=False),
+        "delta_r_regenerated": rate_reduction(regenerated, labels, check_finite=False),
     }
+
+
+def _check_features(name, features, check_finite):
+    check_tensor(name, features, ("n", "d"))
+    if features.shape[1] == 0:
+        raise ValueError(
+            f"{name} must have at least one column, got shape {tuple(features.shape)}."
+        )
+    if check_finite:
+        refuse_nonfinite(name, features)
+
+
+def _check_labels(labels, features, check_finite):
+    floating = isinstance(labels, torch.Tensor) and labels.is_floating_point()
+    check_tensor("labels", labels, ("n",), floating=floating)
+    if floating and check_finite:
+        refuse_nonfinite("labels", labels)
+    if len(labels) != len(features):
+        raise ValueError(
+            f"labels are {len(labels)}, but there are {len(features)} features: give "
+            "one for each row."
+        )
+    check_same_device("features", features, "labels", labels)

@@ -12,6 +12,13 @@ import math
 
 import torch
 
+from sklearn_sparsevae.sparse._arrays import (
+    accepts_arrays,
+    check_atoms,
+    check_count,
+    check_tensor,
+)
+
 # Rows handled together on the CPU: 1024 codes of 512 atoms are 2 MiB, a core's cache.
 _CHUNK = 1024
 
@@ -22,6 +29,7 @@ def fista_momentum(n_steps: int, momentum: bool = True) -> torch.Tensor:
     Entry ``t`` weighs ``z_t - z_{t-1}`` before step ``t``; all zero (plain ISTA) when
     ``momentum`` is false.
     """
+    check_count("n_steps", n_steps)
     weights, t = [0.0], 1.0
     for _ in range(n_steps - 1):
         t_next = (1 + math.sqrt(1 + 4 * t * t)) / 2  # Eq. 4.2
@@ -30,6 +38,7 @@ def fista_momentum(n_steps: int, momentum: bool = True) -> torch.Tensor:
     return torch.tensor(weights)
 
 
+@accepts_arrays
 def unrolled_ista(
     signals,
     filters,
@@ -72,9 +81,14 @@ def unrolled_ista(
     -------
     codes : (N, K) tensor
     """
+    check_tensor("momentum", momentum, ("n_steps",))
+    check_count("the length of momentum", len(momentum))
     ones = torch.ones_like(momentum)
     gains = ones if gains is None else gains
     threshold_gains = ones if threshold_gains is None else threshold_gains
+    _check_shapes(signals, filters, dictionary, thresholds, inhibition)
+    for name, scalars in (("gains", gains), ("threshold_gains", threshold_gains)):
+        _check_shape(name, scalars, momentum.shape)
     n_atoms, latent_dim = filters.shape
     if inhibition is None and 2 * latent_dim >= n_atoms:
         inhibition = filters @ dictionary.mT
@@ -90,6 +104,27 @@ def unrolled_ista(
         inhibition is None,
         torch.is_grad_enabled(),
     )
+
+
+def _check_shapes(signals, filters, dictionary, thresholds, inhibition):
+    check_tensor("signals", signals, ("N", "n"))
+    check_atoms("filters", filters)
+    n_signals, n_atoms = len(signals), len(filters)
+    _check_shape("signals", signals, (n_signals, filters.shape[1]))
+    if inhibition is None:
+        _check_shape("dictionary", dictionary, filters.shape)
+    else:
+        _check_shape("inhibition", inhibition, (n_atoms, n_atoms))
+    _check_shape("thresholds", thresholds, (n_atoms,), (n_signals, n_atoms))
+
+
+def _check_shape(name, tensor, *expected):
+    check_tensor(name, tensor)
+    if tensor.shape not in expected:
+        shapes = " or ".join(str(tuple(shape)) for shape in expected)
+        raise ValueError(
+            f"{name} must have the shape {shapes}, got {tuple(tensor.shape)}."
+        )
 
 
 class _Coupled:

@@ -51,7 +51,7 @@ def test_all_forms_of_codes_measure_the_same(sites, h, w):
         (flat, n_atoms),
         (sparse.csr_array(flat), n_atoms),
         (sparse.csc_matrix(flat), n_atoms),
-        (sparse.coo_array(sites), None),
+        (sparse.coo_array(sites), n_atoms),
         (sparse.csr_array(sites), n_atoms),
     ]
     for name in ("hoyer", "nonzeros_per_site", "zero_fraction", "usage_perplexity"):
@@ -75,8 +75,8 @@ def test_hoyer_of_extreme_codes():
 
 def test_stored_zeros_are_zeros():
     codes = sparse.csr_array(([0.0, 2.0], [0, 1], [0, 2]), shape=(1, 4))
-    assert metrics.nonzeros_per_site(codes) == 1.0
-    assert_array_equal(metrics.atom_usage(codes), [0, 1, 0, 0])
+    assert metrics.nonzeros_per_site(codes, 4) == 1.0
+    assert_array_equal(metrics.atom_usage(codes, 4), [0, 1, 0, 0])
 
 
 def test_many_sites_are_measured_without_a_dense_copy():
@@ -92,15 +92,32 @@ def test_many_sites_are_measured_without_a_dense_copy():
     ("codes", "n_atoms", "message"),
     [
         (np.ones((2, 6)), 4, "expected a multiple of n_atoms=4"),
-        (np.ones((2, 6)), 0, "expected a multiple of n_atoms=0"),
+        (np.ones((2, 6)), 0, "n_atoms=0; expected at least 1"),
+        (np.ones((2, 6)), -3, "n_atoms=-3; expected at least 1"),
+        (np.ones((2, 6)), 2.0, "n_atoms=2.0; expected an integer"),
+        (np.ones((2, 6)), True, "n_atoms=True; expected an integer"),
+        (np.ones((2, 6)), "3", "n_atoms='3'; expected an integer"),
         (np.ones((2, 2, 6)), None, "a matrix with one row"),
+        (np.ones(6), None, r"shape \(6,\); expected a matrix"),
+        (np.ones((2, 6), bool), None, "type bool; expected real numbers"),
+        (np.ones((2, 6), complex), None, "type complex128; expected real numbers"),
+        (np.ones((2, 6), object), None, "type object; expected real numbers"),
+        ([["a", "b"]], None, "type <U1; expected real numbers"),
+        ([[1.0, 2.0], [1.0]], None, "codes in lists of different lengths"),
+        (np.ma.masked_array(np.ones((2, 6))), None, "codes as a masked array"),
+        (np.full((2, 6), np.inf), None, "NaN or infinite"),
+        (sparse.csr_array(np.ones((2, 6))), None, "rows may be images or sites"),
+        (sparse.csr_array(np.ones((2, 6), bool)), 6, "type bool; expected real"),
+        ("codes", None, r"shape \(\); expected a matrix"),
+        (None, None, r"shape \(\); expected a matrix"),
+        ([], None, r"shape \(0,\); expected a matrix"),
         (np.full((2, 6), np.nan), None, "NaN or infinite"),
         (np.ones((0, 6)), None, "at least one row"),
         (np.ones((2, 6)), 1, "at least two"),
     ],
 )
 def test_bad_codes_are_refused(codes, n_atoms, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         metrics.hoyer(codes, n_atoms)
 
 
@@ -108,3 +125,61 @@ def test_codes_know_their_number_of_atoms():
     codes = SparseCodes(np.eye(2, 8), grid_shape=(2, 2))
     with pytest.raises(ValueError, match="n_atoms=4 for codes of 2 atoms"):
         metrics.atom_usage(codes, 4)
+
+
+def of_many_grids(rng):
+    """Codes of photos of different sizes, as transform gives them."""
+    grids = [(2, 3), (1, 4), (3, 1)]
+    dense = [
+        rng.random((1, h * w * 5)) * (rng.random((1, h * w * 5)) < 0.4)
+        for h, w in grids
+    ]
+    return [SparseCodes(d, grid_shape=g) for d, g in zip(dense, grids)]
+
+
+CODE_METRICS = [
+    metrics.hoyer,
+    metrics.nonzeros_per_site,
+    metrics.zero_fraction,
+    metrics.atom_usage,
+    metrics.usage_perplexity,
+]
+
+
+@pytest.mark.parametrize("metric", CODE_METRICS)
+def test_codes_in_a_list_are_measured_over_all_their_sites(rng, metric):
+    codes = of_many_grids(rng)
+    sites = np.vstack([part.sites().toarray() for part in codes])
+    assert_allclose(metric(codes), metric(sites))
+    assert_allclose(metric(codes, n_atoms=5), metric(sites))
+    assert_allclose(metric(codes[:1]), metric(codes[0]))
+
+
+@pytest.mark.parametrize("metric", CODE_METRICS)
+def test_codes_that_lost_their_grid_are_not_taken_for_sites(rng, metric):
+    codes = of_many_grids(rng)[0]
+    for plain in (
+        2 * sparse.csr_array(codes),
+        sparse.vstack([sparse.csr_array(codes)] * 2),
+    ):
+        with pytest.raises(ValueError, match="rows may be images or sites"):
+            metric(plain)
+    assert_allclose(metric(sparse.csr_array(codes), n_atoms=5), metric(codes))
+
+
+def test_a_list_of_codes_of_two_models_is_refused(rng):
+    codes = of_many_grids(rng)
+    other = SparseCodes(np.ones((1, 4)), grid_shape=(1, 1))
+    for odd in (other, np.ones((2, 5)), None):
+        with pytest.raises(ValueError, match="n_atoms .* equally many atoms"):
+            metrics.hoyer([*codes, odd])
+    with pytest.raises(ValueError, match="n_atoms=4 for codes of 5 atoms"):
+        metrics.hoyer(codes, n_atoms=4)
+    with pytest.raises(ValueError, match="codes of 0 sites"):
+        metrics.hoyer(codes[0][:0])
+
+
+def test_repeated_entries_are_one_coefficient():
+    codes = sparse.csr_array(([1.0, -1.0, 2.0], [1, 1, 3], [0, 3]), shape=(1, 4))
+    assert metrics.nonzeros_per_site(codes, 4) == 1.0
+    assert not codes.has_canonical_format and codes.nnz == 3

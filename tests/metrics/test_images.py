@@ -1,15 +1,18 @@
 """Each image metric against a formula written out."""
 
+import functools
 import math
 
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_allclose
 from scipy import ndimage
 
 from sklearn_sparsevae import metrics
+from sklearn_sparsevae.metrics._images import peak_psnr, peak_ssim
 
 
 def psnr_by_hand(true, pred, data_range=1.0):
@@ -91,7 +94,11 @@ def test_ssim_is_the_formula_with_a_gaussian_window(rng, shape):
     [
         (np.zeros((1, 16, 16)), np.zeros((1, 16, 15)), "expected the same shape"),
         (np.zeros((0, 16, 16)), np.zeros((0, 16, 16)), "at least one value"),
-        (np.zeros((1, 16, 16), int), np.zeros((1, 16, 16)), "expected uint8"),
+        (
+            np.zeros((1, 16, 16), int),
+            np.zeros((1, 16, 16)),
+            "expected unsigned integers",
+        ),
         (np.zeros((1, 16, 16)), np.full((1, 16, 16), np.nan), "y_pred with NaN"),
         (np.full((1, 16, 16), np.inf), np.zeros((1, 16, 16)), "y_true with NaN"),
         (np.eye(16)[None] * 255.0, np.zeros((1, 16, 16)), "span at most data_range"),
@@ -109,6 +116,165 @@ def test_images_smaller_than_the_window_are_refused():
         metrics.ssim(np.zeros((1, 10, 30)), np.zeros((1, 10, 30)))
 
 
-def test_data_range_must_be_positive():
-    with pytest.raises(ValueError, match="data_range=0; expected a positive"):
-        metrics.psnr(np.zeros((1, 2)), np.zeros((1, 2)), data_range=0)
+# ---- ranges, lists, and what is no image ---------------------------------------------
+
+GREY = np.full((2, 16, 16), 0.5)
+
+
+def first_channels(images):
+    """A feature network that needs no weights."""
+    return [images]
+
+
+def means(images):
+    return images.mean((2, 3))
+
+
+EVERY = {
+    "psnr": metrics.psnr,
+    "ssim": metrics.ssim,
+    "lpips": functools.partial(metrics.lpips, network=first_channels),
+    "fid": functools.partial(metrics.fid, network=means),
+}
+every = pytest.mark.parametrize("name", EVERY)
+
+
+def number(result):
+    return result.fid if isinstance(result, tuple) else result
+
+
+@every
+@pytest.mark.parametrize("dtype", [np.uint16, np.uint32, np.uint64])
+def test_unsigned_integers_span_their_dtype(rng, name, dtype):
+    true, pred = rng.integers(0, 256, (2, 7, 16, 12, 3), dtype=np.uint8)
+    factor = dtype(np.iinfo(dtype).max // 255)
+    wide = true.astype(dtype) * factor, pred.astype(dtype) * factor
+    expected = number(EVERY[name](true, pred))
+    assert_allclose(number(EVERY[name](*wide)), expected, rtol=1e-5)
+    assert_allclose(number(EVERY[name](true, wide[1])), expected, rtol=1e-5)
+    assert_allclose(number(EVERY[name](*wide, data_range=7.0)), expected, rtol=1e-5)
+    mixed = [true[0], *(true[1:] / 255)]  # bytes and floats
+    assert_allclose(number(EVERY[name](mixed, pred)), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["psnr", "ssim", "lpips"])
+def test_images_of_different_sizes_are_compared_one_by_one(rng, name):
+    shapes = [(16, 12, 3), (16, 12, 3), (11, 20, 3), (16, 12, 3)]
+    true = [rng.random(shape) for shape in shapes]
+    pred = [rng.random(shape) for shape in shapes]
+    each = [EVERY[name](a[None], b[None]) for a, b in zip(true, pred, strict=True)]
+    assert_allclose(EVERY[name](true, pred, per_image=True), each, rtol=1e-5)
+    assert_allclose(EVERY[name](true, pred), np.mean(each), rtol=1e-5)
+    assert_allclose(EVERY[name](tuple(true), pred), np.mean(each), rtol=1e-5)
+
+
+def test_sets_of_images_of_different_sizes_have_a_distance(rng):
+    wide, tall = rng.random((7, 8, 12, 3)), rng.random((5, 12, 8, 3))
+    other = rng.random((9, 8, 12, 3))
+    turned = [*wide, *tall.swapaxes(1, 2)]  # what `means` gives does not see it
+    ours = EVERY["fid"]([*wide, *tall], other)
+    assert_allclose(ours.fid, EVERY["fid"](turned, other).fid, rtol=1e-5)
+    assert (ours.n_true, ours.n_pred) == (12, 9)
+
+
+@every
+@pytest.mark.parametrize("data_range", [0, -1, np.inf, -np.inf, np.nan, 10**400])
+def test_a_range_that_is_none_is_refused(name, data_range):
+    with pytest.raises(ValueError, match="data_range=.*; expected a positive"):
+        EVERY[name](GREY, GREY, data_range=data_range)
+
+
+@every
+@pytest.mark.parametrize("data_range", ["1", True, None, 1j, (0, 1), [1.0]])
+def test_a_range_that_is_no_number_is_refused(name, data_range):
+    with pytest.raises(TypeError, match="data_range=.*; expected a positive"):
+        EVERY[name](GREY, GREY, data_range=data_range)
+
+
+NO_IMAGES = {
+    "masked": (np.ma.masked_array(GREY, GREY > 1), "as a masked array"),
+    "masked in a list": ([GREY[0], np.ma.masked_array(GREY[0])], r"\[1\] as a masked"),
+    "signed": (GREY.astype(np.int16), "type int16; expected unsigned integers"),
+    "booleans": (GREY > 0, "type bool; expected unsigned integers"),
+    "complex": (GREY * 1j, "type complex128; expected unsigned integers"),
+    "objects": (GREY.astype(object), "type object; expected unsigned integers"),
+    "strings": (GREY.astype(str), "type <U32; expected unsigned integers"),
+    "ragged": ([[[0.1, 0.2], [0.3]]], "in lists of different lengths"),
+    "NaN": (np.where(np.eye(16), np.nan, GREY), "with NaN"),
+    "infinity": (np.where(np.eye(16), np.inf, GREY), "with NaN, infinite"),
+    "far too large": (np.where(np.eye(16), 1e300, GREY), "unbounded values"),
+    "one number": (0.5, r"shape \(\)"),
+    "a word": ("photo.png", r"shape \(\)"),
+    "nothing": (None, r"shape \(\)"),
+    "no images": (GREY[:0], r"shape \(0, 16, 16\)"),
+    "an empty list": ([], r"shape \[\]"),
+    "no pixels": (GREY[:, :0], r"shape \(2, 0, 16\)"),
+    "one image": (GREY[0], r"shape \(16, 16\)"),
+    "numbers": ([0.5, 0.5], r"shape \[\(\), \(\)\]"),
+}
+
+
+@every
+@pytest.mark.parametrize("kind", NO_IMAGES)
+@pytest.mark.parametrize("argument", ["y_true", "y_pred"])
+def test_what_is_no_image_is_refused_by_name(name, kind, argument):
+    images, message = NO_IMAGES[kind]
+    if (name, kind) == ("psnr", "one image"):
+        pytest.skip("rows of features, to psnr")
+    given = {"y_true": GREY, "y_pred": GREY} | {argument: images}
+    with pytest.raises(ValueError, match=f"{argument}.*{message}|W.*at least 11"):
+        EVERY[name](**given)
+
+
+@pytest.mark.parametrize("name", ["psnr", "ssim", "lpips"])
+@pytest.mark.parametrize(
+    "other",
+    [GREY[:1], GREY[:, 1:], GREY[..., None], [GREY[0], GREY[1, 1:]], [GREY[0]]],
+)
+def test_other_shapes_are_refused_with_both_named(name, other):
+    for one, two in ((GREY, other), (other, GREY)):
+        with pytest.raises(ValueError, match=r"y_true of shape .* and y_pred of shape"):
+            EVERY[name](one, two)
+
+
+def test_tensors_and_lazy_sequences_are_images(rng):
+    torch = pytest.importorskip("torch")
+    true, pred = rng.random((2, 3, 8, 9, 3))
+
+    class Lazy:
+        def __len__(self):
+            return len(true)
+
+        def __getitem__(self, i):
+            return true[i]
+
+    expected = metrics.psnr(true, pred)
+    assert metrics.psnr(Lazy(), pred) == expected
+    assert metrics.psnr(torch.from_numpy(true).requires_grad_(), pred) == expected
+
+
+@given(st.floats(1e-250, 1e250), st.floats(1e-3, 1.0))
+def test_scale_does_not_change_a_metric(scale, share):
+    true = np.linspace(0, 1, 12 * 12).reshape(1, 12, 12)
+    pred = true * share
+    for score in (metrics.psnr, metrics.ssim):
+        scaled = score(true * scale, pred * scale, data_range=scale)
+        assert_allclose(scaled, score(true, pred), rtol=1e-6)
+
+
+def test_the_peak_of_a_fit_may_be_exceeded(rng):
+    true, pred = rng.normal(size=(2, 3, 12, 13)) * 5
+    with pytest.raises(ValueError, match="span at most data_range=2"):
+        metrics.psnr(true, pred, data_range=2)
+    expected = [psnr_by_hand(a, b, 2.0) for a, b in zip(true, pred, strict=True)]
+    assert_allclose(peak_psnr(true, pred, 2.0), expected)
+    assert_allclose(peak_psnr(list(true), list(pred[:, :]), 2.0), expected)
+    cut = [true[0], true[1, :4]], [pred[0], pred[1, :4]]
+    expected[1] = psnr_by_hand(true[1, :4], pred[1, :4], 2.0)
+    assert_allclose(peak_psnr(*cut, 2.0), expected[:2])
+    assert (peak_psnr(true, true, 1e-3) == 100).all()
+    whole = np.ptp(true)
+    assert_allclose(
+        peak_ssim(true, pred, whole),
+        metrics.ssim(true, pred, data_range=whole, per_image=True),
+    )

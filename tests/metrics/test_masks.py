@@ -113,6 +113,17 @@ def test_covering_lets_true_segments_share_a_partner(pred):
         (np.ones((1, 2, 2), int), np.ones((1, 2, 3), int), "expected the same shape"),
         (np.ones((1, 2, 2)), np.ones((1, 2, 2), int), "y_true of type float64"),
         (np.ones((0, 2, 2), int), np.ones((0, 2, 2), int), "expected the same shape"),
+        ([], [], "expected the same shape"),
+        (1, 1, "expected the same shape"),
+        (None, None, "expected the same shape"),
+        ([np.ones((2, 2), int)], [np.ones((2, 3), int)], "expected the same shape"),
+        ([np.ones((2, 2), int)] * 2, [np.ones((2, 2), int)], "expected the same shape"),
+        (np.ma.ones((1, 2, 2), int), np.ones((1, 2, 2), int), "y_true as a masked"),
+        (np.ones((1, 2, 2), int), np.ma.ones((1, 2, 2), int), "y_pred as a masked"),
+        (np.ones((1, 2, 2), int), np.full((1, 2, 2), np.nan), "y_pred of type float64"),
+        (np.ones((1, 2, 2), int), np.full((1, 2, 2), "a"), "y_pred of type <U1"),
+        (np.ones((1, 2, 2), int), np.full((1, 2, 2), None), "y_pred of type object"),
+        ([[[1, 0], [1]]], [[[1, 0], [1]]], "in lists of different lengths"),
     ],
 )
 def test_bad_segmentations_are_refused(score, true, pred, message):
@@ -125,3 +136,15 @@ def test_bad_segmentations_are_refused(score, true, pred, message):
 def test_label_maps_are_not_masks(score, value):
     with pytest.raises(ValueError, match="matched_iou"):
         score(np.full((1, 2, 2), value), np.zeros((1, 2, 2), int))
+
+
+@pytest.mark.parametrize(
+    "score",
+    [metrics.iou, metrics.dice, metrics.matched_iou, metrics.segmentation_covering],
+)
+def test_maps_of_different_sizes_are_compared_one_by_one(rng, score):
+    shapes = [(4, 5), (4, 5), (7, 2)]
+    true, pred = ([rng.integers(0, 2, s) for s in shapes] for _ in range(2))
+    each = [score(a[None], b[None]) for a, b in zip(true, pred, strict=True)]
+    assert_allclose(score(true, pred, per_image=True), each)
+    assert_allclose(score(true, pred), np.mean(each))

@@ -95,7 +95,7 @@ def test_networks_are_shown_a_bounded_number_of_pixels(shape, most):
 @pytest.mark.parametrize(
     ("true", "pred", "message"),
     [
-        (np.zeros((2, 4, 4), int), np.zeros((2, 4, 4)), "expected uint8"),
+        (np.zeros((2, 4, 4), int), np.zeros((2, 4, 4)), "expected unsigned integers"),
         (np.zeros((2, 4, 4)), np.full((2, 4, 4), np.nan), "y_pred with NaN"),
         (np.full((2, 4, 4), 255.0), np.zeros((2, 4, 4)), "from 255 to 255; expected"),
         (np.full((2, 4, 4), -0.5), np.zeros((2, 4, 4)), "from -0.5 to -0.5; expected"),

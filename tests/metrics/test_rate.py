@@ -182,3 +182,26 @@ def test_plain_matrices_say_their_shapes(rng):
 def test_what_cannot_be_counted_is_refused(codes, options, message):
     with pytest.raises(ValueError, match=message):
         bits_per_pixel(codes, **options)
+
+
+@pytest.mark.parametrize("entropy", [False, True])
+def test_codes_of_photos_of_different_sizes_share_quantiser_and_pixels(rng, entropy):
+    codes = k_sparse(rng, 4, (2, 3), 16, 2, [0.3, -1.1])
+    codes.data *= rng.random(codes.nnz).astype(np.float32)
+    expected = bits_per_pixel(codes, 5, entropy=entropy)
+    parts = [codes[:1], codes[1:]]
+    assert_allclose(bits_per_pixel(parts, 5, entropy=entropy), expected)
+    tall = SparseCodes(codes[1:], grid_shape=(3, 2), image_shape=(12, 8, 3))
+    mixed = [codes[:1], tall]
+    assert_allclose(bits_per_pixel(mixed, 5, entropy=entropy), expected)
+
+
+def test_a_list_needs_codes_of_one_model_that_know_their_images(rng):
+    codes = k_sparse(rng, 1, (2, 3), 16, 2, 1.0)
+    other = k_sparse(rng, 1, (2, 3), 8, 2, 1.0)
+    with pytest.raises(ValueError, match="n_atoms .* equally many atoms"):
+        bits_per_pixel([codes, other])
+    unknown = SparseCodes(codes, grid_shape=(2, 3))
+    unknown.image_shape = None
+    with pytest.raises(ValueError, match="how large their images are"):
+        bits_per_pixel([codes, unknown])

@@ -1,24 +1,38 @@
 """Displays hold what they draw and draw what they hold."""
 
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_sparsevae import plotting
 from sklearn_sparsevae.codes import SparseCodes
-from sklearn_sparsevae.metrics import make_scorers, psnr
+from sklearn_sparsevae.metrics import make_scorers, peak_psnr, psnr
 
 
 class Fake:
     """An estimator that darkens photos and has two atoms."""
 
-    def reconstruct(self, X):
-        scale = 255 if X.dtype == np.uint8 else 1
-        return (0.5 * X / scale).astype(np.float32)
+    value_range_, data_range_ = (0.0, 1.0), 1.0
+    asked = None
+
+    def compare(self, X, y=None, **asked):
+        self.asked = asked
+        targets = [x / 255 if x.dtype == np.uint8 else x for x in X]
+        outputs = [0.5 * x for x in targets]
+        if not isinstance(X, list):
+            targets, outputs = np.stack(targets), np.stack(outputs)
+        return (targets if y is None else y), outputs
+
+    def score(self, X):
+        return peak_psnr(*self.compare(X), self.data_range_).mean()
 
     def atoms_as_images(self):
         return np.stack([np.full((2, 3, 3), -4.0), np.zeros((2, 3, 3))])
@@ -44,11 +58,67 @@ def test_reconstructions_below_their_photos(photos):
     display = plotting.ReconstructionDisplay.from_estimator(Fake(), photos)
     assert display.axes_.shape == (2, 2)
     for i, photo in enumerate(photos):
-        assert_array_equal(drawn(display.axes_[0, i]), photo)
-        assert_allclose(drawn(display.axes_[1, i]), photo / 510, atol=1e-6)
-        expected = psnr(photo[None], Fake().reconstruct(photo)[None])
-        assert display.psnr[i] == expected
+        assert_allclose(drawn(display.axes_[0, i]), photo / 255)
+        assert_allclose(drawn(display.axes_[1, i]), photo / 510)
+        expected = psnr(photo[None], photo[None] / 510)
+        assert_allclose(display.psnr[i], expected)
         assert display.axes_[1, i].get_title() == f"{expected:.1f} dB"
+
+
+def test_photos_of_another_range_are_drawn_within_it(rng):
+    model, photos = Fake(), rng.uniform(-1, 1, (3, 6, 8, 3))
+    model.value_range_, model.data_range_ = (-1.0, 1.0), 2.0
+    display = plotting.ReconstructionDisplay.from_estimator(model, photos)
+    assert_allclose(drawn(display.axes_[0, 1]), (photos[1] + 1) / 2)
+    assert_allclose(drawn(display.axes_[1, 1]), (photos[1] / 2 + 1) / 2)
+    assert_allclose(np.mean(display.psnr), model.score(photos))
+    assert_allclose(display.psnr, psnr(photos / 2, photos / 4, per_image=True))
+
+
+def test_what_is_restored_is_drawn_below_what_it_is_to_become(rng):
+    noisy, clean = rng.random((2, 3, 6, 8, 3))
+    display = plotting.ReconstructionDisplay.from_estimator(Fake(), noisy, clean)
+    assert_allclose(drawn(display.axes_[0, 2]), clean[2])
+    assert_allclose(display.psnr, psnr(clean, noisy / 2, per_image=True))
+
+
+def test_a_condition_reaches_the_model(photos):
+    model = Fake()
+    plotting.ReconstructionDisplay.from_estimator(model, photos)
+    assert model.asked == {}
+    plotting.ReconstructionDisplay.from_estimator(model, photos, condition=[1, 2])
+    assert model.asked == {"condition": [1, 2]}
+
+
+def test_the_last_step_of_a_pipeline_reconstructs(rng):
+    photos = rng.random((2, 6, 8, 3))
+    pipe = make_pipeline(FunctionTransformer(lambda X: X / 2), Fake())
+    display = plotting.ReconstructionDisplay.from_estimator(pipe, photos)
+    assert_allclose(drawn(display.axes_[0, 0]), photos[0] / 2)
+
+
+def test_rows_that_are_images_are_drawn_as_such(rng):
+    model, photos = Fake(), rng.random((2, 6, 8, 3))
+    model.image_shape_, model.layout_ = (6, 8, 3), SimpleNamespace(kind="flat")
+    flat = photos.reshape(2, -1)
+    display = plotting.ReconstructionDisplay.from_estimator(model, flat)
+    assert_allclose(drawn(display.axes_[0, 1]), photos[1])
+
+
+@pytest.mark.parametrize(
+    ("attributes", "what"),
+    [
+        ({"layout_": SimpleNamespace(kind="vector")}, "vectors: no images to show"),
+        ({"backbone": "identity"}, "latents: no images to show"),
+    ],
+)
+def test_vectors_and_latents_are_no_images_to_show(rng, attributes, what):
+    model = Fake()
+    vars(model).update(attributes)
+    with pytest.raises(ValueError, match=what):
+        plotting.ReconstructionDisplay.from_estimator(model, rng.random((2, 9)))
+    with pytest.raises(ValueError, match=what):
+        plotting.AtomsDisplay.from_estimator(model)
 
 
 @pytest.mark.parametrize("shape", [(2, 5, 4), (2, 5, 4, 1)])
@@ -64,6 +134,41 @@ def test_reconstructions_are_clipped_only_where_drawn():
     display = plotting.ReconstructionDisplay.from_predictions(photos, far)
     assert drawn(display.axes_[1, 0]).max() == 1.0
     assert display.reconstructions[0].max() == 1.5
+
+
+@pytest.mark.parametrize("white", [1.0, 255.0, 4095])
+def test_the_range_of_floats_can_be_said(rng, white):
+    photos, far = rng.random((2, 5, 4, 3)), rng.random((2, 5, 4, 3))
+    display = plotting.ReconstructionDisplay.from_predictions(
+        photos * white, far * white, data_range=white
+    )
+    assert_allclose(drawn(display.axes_[0, 1]), photos[1])
+    assert_allclose(drawn(display.axes_[1, 1]), far[1])
+    assert_allclose(display.psnr, psnr(photos, far, per_image=True))
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.uint32])
+def test_integers_are_drawn_within_their_dtype(rng, dtype):
+    photos = rng.integers(0, np.iinfo(dtype).max, (2, 5, 4, 3)).astype(dtype)
+    labels = np.full((2, 5, 4), -1)
+    display = plotting.SegmentationDisplay.from_predictions(photos, labels)
+    unit = photos / np.iinfo(dtype).max
+    assert_allclose(drawn(display.axes_[0, 1]), unit[1])
+    assert_allclose(drawn(display.axes_[1, 1])[..., 0], unit[1].mean(-1))
+    display = plotting.ReconstructionDisplay.from_predictions(photos, unit)
+    assert display.psnr == [100, 100]
+
+
+@pytest.mark.parametrize("channels", [2, 4, 7])
+def test_channels_that_are_no_colours_are_drawn_as_their_mean(rng, channels):
+    photos = rng.integers(0, 256, (1, 5, 4, channels), dtype=np.uint8)
+    display = plotting.ReconstructionDisplay.from_predictions(photos, photos / 255)
+    for ax in display.axes_[:, 0]:
+        assert_allclose(drawn(ax), photos[0].mean(-1) / 255)
+        assert f"mean of {channels} channels" in ax.get_title()
+    labels = np.full((1, 5, 4), -1)
+    segments = plotting.SegmentationDisplay.from_predictions(photos, labels)
+    assert_allclose(segments.segments()[0][..., 1], photos[0].mean(-1) / 255)
 
 
 def test_reconstructions_must_be_as_many_as_photos(photos):
@@ -146,6 +251,19 @@ def test_every_atom_is_in_the_mosaic(rng, n_atoms, channels):
         assert_allclose(tile, np.broadcast_to(expected.reshape(4, 5, -1), (4, 5, 3)))
 
 
+@pytest.mark.parametrize("channels", [2, 4, 6])
+def test_channels_of_an_atom_that_are_no_colours_stand_side_by_side(rng, channels):
+    atoms = rng.normal(size=(3, 4, 5, channels))
+    display = plotting.AtomsDisplay(atoms).plot()
+    mosaic, width = display.mosaic(), 5 * channels
+    expected = 0.5 + 0.5 * atoms / np.abs(atoms).max((1, 2, 3), keepdims=True)
+    for c in range(channels):
+        plane = mosaic[:4, 5 * c : 5 * (c + 1)]
+        assert_allclose(plane, np.repeat(expected[0, ..., c, None], 3, axis=-1))
+    assert mosaic.shape[1] % (width + 1) in (0, width)
+    assert display.ax_.get_title() == f"3 atoms, {channels} channels each"
+
+
 def test_usage_is_drawn_from_the_most_used():
     codes = np.array([[0, 1, 2, 0, 0, 0], [0, 0, 3, 1, 0, 1]], dtype=np.float32)
     display = plotting.UsageDisplay.from_codes(SparseCodes(codes, grid_shape=(1, 2)))
@@ -194,6 +312,90 @@ def test_axes_must_fit(photos, figures):
 def test_what_is_no_image_is_refused(images):
     with pytest.raises(ValueError, match="expected at least one image of shape"):
         plotting.ReconstructionDisplay.from_predictions(images, images)
+
+
+GREY = np.full((2, 4, 4, 3), 0.5)
+LABELS = np.zeros((2, 4, 4), int)
+reconstructions = plotting.ReconstructionDisplay.from_predictions
+segmentation = plotting.SegmentationDisplay.from_predictions
+strips = plotting.TraversalDisplay.from_images
+quality = plotting.SparsityQualityDisplay
+BAD_INPUT = {
+    "masked photos": (reconstructions, (np.ma.masked_array(GREY), GREY), "a masked"),
+    "NaN": (reconstructions, (GREY * np.nan, GREY), "images with NaN"),
+    "NaN below": (reconstructions, (GREY, GREY * np.nan), "reconstructions with NaN"),
+    "beyond white": (reconstructions, (GREY * 510, GREY), "images from 255 to 255"),
+    "negative": (reconstructions, (-GREY, GREY), "images from -0.5 .* black"),
+    "signed": (reconstructions, (LABELS, LABELS), "images of type int64"),
+    "booleans": (reconstructions, (LABELS > 0, GREY), "images of type bool"),
+    "objects": (reconstructions, (GREY.astype(object), GREY), "images of type object"),
+    "rows": (reconstructions, (GREY[0, 0], GREY[0, 0]), "Vectors are no images"),
+    "a number": (reconstructions, (0.5, 0.5), "at least one image"),
+    "a word": (reconstructions, ("photo.png", GREY), "at least one image"),
+    "other sizes": (reconstructions, (GREY, GREY[:, 1:]), r"images\[0\] of shape"),
+    "float labels": (segmentation, (GREY, LABELS * 1.0), "labels of type float64"),
+    "NaN labels": (segmentation, (GREY, LABELS * np.nan), "labels of type float64"),
+    "one map": (segmentation, (GREY, LABELS[0]), "labels of shapes"),
+    "no maps": (segmentation, (GREY, None), "labels of shapes"),
+    "masked labels": (segmentation, (GREY, np.ma.masked_array(LABELS)), "as a masked"),
+    "bright photos": (segmentation, (GREY * 510, LABELS), "images from 255"),
+    "NaN in a strip": (strips, ([GREY * np.nan],), r"strips\[0\] with NaN"),
+    "no strips": (strips, (3,), "strips=3; expected a list"),
+    "a word for strips": (strips, ("abc",), "strips='abc'; expected a list"),
+    "atoms of NaN": (plotting.AtomsDisplay, (GREY * np.nan,), "atoms with NaN"),
+    "atoms of no size": (plotting.AtomsDisplay, (GREY[:, :0],), "atoms of shapes"),
+    "atoms of two sizes": (plotting.AtomsDisplay, ([GREY[0], GREY[0, 1:]],), "atoms"),
+    "usage": (plotting.UsageDisplay, (np.eye(3), 2.0), "usage of shape"),
+    "usage of NaN": (plotting.UsageDisplay, ([1, np.nan], 2.0), "usage with NaN"),
+    "codes": (plotting.UsageDisplay.from_codes, ([["a"]],), "codes of type"),
+    "no divergences": (plotting.LatentUsageDisplay, ([],), "kl_per_dim of shape"),
+    "NaN divergence": (plotting.LatentUsageDisplay, ([np.nan],), "kl_per_dim with"),
+    "threshold": (plotting.LatentUsageDisplay, ([1.0], np.nan), "threshold=nan"),
+    "threshold in words": (plotting.LatentUsageDisplay, ([1.0], "1"), "threshold='1'"),
+    "unequal": (quality, ([1, 2], [1]), "2 numbers of sparsity and 1 of quality"),
+    "words": (quality, (["a"], [1]), "sparsity of shape"),
+    "no results": (quality.from_cv_results, ([1],), "cv_results of type list"),
+    "no atoms": (plotting.AtomsDisplay.from_estimator, (PCA(),), "no atoms_as_images"),
+    "no divergence": (
+        plotting.LatentUsageDisplay.from_estimator,
+        (PCA(),),
+        "no kl_per",
+    ),
+    "no way": (
+        plotting.ReconstructionDisplay.from_estimator,
+        (PCA(), GREY),
+        "PCA, which has no compare",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_INPUT)
+def test_bad_input_is_refused_in_words(kind):
+    draw, arguments, message = BAD_INPUT[kind]
+    with pytest.raises((ValueError, TypeError), match=message):
+        draw(*arguments)
+
+
+@pytest.mark.parametrize("data_range", [0, np.nan, np.inf, "1", True])
+def test_a_range_that_is_none_is_refused(data_range):
+    with pytest.raises((ValueError, TypeError), match="data_range=.*expected a pos"):
+        reconstructions(GREY, GREY, data_range=data_range)
+
+
+@pytest.mark.parametrize("ax", ["ax", 3, [[1, 2], [3, 4]]])
+def test_what_is_no_axes_is_refused(ax):
+    with pytest.raises((ValueError, TypeError), match="ax"):
+        reconstructions(GREY, GREY, ax=ax)
+    with pytest.raises(TypeError, match="ax=.*expected the Axes"):
+        plotting.UsageDisplay.from_codes(np.eye(3), ax=ax)
+
+
+def test_usage_of_codes_in_a_list_and_of_codes_without_a_grid():
+    codes = SparseCodes(np.eye(2, 8), grid_shape=(2, 2))
+    display = plotting.UsageDisplay.from_codes([codes[:1], codes])
+    assert_array_equal(display.usage, [2, 1])
+    with pytest.raises(ValueError, match="n_atoms"):
+        plotting.UsageDisplay.from_codes(sparse.csr_array(np.eye(2, 8)))
 
 
 def test_a_missing_matplotlib_is_named_with_its_extra(monkeypatch):

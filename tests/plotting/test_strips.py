@@ -1,5 +1,7 @@
 """Strips show what traversal and interpolation return, in order."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -10,13 +12,15 @@ from sklearn_sparsevae.plotting import TraversalDisplay
 class Fake:
     """An estimator whose images say which image, component and value they show."""
 
-    def traverse(self, X, components, values, sites=None):
+    def traverse(self, X, components, values, sites=None, condition=None):
+        self.condition = condition
         shade = np.add.outer(np.add.outer(X[:, 0, 0], components), values)
         if sites is not None:
             shade = shade / 2
         return np.broadcast_to(shade[..., None, None], (*shade.shape, 3, 4))
 
-    def interpolate(self, A, B, n_steps=8):
+    def interpolate(self, A, B, n_steps=8, condition=None):
+        self.condition = condition
         weights = np.linspace(0, 1, n_steps)[:, None, None]
         return (1 - weights) * A[:, None] + weights * B[:, None]
 
@@ -46,6 +50,33 @@ def test_sites_are_handed_on():
         Fake(), X, [0], [0.0, 1.0], sites=[(0, 0)]
     )
     np.testing.assert_allclose(shown(display), [[0, 0.5], [0.25, 0.75]])
+
+
+def test_a_condition_is_handed_on():
+    model = Fake()
+    TraversalDisplay.from_estimator(model, X, [0], [0.0], condition=[1, 2])
+    assert model.condition == [1, 2]
+    TraversalDisplay.from_interpolation(model, X, X, condition=[3, 4])
+    assert model.condition == [3, 4]
+
+
+def test_strips_are_drawn_in_the_range_of_the_model():
+    model = Fake()
+    model.value_range_ = (-1.0, 1.0)
+    display = TraversalDisplay.from_estimator(model, X, [0, 0.125], [0.0, 0.25])
+    expected = np.add.outer([0, 0.125, 0.5, 0.625], [0.0, 0.25])
+    np.testing.assert_allclose(shown(display), (expected + 1) / 2)
+    display = TraversalDisplay.from_interpolation(model, X, X[::-1], n_steps=2)
+    np.testing.assert_allclose(shown(display), [[0.5, 0.75], [0.75, 0.5]])
+
+
+def test_vectors_have_no_strips():
+    model = Fake()
+    model.layout_ = SimpleNamespace(kind="vector")
+    with pytest.raises(ValueError, match="vectors: no images to show"):
+        TraversalDisplay.from_estimator(model, X, [0], [0.0])
+    with pytest.raises(TypeError, match="no interpolate"):
+        TraversalDisplay.from_interpolation(object(), X, X)
 
 
 def test_ways_run_from_left_to_right(figures):

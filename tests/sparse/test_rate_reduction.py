@@ -100,7 +100,8 @@ def test_nothing_takes_no_room():
 
 
 def test_what_is_not_finite_is_seen():
-    assert np.isnan(coding_rate(np.full((3, 3), np.inf)))
+    without = coding_rate(np.full((3, 3), np.inf), check_finite=False)
+    assert np.isnan(without)
 
 
 @pytest.mark.parametrize("shape", [(9, 4), (4, 9)])
@@ -125,7 +126,7 @@ def test_gradients_are_those_of_the_determinant(shape, rng):
 def test_one_class_is_the_objective_without_classes(rng):
     first, second = (torch.from_numpy(rng.standard_normal((6, 4))) for _ in range(2))
     without = sum(transcription_terms(first, second).values())
-    one = sum(transcription_terms(first, second, torch.zeros(6)).values())
+    one = sum(transcription_terms(first, second, torch.zeros(6, dtype=int)).values())
     torch.testing.assert_close(one, without)
 
 
@@ -145,5 +146,5 @@ def test_the_objective_sums_over_classes(rng):
 
 
 def test_features_that_are_no_matrix_are_refused():
-    with pytest.raises(ValueError, match=r"shape \(3,\), expected \(n, d\)"):
+    with pytest.raises(ValueError, match=r"the shape \(n, d\), got \(3,\)"):
         coding_rate(np.ones(3))
