@@ -22,13 +22,16 @@ TORCH_ROOMS = {
 }
 ARRAY_LIBRARIES = {"sklearn", "scipy", "skimage", "joblib"}
 ARRAY_ROOMS = {
+    "_parameters": set(),
     "codes": ARRAY_LIBRARIES,
     "metrics": ARRAY_LIBRARIES | {"codes", "perceptual", "flip_evaluator"},
     "datasets": ARRAY_LIBRARIES | {"PIL", "pooch"},
     "degrade": ARRAY_LIBRARIES,
     "estimators": ARRAY_LIBRARIES
-    | {"codes", "metrics", "sparse", "bottlenecks", "backbones", "training"},
-    "segmentation": ARRAY_LIBRARIES | {"threadpoolctl", "codes", "metrics"},
+    | {"codes", "metrics", "sparse", "bottlenecks", "backbones", "training"}
+    | {"_parameters"},
+    "segmentation": ARRAY_LIBRARIES
+    | {"threadpoolctl", "codes", "metrics", "_parameters"},
     "plotting": {"matplotlib", "codes", "metrics"},
 }
 ALLOWED = {**TORCH_ROOMS, **ARRAY_ROOMS}
