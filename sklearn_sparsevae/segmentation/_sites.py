@@ -12,6 +12,8 @@ from sklearn.preprocessing import normalize
 # A finer grid is averaged down to at most this many sites to find an object on.
 MAX_SITES = 1024
 
+# Codes that differ by less than this share of their size differ by rounding.
+_ROUNDING = 1e-5
 # Lab colours of natural photos deviate by about this much from their mean.
 _LAB_SPREAD = 25.0
 # Numbers that describe the look of a site where its colour is not known.
@@ -97,7 +99,8 @@ def site_texture(usage, grid_shape):
     centred = pooled - pooled.mean(axis=0)
     texture = principal_coordinates(centred, _N_TEXTURE)
     spread = np.sqrt(texture.var(axis=0).sum())
-    flat = spread <= 1e-6 * max(1e-6, pooled.max(initial=0))
+    # Noise of coefficients shows in square roots, where it is larger.
+    flat = spread <= math.sqrt(_ROUNDING) * pooled.max(initial=0)
     return np.zeros_like(texture) if flat else texture / spread
 
 
@@ -110,7 +113,8 @@ def _gaussian_average(n):
 
 def unit_rows(sites):
     """Rows of unit length, so that Euclidean distance is that of their directions."""
-    return normalize(sites, norm="l2", copy=True)
+    unit = normalize(sites.astype(np.float64), copy=False)  # squares stay finite
+    return unit.astype(sites.dtype, copy=False)
 
 
 def principal_coordinates(X, n_components):
@@ -147,7 +151,7 @@ def site_appearance(sites, colors):
     if colors is None:
         leading = principal_coordinates(sites.astype(np.float64), _N_APPEARANCE)
         spread = np.sqrt(leading.var(axis=0).sum())
-        flat = spread <= 1e-6 * np.abs(leading).max(initial=1e-6)
+        flat = spread <= _ROUNDING * np.abs(leading).max(initial=0)
         return np.zeros_like(leading) if flat else leading * (_LAB_SPREAD / spread)
     return perceived_colors(colors)
 

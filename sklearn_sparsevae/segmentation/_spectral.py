@@ -1,6 +1,7 @@
 """Spectral clustering over the sites of each image."""
 
 from numbers import Integral, Real
+from typing import Literal
 
 import numpy as np
 from scipy import sparse
@@ -9,9 +10,10 @@ from scipy.sparse.linalg import LinearOperator, eigsh, svds
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils._param_validation import Interval
 
+from sklearn_sparsevae._parameters import parameters
 from sklearn_sparsevae.segmentation._base import BaseSegmenter
 from sklearn_sparsevae.segmentation._boundary import factorize
-from sklearn_sparsevae.segmentation._clusters import fit_k_means
+from sklearn_sparsevae.segmentation._clusters import distinct_rows, fit_k_means
 from sklearn_sparsevae.segmentation._foreground import object_probability
 from sklearn_sparsevae.segmentation._score import is_flat
 from sklearn_sparsevae.segmentation._sites import look, unit_rows
@@ -92,7 +94,7 @@ def nearby_pairs(grid_shape, radius):
     return np.concatenate(first), np.concatenate(second)
 
 
-def spectral_embedding(X, n_components):
+def spectral_embedding(X, n_components, weights=None):
     """Leading eigenvectors of the normalised affinity ``(1 + cos) / 2`` of all rows.
 
     The normalised affinity is ``F F^T`` with ``F = D^-1/2 [1, x / |x|] / sqrt(2)``, so
@@ -103,6 +105,8 @@ def spectral_embedding(X, n_components):
     ----------
     X : csr_array or ndarray of shape (n, n_features)
     n_components : int
+    weights : ndarray of shape (n,), optional
+        How many equal rows each row stands for: the result is theirs.
 
     Returns
     -------
@@ -120,8 +124,13 @@ def spectral_embedding(X, n_components):
     coincide apart.
     """
     factors = _affinity_factors(X)
-    degrees = factors @ factors.sum(axis=0)
-    factors = sparse.diags_array(1 / np.sqrt(degrees)) @ factors
+    if weights is None:
+        degrees = factors @ factors.sum(axis=0)
+        factors = sparse.diags_array(1 / np.sqrt(degrees)) @ factors
+    else:
+        # c equal rows of F have the products of one that is sqrt(c) times as long.
+        degrees = factors @ (weights @ factors)
+        factors = sparse.diags_array(np.sqrt(weights / degrees)) @ factors
     size = min(factors.shape)
     if size <= max(_DENSE_SITES, 4 * n_components):
         dense = factors.toarray() if sparse.issparse(factors) else factors
@@ -141,6 +150,7 @@ def _affinity_factors(X):
     return np.hstack([ones, unit]) / np.sqrt(2)
 
 
+@parameters
 class SpectralSegmenter(BaseSegmenter):
     """Segment images by spectral clustering of the codes of their sites.
 
@@ -238,6 +248,12 @@ class SpectralSegmenter(BaseSegmenter):
     ((2, 16, 16), array([64, 64]))
     """
 
+    foreground: Literal["auto", "boundary"] | None = "auto"
+    n_regions: int = 32
+    color_scale: float = 3.0
+    texture_scale: float = 0.5
+    radius: float = 4.0
+
     _parameter_constraints = {
         **BaseSegmenter._parameter_constraints,
         "n_regions": [Interval(Integral, 2, None, closed="left")],
@@ -246,54 +262,23 @@ class SpectralSegmenter(BaseSegmenter):
         "radius": [Interval(Real, 1, None, closed="left")],
     }
 
-    def __init__(
-        self,
-        n_clusters=2,
-        *,
-        foreground="auto",
-        refine="color",
-        resolution="image",
-        n_regions=32,
-        color_scale=3.0,
-        texture_scale=0.5,
-        radius=4.0,
-        grid_shape=None,
-        min_confidence=0.3,
-        n_init=3,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
-        super().__init__(
-            n_clusters=n_clusters,
-            foreground=foreground,
-            refine=refine,
-            resolution=resolution,
-            grid_shape=grid_shape,
-            min_confidence=min_confidence,
-            n_init=n_init,
-            n_jobs=n_jobs,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.n_regions = n_regions
-        self.color_scale = color_scale
-        self.texture_scale = texture_scale
-        self.radius = radius
-
     def _fit_scene(self, X):
-        labels = self._cluster_scene(X)
-        self._neighbors = KNeighborsClassifier(1).fit(X, labels)
-        return labels
+        distinct, group, weights = distinct_rows(X)
+        labels = self._cluster_scene(distinct, weights)
+        self._neighbors_ = KNeighborsClassifier(1).fit(distinct, labels)
+        return labels[group]
 
     def _predict_scene(self, X):
-        return self._neighbors.predict(X)
+        distinct, group, _ = distinct_rows(X)
+        return self._neighbors_.predict(distinct)[group]
 
-    def _cluster_scene(self, X):
+    def _cluster_scene(self, X, weights):
         if is_flat(X):
             return np.zeros(X.shape[0], dtype=np.int32)
-        embedding = spectral_embedding(X, self.n_clusters)
-        return fit_k_means(embedding, self.n_clusters, self.n_init, self._seed).labels_
+        embedding = spectral_embedding(X, self.n_clusters, weights)
+        return fit_k_means(
+            embedding, self.n_clusters, self.n_init, self._seed_, weights=weights
+        ).labels_
 
     def _regions(self, codes):
         sites = look(codes, MAX_REGION_SITES)
@@ -312,4 +297,4 @@ class SpectralSegmenter(BaseSegmenter):
         embedding = local_embedding(
             sites, n_regions, self.color_scale, self.texture_scale, self.radius
         )
-        return fit_k_means(embedding, n_regions, self.n_init, self._seed).labels_
+        return fit_k_means(embedding, n_regions, self.n_init, self._seed_).labels_
