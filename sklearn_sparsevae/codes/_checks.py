@@ -142,25 +142,33 @@ def check_pointers(matrix):
         )
 
 
-def check_parts(arg1, shape=None):
-    """Check what SciPy would guess, cut to integers, or read beyond its end."""
+def check_parts(arg1, shape=None, name="codes"):
+    """Return what a CSR array is to be made of.
+
+    Without what SciPy would guess, cut to integers, or read beyond its end.
+    """
     if isinstance(arg1, tuple) and not all(np.ndim(part) == 0 for part in arg1):
         if shape is None:
             raise ValueError(
-                "Got codes as values and indices without a shape; expected shape="
+                f"Got {name} as values and indices without a shape; expected shape="
                 "(n_images, h * w * n_atoms)."
             )
-        as_array(arg1[0], "codes")
+        as_array(arg1[0], name)
         if len(arg1) == 3:
             as_integers(arg1[1], "column indices")
             as_integers(arg1[2], "a row pointer")
-    if sparse.issparse(arg1) and arg1.format in ("csc", "bsr"):
+    elif sparse.issparse(arg1) and arg1.format in ("csc", "bsr"):
         try:
             arg1.check_format(full_check=True)
         except ValueError as error:
             raise ValueError(
-                f"Got codes as a {arg1.format} matrix whose indices are wrong: {error}."
+                f"Got {name} as a {arg1.format} matrix whose indices are wrong: "
+                f"{error}."
             ) from error
+    elif not sparse.issparse(arg1) and not isinstance(arg1, tuple):
+        arg1 = as_array(arg1, name)
+        check_numbers(arg1, name)
+    return arg1
 
 
 def check_sites(values, atoms, counts, n_sites, n_atoms):

@@ -84,7 +84,7 @@ def _as_float32(X):
     if not sparse.issparse(X):
         X = as_array(X, "X")
     check_numbers(X, "X")
-    check_parts(X)
+    check_parts(X, name="X")
     with np.errstate(over="ignore"):  # what is too large is refused as infinite
         return check_array(
             X,

@@ -66,6 +66,13 @@ def _index_dtype(*largest):
     return np.int32 if max(largest) <= _MAX_INT32 else np.int64
 
 
+def narrow(matrix):
+    """Give a CSR array indices of 32 bits where they fit; changes it in place."""
+    dtype = _index_dtype(matrix.shape[1], matrix.nnz)
+    matrix.indices = matrix.indices.astype(dtype, copy=False)
+    matrix.indptr = matrix.indptr.astype(dtype, copy=False)
+
+
 def canonical(codes):
     """Sort and drop explicit zeros without touching arrays that the caller holds."""
     if not codes.has_sorted_indices:

@@ -6,7 +6,6 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_sparsevae.codes._checks import (
-    as_array,
     atoms_per_site,
     check_grid_shape,
     check_image_shape,
@@ -16,7 +15,7 @@ from sklearn_sparsevae.codes._checks import (
     check_pointers,
     check_thumbnails,
 )
-from sklearn_sparsevae.codes._layout import assemble, canonical, split_sites
+from sklearn_sparsevae.codes._layout import assemble, canonical, narrow, split_sites
 from sklearn_sparsevae.codes._selection import is_scale, row_key
 
 
@@ -105,16 +104,14 @@ class SparseCodes(sparse.csr_array):
         **kwargs,
     ):
         grid_shape = check_grid_shape(grid_shape)
-        if not sparse.issparse(arg1) and not isinstance(arg1, tuple):
-            arg1 = as_array(arg1, "codes")
-            check_numbers(arg1, "codes")
-        check_parts(arg1, shape)
+        arg1 = check_parts(arg1, shape)
         try:
             super().__init__(arg1, shape=shape, dtype=dtype, copy=copy, **kwargs)
         except ValueError as error:
             raise ValueError(f"Got codes that are no CSR array: {error}.") from error
         check_numbers(self, "codes")
         check_pointers(self)
+        narrow(self)
         self.grid_shape = grid_shape
         self.n_atoms = atoms_per_site(self.shape[1], grid_shape, n_atoms)
         self.image_shape = check_image_shape(image_shape, grid_shape)
@@ -202,8 +199,8 @@ class SparseCodes(sparse.csr_array):
         Returns
         -------
         sites : SparseCodes of shape (n_images * h * w, n_atoms)
-            On a grid of one site. Shares its data with the codes; only the indices are
-            computed anew.
+            On a grid of one site; shares its data with the codes. Segmenters take it
+            for images of one site: ``scipy.sparse.csr_array(sites)`` is one scene.
         """
         codes = self if self.has_canonical_format else canonical(self.copy())
         n_sites = math.prod(self.grid_shape)

@@ -94,8 +94,9 @@ def check_scene(segmenter, X, reset):
         )
     if not sparse.issparse(X):
         return X
-    # From its parts, so that indices are of 32 bits where they fit.
-    X = sparse.csr_array((X.data, X.indices, X.indptr), shape=X.shape)
+    X = sparse.csr_array(X)
+    index = sparse.get_index_dtype(maxval=max(X.nnz, X.shape[1]))
+    X.indices, X.indptr = X.indices.astype(index), X.indptr.astype(index)
     X.sum_duplicates()
     X.eliminate_zeros()
     return X

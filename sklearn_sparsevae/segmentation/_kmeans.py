@@ -15,7 +15,7 @@ from sklearn_sparsevae.segmentation._clusters import (
     fit_k_means,
 )
 from sklearn_sparsevae.segmentation._score import is_flat
-from sklearn_sparsevae.segmentation._sites import look, unit_rows
+from sklearn_sparsevae.segmentation._sites import has_one_color, look, unit_rows
 
 
 @parameters
@@ -63,7 +63,7 @@ class KMeansSegmenter(BaseSegmenter):
     Attributes
     ----------
     labels_ : ndarray of int of shape (n_images, H, W), (n_images, h, w) or (n_rows,)
-        Labels of the data of ``fit``.
+        Labels of the data of ``fit``; a list of label maps where those were in a list.
     confidence_ : ndarray of shape (n_images,)
         In [0, 1]: the intersection over union that is expected of the foreground, or
         the share of variance between clusters; 0 for flat images.
@@ -73,8 +73,11 @@ class KMeansSegmenter(BaseSegmenter):
         Whether ``fit`` saw one scene rather than images.
     n_atoms_ : int
         Atoms per site; not for a scene.
+    grid_shape_ : tuple of int (h, w) or None
+        Grid of the images of ``fit``, with which a plain matrix is read from then on;
+        None where they differ in size; not for a scene.
     n_features_in_ : int
-        Columns seen in ``fit``.
+        Columns seen in ``fit``; not for images that differ in size.
 
     See Also
     --------
@@ -125,15 +128,8 @@ class KMeansSegmenter(BaseSegmenter):
         features = unit_rows(codes.sites())
         if self.scope == "dataset":
             labels = self._predict_scene(features)
-        elif is_flat(features) or _is_constant(codes):
+        elif is_flat(features) or (has_one_color(codes) and look(codes).is_flat):
             labels = np.zeros(features.shape[0], dtype=np.int32)
         else:
             labels = cluster_rows(features, self.n_clusters, self.n_init, self._seed_)
         return labels, codes.sites(), codes.grid_shape
-
-
-def _is_constant(codes):
-    """Whether a photo has a single colour, whatever its padding does to the codes."""
-    photos = codes.thumbnails
-    one_color = photos is not None and not np.ptp(photos, axis=(0, 1, 2)).any()
-    return one_color and look(codes).is_flat

@@ -169,6 +169,15 @@ class SpectralSegmenter(BaseSegmenter):
     n_clusters : int, default=2
         Number of regions per image. Where the foreground is asked for, the number of
         Gaussians that describe the colours of the object, and of the background.
+    n_regions : int, default=32
+        Clusters that the foreground is first put together from.
+    color_scale : float, default=3.0
+        Distance of colours, in CIE Lab, at which sites part.
+    texture_scale : float, default=0.5
+        Distance of textures at which sites part, where those of one image have a
+        variance of 1. ``numpy.inf`` leaves the codes out.
+    radius : float, default=4.0
+        Distance, in sites, up to which sites are compared.
     foreground : {"auto", "boundary"} or None, default="auto"
         None returns the regions. ``"boundary"`` returns 1 for foreground and 0 for
         background: regions are foreground that are little connected to the border of
@@ -181,15 +190,6 @@ class SpectralSegmenter(BaseSegmenter):
         for regions, this does nothing.
     resolution : {"image", "grid"}, default="image"
         Label every pixel, or every site.
-    n_regions : int, default=32
-        Clusters that the foreground is first put together from.
-    color_scale : float, default=3.0
-        Distance of colours, in CIE Lab, at which sites part.
-    texture_scale : float, default=0.5
-        Distance of textures at which sites part, where those of one image have a
-        variance of 1. ``numpy.inf`` leaves the codes out.
-    radius : float, default=4.0
-        Distance, in sites, up to which sites are compared.
     grid_shape : tuple of int (h, w), optional
         Grid of codes that come as a plain matrix. A plain matrix without it is one
         scene, whose rows are its sites, with the affinity ``(1 + cos) / 2`` of all
@@ -209,7 +209,7 @@ class SpectralSegmenter(BaseSegmenter):
     Attributes
     ----------
     labels_ : ndarray of int of shape (n_images, H, W), (n_images, h, w) or (n_rows,)
-        Labels of the data of ``fit``.
+        Labels of the data of ``fit``; a list of label maps where those were in a list.
     confidence_ : ndarray of shape (n_images,)
         In [0, 1]: the intersection over union that is expected of the foreground, or
         the share of variance between regions; 0 for flat images.
@@ -217,8 +217,11 @@ class SpectralSegmenter(BaseSegmenter):
         Whether ``fit`` saw one scene rather than images.
     n_atoms_ : int
         Atoms per site; not for a scene.
+    grid_shape_ : tuple of int (h, w) or None
+        Grid of the images of ``fit``, with which a plain matrix is read from then on;
+        None where they differ in size; not for a scene.
     n_features_in_ : int
-        Columns seen in ``fit``.
+        Columns seen in ``fit``; not for images that differ in size.
 
     See Also
     --------
@@ -264,21 +267,17 @@ class SpectralSegmenter(BaseSegmenter):
 
     def _fit_scene(self, X):
         distinct, group, weights = distinct_rows(X)
-        labels = self._cluster_scene(distinct, weights)
+        n_clusters = 1 if is_flat(X) else self.n_clusters
+        embedding = spectral_embedding(distinct, n_clusters, weights)
+        labels = fit_k_means(
+            embedding, n_clusters, self.n_init, self._seed_, weights=weights
+        ).labels_
         self._neighbors_ = KNeighborsClassifier(1).fit(distinct, labels)
         return labels[group]
 
     def _predict_scene(self, X):
         distinct, group, _ = distinct_rows(X)
         return self._neighbors_.predict(distinct)[group]
-
-    def _cluster_scene(self, X, weights):
-        if is_flat(X):
-            return np.zeros(X.shape[0], dtype=np.int32)
-        embedding = spectral_embedding(X, self.n_clusters, weights)
-        return fit_k_means(
-            embedding, self.n_clusters, self.n_init, self._seed_, weights=weights
-        ).labels_
 
     def _regions(self, codes):
         sites = look(codes, MAX_REGION_SITES)

@@ -96,3 +96,14 @@ def test_conversion_to_single_precision_keeps_the_thumbnails(codes):
     assert single.dtype == np.float32
     assert repr(single) == repr(codes)
     assert_array_equal(single.thumbnails, codes.thumbnails)
+
+
+def test_indices_are_of_32_bits_where_they_fit():
+    wide = sparse.csr_array(np.eye(3, 8))
+    wide.indices = wide.indices.astype(np.int64)
+    wide.indptr = wide.indptr.astype(np.int64)
+    for made in (SparseCodes(wide, grid_shape=(2, 2)), as_codes(wide, (2, 2))):
+        assert made.indices.dtype == made.indptr.dtype == np.int32
+    assert wide.indices.dtype == np.int64
+    huge = SparseCodes((1, 2**33), grid_shape=(2**16, 2**16))
+    assert huge.indices.dtype == np.int64
