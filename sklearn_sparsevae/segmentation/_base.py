@@ -1,23 +1,36 @@
 """What all segmenters share: input, per-image work, masks, confidence and score."""
 
+import copy
+import dataclasses
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
+from typing import Literal
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from sklearn_sparsevae.codes import SparseCodes, as_codes
-from sklearn_sparsevae.segmentation._clusters import one_thread
+from sklearn_sparsevae._parameters import parameters
+from sklearn_sparsevae.codes import as_codes
+from sklearn_sparsevae.segmentation._clusters import on_one_thread
 from sklearn_sparsevae.segmentation._edges import color_edges, shrink_thumbnail
 from sklearn_sparsevae.segmentation._foreground import (
     foreground_confidence,
     object_probability,
     refine_saliency,
     split_threshold,
+)
+from sklearn_sparsevae.segmentation._input import (
+    as_parts,
+    check_atoms,
+    check_scene,
+    check_some,
+    has_grid,
+    is_list_of_codes,
+    photos_of,
 )
 from sklearn_sparsevae.segmentation._score import check_masks, mean_iou, separation
 from sklearn_sparsevae.segmentation._sites import (
@@ -28,8 +41,20 @@ from sklearn_sparsevae.segmentation._sites import (
 )
 
 
+@parameters
 class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
     """Label maps from the codes of each image; subclasses say how to cluster sites."""
+
+    n_clusters: int = dataclasses.field(default=2, kw_only=False)
+    foreground: Literal["auto", "boundary"] | None = None
+    refine: Literal["color"] | None = "color"
+    resolution: Literal["image", "grid"] = "image"
+    grid_shape: tuple[int, int] | None = None
+    min_confidence: float = 0.3
+    n_init: int = 3
+    n_jobs: int | None = None
+    random_state: int | np.random.RandomState | None = None
+    verbose: int = 0
 
     _parameter_constraints = {
         "n_clusters": [Interval(Integral, 1, None, closed="left")],
@@ -43,30 +68,6 @@ class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
-
-    def __init__(
-        self,
-        n_clusters,
-        foreground,
-        refine,
-        resolution,
-        grid_shape,
-        min_confidence,
-        n_init,
-        n_jobs,
-        random_state,
-        verbose,
-    ):
-        self.n_clusters = n_clusters
-        self.foreground = foreground
-        self.refine = refine
-        self.resolution = resolution
-        self.grid_shape = grid_shape
-        self.min_confidence = min_confidence
-        self.n_init = n_init
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
 
     @abstractmethod
     def _regions(self, codes):
@@ -83,18 +84,22 @@ class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
     def _predict_scene(self, X):
         """Label each row of a matrix by itself."""
 
-    def _fit_sites(self, codes):
+    def _fit_sites(self, parts):
         """Learn what all images share; nothing unless a subclass does."""
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Segment the images of ``X``, or the rows of one scene.
 
+        A fit that fails leaves the segmenter as it was.
+
         Parameters
         ----------
-        X : SparseCodes or array-like of shape (n_images, h * w * n_atoms)
-            Codes of images. A plain matrix is read with ``grid_shape``; without one it
-            is a single scene of shape (n_sites, n_features) whose rows are its sites.
+        X : SparseCodes, list of SparseCodes, or array-like
+            Codes of images, ``(n_images, h * w * n_atoms)``; in a list if the images
+            differ in size, each item being the codes of one or more of them. A plain
+            matrix is read with ``grid_shape``; without one it is a single scene of
+            shape (n_sites, n_features) whose rows are its sites.
         y : Ignored
             Present for scikit-learn's interface.
 
@@ -103,30 +108,50 @@ class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
         self : object
             The fitted segmenter.
         """
-        self._seed = check_random_state(self.random_state).randint(2**31 - 1)
-        self.is_scene_ = self.grid_shape is None and _grid_shape(X) is None
+        fitted = copy.copy(self)  # all that a fit sets ends in an underscore
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(fitted, name)
+        fitted._fit(X)
+        self.__dict__ = vars(fitted)
+        return self
+
+    def _fit(self, X):
+        self._fit_params_ = self.get_params(deep=False)
+        # They change how a result is computed, but not the result.
+        del self._fit_params_["n_jobs"], self._fit_params_["verbose"]
+        self._seed_ = check_random_state(self.random_state).randint(2**31 - 1)
+        self.is_scene_ = self.grid_shape is None and not has_grid(X)
         if self.is_scene_:
-            X = self._check_scene(X, reset=True)
+            X = check_scene(self, X, reset=True)
             self.labels_ = self._fit_scene(X)
             self.confidence_ = np.array([separation(X, self.labels_)])
-            return self
-        codes = as_codes(X, self.grid_shape)
-        _check_some(codes)
-        self.n_features_in_, self.n_atoms_ = codes.shape[1], codes.n_atoms
-        self._fit_sites(codes)
-        self.labels_, self.confidence_ = self._segment(codes)
-        return self
+            return
+        parts = as_parts(X, self.grid_shape)
+        parts = [as_codes(codes, self.grid_shape) for codes in parts]
+        check_some(parts)
+        self.n_atoms_ = parts[0].n_atoms
+        check_atoms(parts, self.n_atoms_)
+        if len({(codes.grid_shape, codes.image_shape) for codes in parts}) == 1:
+            self.n_features_in_ = parts[0].shape[1]
+            self.grid_shape_ = parts[0].grid_shape
+            self._image_shape_ = parts[0].image_shape
+        else:
+            self.grid_shape_ = self._image_shape_ = None
+        self._fit_sites(parts)
+        self.labels_, self.confidence_ = self._segment(parts, is_list_of_codes(X))
 
     def predict(self, X):
         """Label map of every image, or the label of every row of a scene.
 
         Each image is segmented by itself, with the same seed: its labels do not depend
-        on the other images.
+        on the other images. Parameters that were set since the fit do not count, but
+        for ``n_jobs`` and ``verbose``.
 
         Parameters
         ----------
-        X : SparseCodes or array-like
-            As in :meth:`fit`; the images may have another size.
+        X : SparseCodes, list of SparseCodes, or array-like
+            As in :meth:`fit`; the images may have another size. A plain matrix is read
+            with the grid, and the size of the images, of the fit.
 
         Returns
         -------
@@ -134,18 +159,16 @@ class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
             At the resolution of the images, of the grid (``resolution="grid"``, or
             codes that do not know their ``image_shape``), or one label per row of a
             scene. Where the foreground is asked for, 1 is foreground, 0 background.
+            For a list of codes a list of label maps, image by image.
         """
-        check_is_fitted(self)
-        if self.is_scene_:
-            return self._predict_scene(self._check_scene(X, reset=False))
-        return self._segment(self._check_codes(X))[0]
+        return self._label(X)[0]
 
     def predict_confidence(self, X):
         """How certain the segmentation of each image is.
 
         Parameters
         ----------
-        X : SparseCodes or array-like
+        X : SparseCodes, list of SparseCodes, or array-like
             As in :meth:`predict`.
 
         Returns
@@ -155,20 +178,16 @@ class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
             foreground, the intersection over union that is expected of it; otherwise
             the share of variance that lies between the labels.
         """
-        check_is_fitted(self)
-        if self.is_scene_:
-            X = self._check_scene(X, reset=False)
-            return np.array([separation(X, self._predict_scene(X))])
-        return self._segment(self._check_codes(X))[1]
+        return self._label(X)[1]
 
     def score(self, X, y):
         """Mean intersection over union with masks.
 
         Parameters
         ----------
-        X : SparseCodes or array-like
+        X : SparseCodes, list of SparseCodes, or array-like
             As in :meth:`predict`.
-        y : array-like of shape (n_images, H, W) or (n_rows,)
+        y : array-like of shape (n_images, H, W) or (n_rows,), or list of masks (H, W)
             Masks or label maps of any size; predictions are sampled to it. Where the
             foreground is asked for, everything but 0 is foreground. Otherwise labels
             are matched to those of ``y`` so that the mean over labels is largest.
@@ -179,42 +198,42 @@ class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
             In [0, 1]. Two empty masks agree: 1.
         """
         labels = self.predict(X)
-        masks = check_masks(y, labels.shape)
+        masks = check_masks(y, labels, self.is_scene_)
         if self.is_scene_:
             labels, masks = labels[None, None], masks[None, None]
-        return mean_iou(labels, masks, binary=self._wants_foreground())
+        return mean_iou(labels, masks, binary=self._as_fitted()._wants_foreground())
 
-    def _check_scene(self, X, reset):
-        if self.foreground == "boundary":
-            raise ValueError(
-                f"Got a plain matrix of shape {np.shape(X)} with foreground="
-                f"{self.foreground!r}, which needs to know which sites lie on the "
-                "border. Pass SparseCodes, or set grid_shape=(h, w)."
-            )
-        return validate_data(
-            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset
-        )
+    def _as_fitted(self):
+        """Return this segmenter with the parameters of its fit."""
+        check_is_fitted(self)
+        fitted = copy.copy(self)
+        vars(fitted).update(self._fit_params_)
+        return fitted
 
-    def _check_codes(self, X):
-        codes = as_codes(X, None if _grid_shape(X) else self.grid_shape)
-        if codes.n_atoms != self.n_atoms_:
-            raise ValueError(
-                f"Got codes with {codes.n_atoms} atoms per site; expected "
-                f"{self.n_atoms_}, as in fit. Use the model that made the codes of fit."
-            )
-        return codes
+    def _label(self, X):
+        """Labels and confidence of what `predict` takes."""
+        fitted = self._as_fitted()
+        if fitted.is_scene_:
+            X = check_scene(fitted, X, reset=False)
+            labels = fitted._predict_scene(X)
+            return labels, np.array([separation(X, labels)])
+        parts = as_parts(X, self.grid_shape_, self._image_shape_)
+        check_atoms(parts, self.n_atoms_)
+        return fitted._segment(parts, is_list_of_codes(X))
 
-    def _segment(self, codes):
+    def _segment(self, parts, as_list):
         """Label maps and confidence of all images, one job per image."""
         parallel = Parallel(n_jobs=self.n_jobs, verbose=max(0, self.verbose - 1))
         results = parallel(
-            delayed(_on_one_thread)(self._segment_image, codes[i : i + 1])
-            for i in range(codes.shape[0])
+            delayed(on_one_thread)(self._segment_image, photo)
+            for photo in photos_of(parts)
         )
-        shape = (0, *self._map_shape(codes))
-        labels = [labels[None] for labels, _ in results]
+        labels = [labels for labels, _ in results]
         confidence = np.array([confidence for _, confidence in results], dtype=float)
-        return np.concatenate([np.zeros(shape, np.int32), *labels]), confidence
+        if as_list:
+            return labels, confidence
+        shape = (len(labels), *self._map_shape(parts[0]))
+        return np.array(labels, dtype=np.int32).reshape(shape), confidence
 
     def _segment_image(self, codes):
         """Label map and confidence of one image."""
@@ -228,7 +247,7 @@ class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
         shape, sites = self._map_shape(codes), look(codes)
         probability = self._object_probability(sites)
         saliency = refine_saliency(
-            probability, sites.color, sites.grid_shape, self.n_clusters, self._seed
+            probability, sites.color, sites.grid_shape, self.n_clusters, self._seed_
         )
         threshold = split_threshold(saliency)
         confidence = foreground_confidence(
@@ -253,7 +272,7 @@ class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
             return magnify(saliency, sites.grid_shape, shape, covered)
         thumbnail = shrink_thumbnail(codes.thumbnails[0])
         fine = magnify(saliency, sites.grid_shape, thumbnail.shape[:2])
-        fine = color_edges(fine, thumbnail, self._seed)
+        fine = color_edges(fine, thumbnail, self._seed_)
         return magnify(fine, fine.shape, shape, covered)
 
     def _wants_foreground(self):
@@ -274,21 +293,3 @@ class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def _grid_shape(X):
-    """Return the grid that codes bring along, if any."""
-    return X.grid_shape if isinstance(X, SparseCodes) else None
-
-
-def _on_one_thread(function, *args):
-    """Call with linear algebra on one thread, in whatever process this runs."""
-    with one_thread():
-        return function(*args)
-
-
-def _check_some(codes):
-    if codes.shape[0] == 0:
-        raise ValueError(
-            "Got codes of 0 images; expected at least one. Check what was selected."
-        )

@@ -1,15 +1,24 @@
 """k-means over the sites of each image, or over those of a whole set of images."""
 
+from typing import Literal
+
 import numpy as np
-from sklearn.cluster import MiniBatchKMeans
+from scipy import sparse
+from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.utils._param_validation import StrOptions
 
+from sklearn_sparsevae._parameters import parameters
 from sklearn_sparsevae.segmentation._base import BaseSegmenter
-from sklearn_sparsevae.segmentation._clusters import fit_k_means
+from sklearn_sparsevae.segmentation._clusters import (
+    cluster_rows,
+    distinct_rows,
+    fit_k_means,
+)
 from sklearn_sparsevae.segmentation._score import is_flat
-from sklearn_sparsevae.segmentation._sites import unit_rows
+from sklearn_sparsevae.segmentation._sites import has_one_color, look, unit_rows
 
 
+@parameters
 class KMeansSegmenter(BaseSegmenter):
     """Segment images by k-means over the codes of their sites.
 
@@ -54,7 +63,7 @@ class KMeansSegmenter(BaseSegmenter):
     Attributes
     ----------
     labels_ : ndarray of int of shape (n_images, H, W), (n_images, h, w) or (n_rows,)
-        Labels of the data of ``fit``.
+        Labels of the data of ``fit``; a list of label maps where those were in a list.
     confidence_ : ndarray of shape (n_images,)
         In [0, 1]: the intersection over union that is expected of the foreground, or
         the share of variance between clusters; 0 for flat images.
@@ -64,8 +73,11 @@ class KMeansSegmenter(BaseSegmenter):
         Whether ``fit`` saw one scene rather than images.
     n_atoms_ : int
         Atoms per site; not for a scene.
+    grid_shape_ : tuple of int (h, w) or None
+        Grid of the images of ``fit``, with which a plain matrix is read from then on;
+        None where they differ in size; not for a scene.
     n_features_in_ : int
-        Columns seen in ``fit``.
+        Columns seen in ``fit``; not for images that differ in size.
 
     See Also
     --------
@@ -84,66 +96,40 @@ class KMeansSegmenter(BaseSegmenter):
     ((2, 16, 16), array([64, 64]))
     """
 
+    scope: Literal["image", "dataset"] = "image"
+
     _parameter_constraints = {
         **BaseSegmenter._parameter_constraints,
         "scope": [StrOptions({"image", "dataset"})],
     }
 
-    def __init__(
-        self,
-        n_clusters=2,
-        *,
-        scope="image",
-        foreground=None,
-        refine="color",
-        resolution="image",
-        grid_shape=None,
-        min_confidence=0.3,
-        n_init=3,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
-        super().__init__(
-            n_clusters=n_clusters,
-            foreground=foreground,
-            refine=refine,
-            resolution=resolution,
-            grid_shape=grid_shape,
-            min_confidence=min_confidence,
-            n_init=n_init,
-            n_jobs=n_jobs,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.scope = scope
-
     def _fit_scene(self, X):
-        self._k_means = fit_k_means(X, self.n_clusters, self.n_init, self._seed)
-        self.cluster_centers_ = self._k_means.cluster_centers_
+        self._fit_k_means(X)
         return self._predict_scene(X)
 
     def _predict_scene(self, X):
-        return self._k_means.predict(X.astype(self.cluster_centers_.dtype, copy=False))
+        distinct, group, _ = distinct_rows(X)
+        return self._k_means_.predict(distinct)[group]
 
-    def _fit_sites(self, codes):
+    def _fit_sites(self, parts):
         if self.scope == "dataset":
-            self._k_means = fit_k_means(
-                unit_rows(codes.sites()),
-                self.n_clusters,
-                self.n_init,
-                self._seed,
-                MiniBatchKMeans,
-            )
-            self.cluster_centers_ = self._k_means.cluster_centers_
+            sites = [unit_rows(codes.sites()) for codes in parts if codes.shape[0]]
+            self._fit_k_means(sparse.vstack(sites, format="csr"), MiniBatchKMeans)
+
+    def _fit_k_means(self, X, estimator=KMeans):
+        distinct, _, weights = distinct_rows(X)
+        n_clusters = 1 if is_flat(X) else self.n_clusters
+        self._k_means_ = fit_k_means(
+            distinct, n_clusters, self.n_init, self._seed_, estimator, weights
+        )
+        self.cluster_centers_ = self._k_means_.cluster_centers_
 
     def _regions(self, codes):
         features = unit_rows(codes.sites())
         if self.scope == "dataset":
-            labels = self._k_means.predict(features)
-        elif is_flat(features):
+            labels = self._predict_scene(features)
+        elif is_flat(features) or (has_one_color(codes) and look(codes).is_flat):
             labels = np.zeros(features.shape[0], dtype=np.int32)
         else:
-            k_means = fit_k_means(features, self.n_clusters, self.n_init, self._seed)
-            labels = k_means.labels_
+            labels = cluster_rows(features, self.n_clusters, self.n_init, self._seed_)
         return labels, codes.sites(), codes.grid_shape

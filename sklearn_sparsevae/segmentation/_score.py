@@ -5,6 +5,10 @@ from scipy import sparse
 
 from sklearn_sparsevae import metrics
 
+# A variance below this share of the mean square is none: networks see the padding of
+# a constant image.
+_FLAT = 1e-6
+
 
 def mean_iou(labels, masks, binary):
     """Mean over images of the intersection over union of two label maps."""
@@ -21,19 +25,48 @@ def _numbered(mask):
     return np.unique(mask, return_inverse=True)[1].reshape(mask.shape)
 
 
-def check_masks(masks, expected):
-    """Return masks with one label map per prediction, else say what is wrong."""
-    masks = np.asarray(masks)
-    if masks.ndim == 4 and masks.shape[-1] == 1:
-        masks = masks[..., 0]
-    same_kind = masks.ndim == len(expected)
-    if not same_kind or masks.shape[0] != expected[0] or masks.size == 0:
+def check_masks(masks, labels, is_scene):
+    """Return one mask per label map, else say what is wrong.
+
+    For a scene, one array with the true label of every row.
+    """
+    n_expected = len(labels)
+    if is_scene:
+        masks = np.asarray(masks)
+        if masks.shape != (n_expected,):
+            raise ValueError(
+                f"Got masks of shape {masks.shape} as y; expected the true labels of "
+                f"the {n_expected} rows of the scene."
+            )
+        return masks
+    if not hasattr(masks, "__len__") or len(masks) != n_expected:
+        found = len(masks) if hasattr(masks, "__len__") else repr(masks)
         raise ValueError(
-            f"Got masks of shape {masks.shape}; expected one mask for each of the "
-            f"{expected[0]} predictions, such as {tuple(expected)}. Pass label maps as "
-            "y, without a channel axis."
+            f"Got {found} masks as y; expected one mask for each of the {n_expected} "
+            "predictions."
         )
-    return masks
+    return [_check_mask(mask, n_expected) for mask in masks]
+
+
+def _check_mask(mask, n_expected):
+    if np.ma.isMaskedArray(mask):
+        raise ValueError(
+            "Got a masked array among the masks, as y; expected ordinary ones."
+        )
+    mask = np.asarray(mask)
+    if mask.ndim == 3 and mask.shape[-1] == 1:
+        mask = mask[..., 0]
+    if mask.ndim != 2 or mask.size == 0:
+        raise ValueError(
+            f"Got a mask of shape {mask.shape} in y; expected one mask for each of the "
+            f"{n_expected} predictions, of shape (H, W), without a channel axis."
+        )
+    if mask.dtype.kind not in "biuf" or not np.isfinite(mask).all():
+        raise ValueError(
+            f"Got a mask of type {mask.dtype} in y; expected finite numbers or "
+            "booleans."
+        )
+    return mask
 
 
 def _sample(labels, shape):
@@ -49,6 +82,7 @@ def _sample(labels, shape):
 
 def separation(X, labels):
     """Share of the variance of ``X`` that lies between clusters, in [0, 1]."""
+    X = X.astype(np.float64)
     mean, total = _mean_and_spread(X)
     if total == 0:
         return 0.0
@@ -61,13 +95,13 @@ def separation(X, labels):
 
 
 def is_flat(X):
-    """Whether all rows are the same, but for rounding."""
-    return _mean_and_spread(X)[1] == 0
+    """Whether all rows are the same, or nearly so."""
+    return _mean_and_spread(X.astype(np.float64))[1] == 0
 
 
 def _mean_and_spread(X):
     """Mean row, and the sum of squared distances to it; 0 if within rounding."""
-    squares = (X.multiply(X) if sparse.issparse(X) else np.square(X)).sum()
-    mean = np.asarray(X.mean(axis=0), dtype=float).ravel()
-    spread = float(squares) - X.shape[0] * float(mean @ mean)
-    return mean, spread if spread > 1e-6 * squares else 0.0
+    squares = float((X.multiply(X) if sparse.issparse(X) else np.square(X)).sum())
+    mean = np.asarray(X.mean(axis=0)).ravel()
+    spread = squares - X.shape[0] * float(mean @ mean)
+    return mean, spread if spread > _FLAT * squares else 0.0

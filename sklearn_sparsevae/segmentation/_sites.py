@@ -12,6 +12,12 @@ from sklearn.preprocessing import normalize
 # A finer grid is averaged down to at most this many sites to find an object on.
 MAX_SITES = 1024
 
+# Codes that differ by less than this share of their size differ by rounding.
+_ROUNDING = 1e-5
+_NOISE = math.sqrt(_ROUNDING)  # the same for the roots of magnitudes
+# A network that sees the padding around a photo of one colour codes the sites next to
+# it otherwise; the roots of the magnitudes then deviate by up to this share.
+_PADDING = 0.05
 # Lab colours of natural photos deviate by about this much from their mean.
 _LAB_SPREAD = 25.0
 # Numbers that describe the look of a site where its colour is not known.
@@ -69,11 +75,18 @@ def look(codes, max_sites=MAX_SITES):
     colors = codes.site_colors
     is_lab = colors is not None and colors.shape[3] in (1, 3)
     color = average @ site_appearance(rows, None if colors is None else colors[0])
-    texture = site_texture(average @ abs(rows), grid_shape)
+    least = _PADDING if has_one_color(codes) else _NOISE
+    texture = site_texture(average @ abs(rows), grid_shape, least)
     return Sites(grid_shape, color, texture, is_lab)
 
 
-def site_texture(usage, grid_shape):
+def has_one_color(codes):
+    """Whether the thumbnail of one image is of a single colour."""
+    photos = codes.thumbnails
+    return photos is not None and not np.ptp(photos, axis=(0, 1, 2)).any()
+
+
+def site_texture(usage, grid_shape, least=_NOISE):
     """Which atoms are used around every site.
 
     The square roots of pooled magnitudes, as in the Hellinger distance, along their
@@ -84,6 +97,8 @@ def site_texture(usage, grid_shape):
     usage : csr_array of shape (h * w, n_atoms)
         Magnitudes of the codes.
     grid_shape : tuple of int (h, w)
+    least : float
+        Deviation, as a share of the largest root, below which nothing varies.
 
     Returns
     -------
@@ -97,7 +112,7 @@ def site_texture(usage, grid_shape):
     centred = pooled - pooled.mean(axis=0)
     texture = principal_coordinates(centred, _N_TEXTURE)
     spread = np.sqrt(texture.var(axis=0).sum())
-    flat = spread <= 1e-6 * max(1e-6, pooled.max(initial=0))
+    flat = spread <= least * pooled.max(initial=0)
     return np.zeros_like(texture) if flat else texture / spread
 
 
@@ -110,7 +125,8 @@ def _gaussian_average(n):
 
 def unit_rows(sites):
     """Rows of unit length, so that Euclidean distance is that of their directions."""
-    return normalize(sites, norm="l2", copy=True)
+    unit = normalize(sites.astype(np.float64), copy=False)  # squares stay finite
+    return unit.astype(sites.dtype, copy=False)
 
 
 def principal_coordinates(X, n_components):
@@ -147,7 +163,7 @@ def site_appearance(sites, colors):
     if colors is None:
         leading = principal_coordinates(sites.astype(np.float64), _N_APPEARANCE)
         spread = np.sqrt(leading.var(axis=0).sum())
-        flat = spread <= 1e-6 * np.abs(leading).max(initial=1e-6)
+        flat = spread <= _ROUNDING * np.abs(leading).max(initial=0)
         return np.zeros_like(leading) if flat else leading * (_LAB_SPREAD / spread)
     return perceived_colors(colors)
 

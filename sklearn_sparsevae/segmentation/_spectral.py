@@ -1,6 +1,7 @@
 """Spectral clustering over the sites of each image."""
 
 from numbers import Integral, Real
+from typing import Literal
 
 import numpy as np
 from scipy import sparse
@@ -9,9 +10,10 @@ from scipy.sparse.linalg import LinearOperator, eigsh, svds
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils._param_validation import Interval
 
+from sklearn_sparsevae._parameters import parameters
 from sklearn_sparsevae.segmentation._base import BaseSegmenter
 from sklearn_sparsevae.segmentation._boundary import factorize
-from sklearn_sparsevae.segmentation._clusters import fit_k_means
+from sklearn_sparsevae.segmentation._clusters import distinct_rows, fit_k_means
 from sklearn_sparsevae.segmentation._foreground import object_probability
 from sklearn_sparsevae.segmentation._score import is_flat
 from sklearn_sparsevae.segmentation._sites import look, unit_rows
@@ -92,7 +94,7 @@ def nearby_pairs(grid_shape, radius):
     return np.concatenate(first), np.concatenate(second)
 
 
-def spectral_embedding(X, n_components):
+def spectral_embedding(X, n_components, weights=None):
     """Leading eigenvectors of the normalised affinity ``(1 + cos) / 2`` of all rows.
 
     The normalised affinity is ``F F^T`` with ``F = D^-1/2 [1, x / |x|] / sqrt(2)``, so
@@ -103,6 +105,8 @@ def spectral_embedding(X, n_components):
     ----------
     X : csr_array or ndarray of shape (n, n_features)
     n_components : int
+    weights : ndarray of shape (n,), optional
+        How many equal rows each row stands for: the result is theirs.
 
     Returns
     -------
@@ -120,8 +124,13 @@ def spectral_embedding(X, n_components):
     coincide apart.
     """
     factors = _affinity_factors(X)
-    degrees = factors @ factors.sum(axis=0)
-    factors = sparse.diags_array(1 / np.sqrt(degrees)) @ factors
+    if weights is None:
+        degrees = factors @ factors.sum(axis=0)
+        factors = sparse.diags_array(1 / np.sqrt(degrees)) @ factors
+    else:
+        # c equal rows of F have the products of one that is sqrt(c) times as long.
+        degrees = factors @ (weights @ factors)
+        factors = sparse.diags_array(np.sqrt(weights / degrees)) @ factors
     size = min(factors.shape)
     if size <= max(_DENSE_SITES, 4 * n_components):
         dense = factors.toarray() if sparse.issparse(factors) else factors
@@ -141,6 +150,7 @@ def _affinity_factors(X):
     return np.hstack([ones, unit]) / np.sqrt(2)
 
 
+@parameters
 class SpectralSegmenter(BaseSegmenter):
     """Segment images by spectral clustering of the codes of their sites.
 
@@ -159,6 +169,15 @@ class SpectralSegmenter(BaseSegmenter):
     n_clusters : int, default=2
         Number of regions per image. Where the foreground is asked for, the number of
         Gaussians that describe the colours of the object, and of the background.
+    n_regions : int, default=32
+        Clusters that the foreground is first put together from.
+    color_scale : float, default=3.0
+        Distance of colours, in CIE Lab, at which sites part.
+    texture_scale : float, default=0.5
+        Distance of textures at which sites part, where those of one image have a
+        variance of 1. ``numpy.inf`` leaves the codes out.
+    radius : float, default=4.0
+        Distance, in sites, up to which sites are compared.
     foreground : {"auto", "boundary"} or None, default="auto"
         None returns the regions. ``"boundary"`` returns 1 for foreground and 0 for
         background: regions are foreground that are little connected to the border of
@@ -171,15 +190,6 @@ class SpectralSegmenter(BaseSegmenter):
         for regions, this does nothing.
     resolution : {"image", "grid"}, default="image"
         Label every pixel, or every site.
-    n_regions : int, default=32
-        Clusters that the foreground is first put together from.
-    color_scale : float, default=3.0
-        Distance of colours, in CIE Lab, at which sites part.
-    texture_scale : float, default=0.5
-        Distance of textures at which sites part, where those of one image have a
-        variance of 1. ``numpy.inf`` leaves the codes out.
-    radius : float, default=4.0
-        Distance, in sites, up to which sites are compared.
     grid_shape : tuple of int (h, w), optional
         Grid of codes that come as a plain matrix. A plain matrix without it is one
         scene, whose rows are its sites, with the affinity ``(1 + cos) / 2`` of all
@@ -199,7 +209,7 @@ class SpectralSegmenter(BaseSegmenter):
     Attributes
     ----------
     labels_ : ndarray of int of shape (n_images, H, W), (n_images, h, w) or (n_rows,)
-        Labels of the data of ``fit``.
+        Labels of the data of ``fit``; a list of label maps where those were in a list.
     confidence_ : ndarray of shape (n_images,)
         In [0, 1]: the intersection over union that is expected of the foreground, or
         the share of variance between regions; 0 for flat images.
@@ -207,8 +217,11 @@ class SpectralSegmenter(BaseSegmenter):
         Whether ``fit`` saw one scene rather than images.
     n_atoms_ : int
         Atoms per site; not for a scene.
+    grid_shape_ : tuple of int (h, w) or None
+        Grid of the images of ``fit``, with which a plain matrix is read from then on;
+        None where they differ in size; not for a scene.
     n_features_in_ : int
-        Columns seen in ``fit``.
+        Columns seen in ``fit``; not for images that differ in size.
 
     See Also
     --------
@@ -238,6 +251,12 @@ class SpectralSegmenter(BaseSegmenter):
     ((2, 16, 16), array([64, 64]))
     """
 
+    foreground: Literal["auto", "boundary"] | None = "auto"
+    n_regions: int = 32
+    color_scale: float = 3.0
+    texture_scale: float = 0.5
+    radius: float = 4.0
+
     _parameter_constraints = {
         **BaseSegmenter._parameter_constraints,
         "n_regions": [Interval(Integral, 2, None, closed="left")],
@@ -246,54 +265,19 @@ class SpectralSegmenter(BaseSegmenter):
         "radius": [Interval(Real, 1, None, closed="left")],
     }
 
-    def __init__(
-        self,
-        n_clusters=2,
-        *,
-        foreground="auto",
-        refine="color",
-        resolution="image",
-        n_regions=32,
-        color_scale=3.0,
-        texture_scale=0.5,
-        radius=4.0,
-        grid_shape=None,
-        min_confidence=0.3,
-        n_init=3,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
-        super().__init__(
-            n_clusters=n_clusters,
-            foreground=foreground,
-            refine=refine,
-            resolution=resolution,
-            grid_shape=grid_shape,
-            min_confidence=min_confidence,
-            n_init=n_init,
-            n_jobs=n_jobs,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.n_regions = n_regions
-        self.color_scale = color_scale
-        self.texture_scale = texture_scale
-        self.radius = radius
-
     def _fit_scene(self, X):
-        labels = self._cluster_scene(X)
-        self._neighbors = KNeighborsClassifier(1).fit(X, labels)
-        return labels
+        distinct, group, weights = distinct_rows(X)
+        n_clusters = 1 if is_flat(X) else self.n_clusters
+        embedding = spectral_embedding(distinct, n_clusters, weights)
+        labels = fit_k_means(
+            embedding, n_clusters, self.n_init, self._seed_, weights=weights
+        ).labels_
+        self._neighbors_ = KNeighborsClassifier(1).fit(distinct, labels)
+        return labels[group]
 
     def _predict_scene(self, X):
-        return self._neighbors.predict(X)
-
-    def _cluster_scene(self, X):
-        if is_flat(X):
-            return np.zeros(X.shape[0], dtype=np.int32)
-        embedding = spectral_embedding(X, self.n_clusters)
-        return fit_k_means(embedding, self.n_clusters, self.n_init, self._seed).labels_
+        distinct, group, _ = distinct_rows(X)
+        return self._neighbors_.predict(distinct)[group]
 
     def _regions(self, codes):
         sites = look(codes, MAX_REGION_SITES)
@@ -312,4 +296,4 @@ class SpectralSegmenter(BaseSegmenter):
         embedding = local_embedding(
             sites, n_regions, self.color_scale, self.texture_scale, self.radius
         )
-        return fit_k_means(embedding, n_regions, self.n_init, self._seed).labels_
+        return fit_k_means(embedding, n_regions, self.n_init, self._seed_).labels_

@@ -38,7 +38,9 @@ def random_codes(seed, kind, n_images=40, n_atoms=6, grid_shape=(2, 3)):
         ranks = rng.permuted(np.tile(np.arange(n_atoms), (n_sites, 1)), axis=1)
         sites = rng.standard_cauchy(ranks.shape) * (ranks < n_kept)
     rows = sites.reshape(n_images, -1).astype(np.float32)
-    return SparseCodes(rows, grid_shape=grid_shape, image_shape=(8, 12))
+    return SparseCodes(
+        rows, grid_shape=grid_shape, image_shape=(4 * grid_shape[0], 4 * grid_shape[1])
+    )
 
 
 kinds = pytest.mark.parametrize("kind", ["vq", "rq", "signs", "omp", "lista"])

@@ -58,7 +58,7 @@ def test_vector_quantisation_spends_nine_bits_on_one_of_512(rng, coef_bits):
 def test_residual_quantisation_spends_its_index_on_every_level():
     # Four levels at each of two sites: an atom may serve more than one of them.
     dense = [[3, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0]]
-    codes = make_codes(dense, (1, 2), (4, 4))
+    codes = make_codes(dense, (1, 2), (2, 8))
     assert bits_per_pixel(codes) == 2 * 4 * 3 / 16
     levels = scipy_entropy([3, 1, 4], base=2)
     assert_allclose(bits_per_pixel(codes, entropy=True), 8 * levels / 16)
@@ -80,8 +80,8 @@ def test_any_number_of_non_zeros_by_hand():
 def test_the_number_of_non_zeros_costs_what_its_range_needs():
     dense = np.zeros((1, 2, 8))
     dense[0, 0, :3], dense[0, 1, :4] = 1.5, -1.5
-    codes = make_codes(dense.reshape(1, 16), (1, 2), (1, 1))
-    assert_allclose(bits_per_pixel(codes, 8), 2 * 1 + 7 * (3 + 8))
+    codes = make_codes(dense.reshape(1, 16), (1, 2), (1, 2))
+    assert_allclose(2 * bits_per_pixel(codes, 8), 2 * 1 + 7 * (3 + 8))
 
 
 def test_empty_codes_cost_nothing():
@@ -90,7 +90,7 @@ def test_empty_codes_cost_nothing():
 
 
 def test_stored_zeros_cost_nothing():
-    codes = make_codes([[0.5, 7.0, 0.0, 7.0, -1.0, 0.0]], (1, 3), (1, 1))
+    codes = make_codes([[0.5, 7.0, 0.0, 7.0, -1.0, 0.0]], (1, 3), (1, 3))
     stored = codes.copy()
     codes.data[0] = 0.0
     stored.data[0] = 0.001
