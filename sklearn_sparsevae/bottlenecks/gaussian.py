@@ -14,23 +14,21 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sklearn_sparsevae.bottlenecks.base import Bottleneck, branch_from_zero
+from sklearn_sparsevae.bottlenecks.base import branch_from_zero, combine
 from sklearn_sparsevae.bottlenecks.divergences import normal_kl
+from sklearn_sparsevae.bottlenecks.probabilistic import ProbabilisticBottleneck
 
 _WIDTH = 128  # hidden units of what is not linear
 # Log-variances stay between these, smoothly: a gradient always leads back.
 _LOG_VARIANCES = (-30.0, 10.0)
 # A direction is never taken to vary less than this part of the strongest one.
 _FLAT = 1e-6
-# Variance over the data that the posterior mean of an active dimension exceeds
-# (Burda et al. 2016).
-ACTIVE_VARIANCE = 0.01
 # Most codes of a batch that are compared with the prior, and scales of the kernel.
 _MMD_ROWS = 512
 _MMD_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
-class Gaussian(Bottleneck):
+class Gaussian(ProbabilisticBottleneck):
     """Codes with a normal posterior ``q(z|x)`` and prior ``N(0, I)`` [1]_.
 
     The decoder of the whole model is ``p(x|z) = N(f(z), c I)``. The evidence lower
@@ -69,7 +67,7 @@ class Gaussian(Bottleneck):
        variational autoencoders". AAAI 2019.
     """
 
-    sparsity = "dense"
+    code_kind = "dense"
 
     def __init__(
         self,
@@ -183,8 +181,13 @@ class Gaussian(Bottleneck):
 
     def decode(self, codes, condition=None):
         """Latents of codes: linear in them, plus an offset that y decides."""
-        rows = codes @ self.atoms + self._offset(condition)
+        rows = combine(codes, self.atoms) + self._offset(condition)
         return self.from_rows(self._unwhiten(rows) + self.mean)
+
+    def figures(self, codes):
+        """Non-zeros, and how many dimensions are active in the batch."""
+        variances = codes.flatten(0, 2).var(0, correction=0)
+        return super().figures(codes) | {"active_units": self.count_active(variances)}
 
     def levels(self, mean, log_variance, draw):
         """Draw all levels; return codes, KL divergences by name, and the top level.
