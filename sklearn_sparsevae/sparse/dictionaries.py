@@ -76,7 +76,8 @@ def dct_dictionary(latent_dim, n_components, shape=None):
     dictionary = torch.ones(1, 1, dtype=torch.float64)
     frequency = torch.zeros(1, dtype=torch.float64)
     for length, n_atoms in zip(shape, sizes, strict=True):
-        dictionary = torch.kron(dictionary, _dct_axis(length, n_atoms))
+        axis = _dct_axis(length, n_atoms)
+        dictionary = torch.kron(dictionary, axis)  # [SC-VAE Section 5]
         relative = torch.arange(n_atoms, dtype=torch.float64) / max(n_atoms, 1)
         frequency = (frequency[:, None] + relative[None, :]).flatten()
     keep = torch.argsort(frequency, stable=True)[:n_components]
@@ -179,8 +180,8 @@ def learn_dictionary(
             )
             codes = dense_codes(*selected, n_components)
         forget = 1 - 1 / min(iteration + 1, _MEMORY)
-        a = a.mul_(forget).addmm_(codes.mT, codes)  # Algorithm 1, step 5
-        b = b.mul_(forget).addmm_(codes.mT, batch)  # Algorithm 1, step 6
+        a = a.mul_(forget).addmm_(codes.mT, codes)  # [Mairal 2010 Alg. 1]
+        b = b.mul_(forget).addmm_(codes.mT, batch)  # [Mairal 2010 Alg. 1]
         dictionary = update_atoms(dictionary, a, b)
         _revive_atoms(dictionary, a, batch, codes)
     return dictionary
@@ -229,8 +230,8 @@ def update_atoms(dictionary, a, b):
     a, b, atoms = (t.cpu().numpy() for t in (a, b, dictionary.clone()))
     for k in range(len(atoms)):
         if a[k, k] > _UNUSED:
-            atom = atoms[k] + (b[k] - a[k] @ atoms) / a[k, k]  # Eq. 10; LASERS Eq. 27
-            atoms[k] = atom / max(np.sqrt(atom @ atom), 1e-12)  # LASERS Eq. 28
+            atom = atoms[k] + (b[k] - a[k] @ atoms) / a[k, k]  # [LASERS Eq. 27]
+            atoms[k] = atom / max(np.sqrt(atom @ atom), 1e-12)  # [LASERS Eq. 28]
     return torch.from_numpy(atoms).to(dictionary)
 
 

@@ -100,10 +100,10 @@ def ista(signals, dictionary, alpha, n_steps, momentum=False):
     if (alpha < 0).any():
         raise ValueError(f"alpha must be non-negative, got {alpha.min().item()}.")
     step = 1 / lipschitz_constant(dictionary)
-    return unrolled_ista(
+    return unrolled_ista(  # [SC-VAE Eq. 1]
         signals,
-        dictionary * step,  # W_e = D^T / L in Eq. 2
+        dictionary * step,  # W_e = D^T / L
         dictionary,
-        (alpha * step).expand(len(dictionary)),  # theta = alpha / L in Eq. 2
+        (alpha * step).expand(len(dictionary)),  # theta = alpha / L
         momentum=fista_momentum(n_steps, momentum).to(signals),
     )

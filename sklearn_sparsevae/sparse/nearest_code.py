@@ -54,7 +54,9 @@ def nearest_code(signals, codebook):
     n_rows = max(1, min(len(signals), _SCORES // len(codebook)))
     buffer = codebook.new_empty(n_rows + -n_rows % ROW_BLOCK, len(codebook))
     parts = [
-        argmax_of_rows(_scores(chunk - center, codebook, half_norms, buffer))
+        argmax_of_rows(  # [LASERS Eq. 1]
+            _scores(chunk - center, codebook, half_norms, buffer)
+        )
         for chunk in signals.split(n_rows)
     ]
     return torch.cat(parts)

@@ -67,7 +67,7 @@ def coding_rate(features, eps2=0.5):
         d / (n * eps2)
     )
     factor, failed = torch.linalg.cholesky_ex(gram)  # fails where not finite
-    half_logdet = factor.diagonal().log().sum()
+    half_logdet = factor.diagonal().log().sum()  # [Yu 2020 Section 2]
     return half_logdet.masked_fill(failed > 0, torch.nan).to(features.dtype)
 
 
@@ -108,7 +108,7 @@ def rate_reduction(features, labels, eps2=0.5):
     """
     classes = [features[labels == label] for label in labels.unique()]
     apart = sum(len(rows) / len(features) * coding_rate(rows, eps2) for rows in classes)
-    return coding_rate(features, eps2) - apart
+    return coding_rate(features, eps2) - apart  # [Yu 2020 Section 2]
 
 
 @accepts_arrays
@@ -147,7 +147,7 @@ def rate_distance(features, others, eps2=0.5):
     """
     both = torch.cat([features, others])
     first = torch.arange(len(both), device=both.device) < len(features)
-    return rate_reduction(both, first, eps2)
+    return rate_reduction(both, first, eps2)  # [Dai 2022 Section 2]
 
 
 def transcription_terms(features, regenerated, labels=None):
@@ -181,7 +181,7 @@ def transcription_terms(features, regenerated, labels=None):
     if labels is None:
         return {"delta_r": rate_distance(features, regenerated)}
     members = [labels == label for label in labels.unique()]
-    return {
+    return {  # [Dai 2022 Section 2]
         "delta_r": sum(rate_distance(features[m], regenerated[m]) for m in members),
         "delta_r_features": rate_reduction(features, labels),
         "delta_r_regenerated": rate_reduction(regenerated, labels),

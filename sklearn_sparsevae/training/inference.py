@@ -96,7 +96,8 @@ class Coder:
                     output = self.module.images(drawn)[..., :height, :width]
                     error = (output - unit).square().flatten(1).sum(1)
                     total = total - error / (2 * variance) - nats.double()
-            yield (total / n_draws - constant).cpu().numpy()
+            bound = total / n_draws - constant  # [Lecture evidence lower bound]
+            yield bound.cpu().numpy()
 
     @torch.no_grad()
     def latent_usage(self, batches, n_images):

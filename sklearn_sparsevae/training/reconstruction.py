@@ -79,7 +79,7 @@ class ReconstructionNet(NeuralNet):
         """
         target = self.module_.to_unit(y_true.to(self.device))
         n_sites = y_pred["latents"].shape[0] * y_pred["latents"].shape[2:].numel()
-        image_terms = self.criterion_(y_pred["images"], target, n_sites)  # Eq. 3
+        image_terms = self.criterion_(y_pred["images"], target, n_sites)
         terms = {**image_terms, **y_pred["losses"]}
         if training and self._adversary_takes_part():
             terms["adversarial"], adaptive = self.adversary_.term(
@@ -90,7 +90,7 @@ class ReconstructionNet(NeuralNet):
             self.history.record_batch("train_adaptive_weight", float(adaptive))
         mse = F.mse_loss(y_pred["images"].detach(), target)
         self._record(terms, mse, y_pred["codes"], training)
-        loss = sum(terms.values())  # Eq. 5
+        loss = sum(terms.values())  # [SC-VAE Eq. 5]
         # Where the bottleneck trains itself and is all there is, no gradient is needed.
         return loss if loss.requires_grad else loss.requires_grad_()
 
