@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sklearn_sparsevae.backbones.csc_layer import CHUNK, SparseCodingLayer
+from sklearn_sparsevae.backbones.csc_layer import CHUNK, FLAT, SparseCodingLayer
 
 _ENCODER_PACE = 0.3  # the encoder's learning rate, relative to the decoder's
 
@@ -110,7 +110,8 @@ class ConvolutionalSparseCoding(nn.Module):
         for layer in self.layers:
             maps = layer.initialize(maps)
         axes, spread = self._principal_axes(maps)
-        gains = torch.where(spread > 1e-4 * spread.max(), 1 / spread, 0)
+        least = (1e-4 * spread.max()).clamp(min=FLAT)
+        gains = torch.where(spread > least, 1 / spread, 0)
         weight, rows = self.to_vector.weight, maps.flatten(1)
         weight.zero_()
         weight[: len(axes)] = gains[:, None] * self._adjoint(axes)

@@ -14,6 +14,7 @@ from sklearn_sparsevae.sparse import (
     largest_curvature,
     normalize_atoms,
     power_start,
+    principal_axes,
     synthesize,
 )
 
@@ -21,7 +22,7 @@ CHUNK = 256  # images coded at a time while a model starts from data
 _N_PATCHES = 2**17  # largest number of patches that kernels start from
 _N_FIT = 512  # images that the decoder's kernels start from
 _N_FIT_STEPS = 20  # of conjugate gradients
-_FLAT = 1e-6  # standard deviation of a channel that is constant
+FLAT = 1e-6  # standard deviation of what is constant
 
 
 class SparseCodingLayer(nn.Module):
@@ -99,7 +100,7 @@ class SparseCodingLayer(nn.Module):
         """Start from a batch of input; return its maps."""
         self.mean.copy_(images.mean((0, 2, 3))[:, None, None])
         deviation = images.std((0, 2, 3), correction=0)[:, None, None]
-        self.scale.copy_(torch.where(deviation > _FLAT, deviation, 1))
+        self.scale.copy_(torch.where(deviation > FLAT, deviation, 1))
         patches = self._patches((images - self.mean) / self.scale)
         kernels = _opposite_axes(patches, self.weight.flatten(1))
         self.weight.copy_(kernels.view_as(self.weight))
@@ -147,6 +148,5 @@ def _unit(kernels):
 
 def _opposite_axes(patches, start):
     """Principal axes of the patches, plus and minus; what is left over stays random."""
-    _, axes = torch.linalg.eigh(patches.mT @ patches)
-    axes = axes.mT.flip(0)[: len(start) // 2]
+    axes = principal_axes(patches)[0][: len(start) // 2].to(patches)
     return torch.cat([axes, -axes, start[2 * len(axes) :]])

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from sklearn_sparsevae.bottlenecks.base import branch_from_zero, combine
 from sklearn_sparsevae.bottlenecks.divergences import mmd, normal_kl
 from sklearn_sparsevae.bottlenecks.probabilistic import ProbabilisticBottleneck
+from sklearn_sparsevae.sparse import principal_axes
 
 _WIDTH = 128  # hidden units of what is not linear
 # Log-variances stay between these, smoothly: a gradient always leads back.
@@ -124,8 +125,9 @@ class Gaussian(ProbabilisticBottleneck):
         In whitened coordinates ``W = (I - c / Lambda)^(1/2)`` is decoder and encoder,
         and the posterior has the variance ``c / Lambda``, with ``beta * c`` for c.
         """
+        rows = rows.double()
         self.mean.copy_(rows.mean(0))
-        rows = (rows - self.mean).double()
+        rows = rows - self.mean
         slopes = None
         if condition is not None:
             centre = condition.double().mean(0)
@@ -134,11 +136,10 @@ class Gaussian(ProbabilisticBottleneck):
             slopes = gram @ (given.mT @ rows)  # least squares
             self.mean -= centre @ slopes
             rows = rows - given @ slopes
-        variances, axes = torch.linalg.eigh(rows.mT @ rows / len(rows))
-        variances, axes = variances.flip(0).clamp(min=0), axes.flip(1)
+        axes, variances = principal_axes(rows)
         noise = self.beta * self.noise_variance
         smallest = max(noise, _FLAT * float(variances[0]), _FLAT**2)
-        self.axes.copy_(axes)
+        self.axes.copy_(axes.mT)
         self.deviations.copy_(variances.clamp(min=smallest).sqrt())
         unexplained = torch.ones(self.n_components).to(variances)
         n_shared = min(self.n_components, len(variances))

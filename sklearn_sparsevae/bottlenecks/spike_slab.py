@@ -39,7 +39,12 @@ from sklearn_sparsevae.bottlenecks.base import MeansApart, branch_from_zero
 from sklearn_sparsevae.bottlenecks.divergences import normal_kl
 from sklearn_sparsevae.bottlenecks.probabilistic import ProbabilisticBottleneck
 from sklearn_sparsevae.bottlenecks.spike_priors import PRIORS
-from sklearn_sparsevae.sparse import normalize_atoms
+from sklearn_sparsevae.sparse import (
+    normalize_atoms,
+    power_of_two,
+    principal_axes,
+    row_products,
+)
 
 _N_START = 8192  # rows that thresholds and scales start from
 _SMALLEST = 1e-6  # threshold to start from where latents are zero
@@ -141,7 +146,7 @@ class SpikeSlab(MeansApart, ProbabilisticBottleneck):
         threshold = max(
             _upper_quantile(responses, self.sparsity),
             _SMALLEST,
-            _LEAST_THRESHOLD * float(rows.pow(2).mean().sqrt()),
+            _LEAST_THRESHOLD * float(rows.double().pow(2).mean().sqrt()),
         )
         self.atoms[: len(basis)] = basis
         selected = self.distribution.select(responses, threshold)
@@ -150,11 +155,11 @@ class SpikeSlab(MeansApart, ProbabilisticBottleneck):
         self.filters[: len(basis)] = gain * basis
         self.unit.fill_(gain * threshold)
         c = self.distribution.start(
-            gain * responses, gain * threshold, self.given_variance
+            gain * responses.double(), gain * threshold, self.given_variance
         )
         self.c.fill_(c)
         if self.mean_prior is not None:
-            variance, mean = torch.var_mean(means, 0, correction=0)
+            variance, mean = torch.var_mean(means.double(), 0, correction=0)
             self.mean_prior.copy_(torch.stack([mean, (variance + c).log()]))
         if self.pseudo_inputs is not None:
             order = torch.arange(len(self.pseudo_inputs)) % len(rows)
@@ -224,7 +229,7 @@ class SpikeSlab(MeansApart, ProbabilisticBottleneck):
     def _posterior(self, rows):
         added = self.branch(rows / self.unit)
         extra, *others = added.unflatten(1, (self.distribution.n_maps, -1)).unbind(1)
-        mean = rows @ self.filters.mT + self.unit * extra
+        mean = row_products(rows, self.filters) + self.unit * extra
         return self.distribution.posterior(mean, others)
 
     def _pseudo(self):
@@ -234,7 +239,7 @@ class SpikeSlab(MeansApart, ProbabilisticBottleneck):
 
 
 def _some(rows, seed):
-    """At most ``_N_START`` of the rows, in random order."""
+    """Draw at most ``_N_START`` of the rows, in random order."""
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randperm(len(rows), generator=generator)[:_N_START]
     return rows[drawn.to(rows.device)]
@@ -247,9 +252,8 @@ def _learn_basis(rows, n_atoms, share, n_iter=60):
     starting from the principal axes (Lesage et al. 2005 [3]_). ``share * n_atoms``
     responses of a row are kept.
     """
-    scatter = (rows.mT @ rows).double()  # float32 fails on latents that are all but 0
-    axes = torch.linalg.eigh(scatter).eigenvectors.to(rows)
-    basis = axes.flip(1).mT[:n_atoms]
+    rows = rows / power_of_two(rows)
+    basis = principal_axes(rows)[0][:n_atoms].to(rows)
     share = min(1.0, share * n_atoms / len(basis))
     for _ in range(n_iter):
         responses = rows @ basis.mT
@@ -268,6 +272,7 @@ def _upper_quantile(values, share):
 
 def _best_gain(rows, decoded):
     """Factor at which what is decoded explains most of the rows."""
+    rows, decoded = rows.double(), decoded.double()
     energy = float(decoded.pow(2).sum())
     gain = float((decoded * rows).sum()) / energy if energy > 0 else 1.0
     return gain if gain > 0 else 1.0

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import torch
 
-from sklearn_sparsevae.sparse._arrays import accepts_arrays
+from sklearn_sparsevae.sparse._arrays import accepts_arrays, power_of_two
 from sklearn_sparsevae.sparse.batch_omp import batch_omp
 from sklearn_sparsevae.sparse.ista import ista
 from sklearn_sparsevae.sparse.nearest_code import nearest_code
@@ -126,7 +126,7 @@ def learn_dictionary(
     Alternates sparse codes of a batch with one pass of block coordinate descent over
     the atoms. Starts from signals drawn in proportion to their norm, so that flat
     patches do not fill the dictionary; an atom that no recent batch used is replaced
-    by the signal that is coded worst.
+    by the signal that is coded worst. Signals may have any scale.
 
     Parameters
     ----------
@@ -164,16 +164,17 @@ def learn_dictionary(
             f"n_nonzero_coefs={n_nonzero_coefs}."
         )
     generator = torch.Generator().manual_seed(seed)
-    dictionary = _draw_atoms(signals, n_components, generator)
+    unit = power_of_two(signals)
+    dictionary = _draw_atoms(signals, unit, n_components, generator)
     a = signals.new_zeros(n_components, n_components)
     b = torch.zeros_like(dictionary)
     for iteration in range(n_iter):
         picked = torch.randint(
             len(signals), (min(batch_size, len(signals)),), generator=generator
         )
-        batch = signals[picked.to(signals.device)]
+        batch = signals[picked.to(signals.device)] / unit
         if n_nonzero_coefs is None:
-            codes = ista(batch, dictionary, alpha, n_steps=40, momentum=True)
+            codes = ista(batch, dictionary, alpha / unit, n_steps=40, momentum=True)
         else:
             selected = batch_omp(
                 batch, dictionary, n_nonzero_coefs, selection=selection
@@ -183,7 +184,7 @@ def learn_dictionary(
         a = a.mul_(forget).addmm_(codes.mT, codes)  # [Mairal 2010 Alg. 1]
         b = b.mul_(forget).addmm_(codes.mT, batch)  # [Mairal 2010 Alg. 1]
         dictionary = update_atoms(dictionary, a, b)
-        _revive_atoms(dictionary, a, batch, codes)
+        _replace_unused_atoms(dictionary, a, batch, codes)
     return dictionary
 
 
@@ -193,15 +194,15 @@ def dense_codes(indices, values, n_components):
     return codes.scatter_add_(1, indices.clamp(min=0), values)
 
 
-def _draw_atoms(signals, n_components, generator):
-    norms = signals.norm(dim=1).cpu().double()
+def _draw_atoms(signals, unit, n_components, generator):
+    norms = torch.linalg.vector_norm(signals, dim=1, dtype=torch.float64).cpu() / unit
     weights = norms + norms.mean() * 1e-3 + 1e-12
     replacement = len(signals) < n_components
     # multinomial takes at most 2^24 categories
     drawn = torch.multinomial(
         weights[: 2**24], n_components, replacement, generator=generator
     )
-    atoms = signals[drawn.to(signals.device)]
+    atoms = signals[drawn.to(signals.device)] / unit
     noise = torch.randn(atoms.shape, generator=generator).to(atoms)
     # The noise tells repeated and zero signals apart.
     scale = atoms.norm(dim=1, keepdim=True).clamp(min=1e-6)
@@ -235,7 +236,7 @@ def update_atoms(dictionary, a, b):
     return torch.from_numpy(atoms).to(dictionary)
 
 
-def _revive_atoms(dictionary, a, batch, codes):
+def _replace_unused_atoms(dictionary, a, batch, codes):
     dead = (a.diagonal() <= _UNUSED).nonzero().flatten()
     if len(dead) == 0:
         return
@@ -248,7 +249,7 @@ def _revive_atoms(dictionary, a, batch, codes):
 
 
 def learn_codebook(signals, n_components, *, n_levels=1, n_iter=10, seed=0):
-    """Place codes by k-means, a share of them for each level of what is left.
+    """Place codes by k-means, a share of them for each level of residuals.
 
     Parameters
     ----------
@@ -268,13 +269,14 @@ def learn_codebook(signals, n_components, *, n_levels=1, n_iter=10, seed=0):
     """
     generator = torch.Generator().manual_seed(seed)
     n_levels = min(n_levels, n_components)
-    parts = []
+    unit = power_of_two(signals)
+    signals, parts = signals / unit, []
     for level in range(n_levels):
         n_codes = (n_components * (level + 1)) // n_levels - sum(map(len, parts))
         codes = _k_means(signals, n_codes, n_iter, generator)
         signals = signals - codes[nearest_code(signals, codes)]
         parts.append(codes)
-    return torch.cat(parts)
+    return torch.cat(parts) * unit
 
 
 def _k_means(signals, n_codes, n_iter, generator):
