@@ -157,6 +157,7 @@ class SpikeSlab(MeansApart, ProbabilisticBottleneck):
         c = self.distribution.start(
             gain * responses.double(), gain * threshold, self.given_variance
         )
+        c = min(c, torch.finfo(self.c.dtype).max)
         self.c.fill_(c)
         if self.mean_prior is not None:
             variance, mean = torch.var_mean(means.double(), 0, correction=0)

@@ -12,7 +12,8 @@ def not_finite(what, value, net):
     """Error that says what stopped being finite, and when."""
     return FloatingPointError(
         f"The {what} became {value} in epoch {len(net.history)}. Lower lr, or alpha if "
-        "it is above 1, and check that the input is what you think it is."
+        "it is above 1, and check the scale of the input: values far above 1 have "
+        "squares that overflow."
     )
 
 
