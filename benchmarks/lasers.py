@@ -265,7 +265,7 @@ INGREDIENTS = {
     "no decoder branch": (frozen("decoder"), {}),
     "neither branch": (frozen("encoder", "decoder"), {}),
     "no straight-through": ({}, {"forward": no_straight_through}),
-    "no revival": ({}, {"revive": lambda self: {}}),
+    "no dead-atom reset": ({}, {"reset_dead_atoms": lambda self: {}}),
     'selection="omp"': ({"selection": "omp"}, {}),
     'dictionary_update="online"': ({"dictionary_update": "online"}, {}),
     "commitment_weight=0": ({"commitment_weight": 0}, {}),

@@ -42,6 +42,7 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from sklearn_sparsevae import SparseCodingVAE, metrics
+from sklearn_sparsevae.codes import SparseCodes
 from sklearn_sparsevae.sparse import ista
 
 SIDE, N_CHANNELS, N_ATOMS = 4, 3, 512
@@ -209,7 +210,8 @@ def classical_row(name, coder, images, **extra):
         parts.append(sparse.csr_array(np.hstack([means, codes])))
     seconds = time.perf_counter() - start
     psnr = float(np.concatenate(values).mean())
-    return make_row(name, psnr, sparse.vstack(parts, format="csr"), seconds, **extra)
+    codes = SparseCodes(sparse.vstack(parts, format="csr"), grid_shape=(1, 1))
+    return make_row(name, psnr, codes, seconds, **extra)
 
 
 def learned_row(name, model, images, **extra):

@@ -2,8 +2,11 @@
 
 import ast
 import inspect
+import io
 import pkgutil
 import re
+import textwrap
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,12 @@ USER_MODULES = (
 # numpydoc's codes: no docstring, no summary, parameters missing, unknown or out of
 # order, no description, returns missing.
 DOCSTRING_ERRORS = {"GL08", "SS01", "PR01", "PR02", "PR03", "PR07", "RT01", "RT03"}
+
+# Tokens of which a line of code has more: comments, white space, docstrings.
+NO_CODE = {
+    *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER),
+    *(tokenize.INDENT, tokenize.DEDENT, tokenize.STRING),
+}
 
 
 def _read(path):
@@ -62,20 +71,70 @@ def code_blocks(path, language):
     )
 
 
+def tags_on_code(source):
+    """Return the (paper, equation) of the tags that end lines of code.
+
+    A comment on a line of its own, a docstring or a string does not count.
+    """
+    tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
+    code = {token.end[0] for token in tokens if token.type not in NO_CODE}
+    for token in tokens:
+        if token.type == tokenize.COMMENT and token.start[0] in code:
+            yield from tags_in(token.string)
+
+
+def tags_in(comment):
+    """Read ``[SC-VAE Eq. 2]``; ``[LASERS Eq. 3, 13]`` stands for two."""
+    for tag in re.findall(r"\[([A-Z][^\]]* [^\]]+)\]", comment):
+        numbered = re.fullmatch(r"(.+) (Eq\.|Alg\.|Section) ([\d., ]+)", tag)
+        if numbered:
+            paper, kind, numbers = numbered.groups()
+            yield from ((paper, f"{kind} {n}") for n in numbers.split(", "))
+        else:
+            yield re.fullmatch(r"(\S+(?: \d{4})?) (.+)", tag).groups()
+
+
 def test_the_table_of_equations_is_read():
     papers = {paper for paper, _, _ in equation_rows()}
-    assert papers >= {"SC-VAE", "Zhu et al., 2014", "Hoyer, 2004"}
+    assert papers >= {"SC-VAE", "Zhu 2014", "Hoyer 2004"}
+    listed = _read("docs/equations.rst").split("Papers\n------")[1]
+    assert papers == set(re.findall(r"^(\S.*)\n   \S", listed, re.MULTILINE))
+
+
+def test_only_tags_on_code_count():
+    source = textwrap.dedent('''
+        """[SC-VAE Eq. 1]"""
+        # [SC-VAE Eq. 2]
+        def f(x):
+            """# [SC-VAE Eq. 3]"""
+            y = "# [SC-VAE Eq. 4]"
+            return sum(  # [SC-VAE Eq. 5] in words
+                # [SC-VAE Eq. 6]
+                x
+            )  # [LASERS Eq. 3, 4.1] [Yu 2020 Section 2]
+    ''')
+    assert set(tags_on_code(source)) == {
+        ("SC-VAE", "Eq. 5"),
+        ("LASERS", "Eq. 3"),
+        ("LASERS", "Eq. 4.1"),
+        ("Yu 2020", "Section 2"),
+    }
 
 
 @pytest.mark.parametrize(("paper", "equation", "target"), list(equation_rows()))
 def test_equations_are_where_the_table_says(paper, equation, target):
-    source = inspect.getsource(pkgutil.resolve_name(target))
-    number = re.fullmatch(r"Eq\. ([\d.]+)", equation)
-    if number:
-        assert re.search(rf"Eq\. {re.escape(number[1])}\b", source), (
-            f"{target} computes {equation} of {paper}; write `Eq. {number[1]}` on the "
-            "line that does, or correct docs/equations.rst."
-        )
+    source = textwrap.dedent(inspect.getsource(pkgutil.resolve_name(target)))
+    assert (paper, equation) in set(tags_on_code(source)), (
+        f"{target} computes {equation} of {paper}: end the line that does with "
+        f"`# [{paper} {equation}]`, or correct docs/equations.rst."
+    )
+
+
+def test_every_tag_is_in_the_table():
+    rows = {(paper, equation) for paper, equation, _ in equation_rows()}
+    for path in (ROOT / PACKAGE).rglob("*.py"):
+        unknown = set(tags_on_code(path.read_text(encoding="utf-8"))) - rows
+        assert not unknown, f"{path}: add {unknown} to docs/equations.rst"
 
 
 def test_api_page_lists_every_public_name():

@@ -86,7 +86,10 @@ def test_imports_run_one_way(path):
 
 
 # What several bottlenecks, or the parts of one, share.
-SHARED_FILES = {"base", "divergences", "selection", "spike_priors", "thresholds"}
+SHARED_FILES = {"base", "divergences", "probabilistic", "selection"} | {
+    "spike_priors",
+    "thresholds",
+}
 
 
 def _bottlenecks():

@@ -12,7 +12,7 @@ LR, GRADIENT_CLIP, BETAS = 1e-3, 1.0, (0.9, 0.99)
 class NoBottleneck(nn.Module):
     """Hands the latents on."""
 
-    patch_size, sparsity = 1, "none"
+    patch_size = 1
 
     def initialize(self, rows, seed):
         """There is nothing to start."""
@@ -32,7 +32,11 @@ class NoBottleneck(nn.Module):
     def advance(self, n_epochs):
         """Nothing here changes with time."""
 
-    def revive(self):
+    def figures(self, codes):
+        """Nothing is counted."""
+        return {}
+
+    def reset_dead_atoms(self):
         """There is nothing to replace."""
         return {}
 

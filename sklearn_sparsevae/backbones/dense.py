@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from sklearn_sparsevae.backbones.base import Backbone
+from sklearn_sparsevae.sparse import principal_axes
 
 
 class DenseBackbone(Backbone):
@@ -41,13 +42,12 @@ class DenseBackbone(Backbone):
 
     def initialize(self, images):
         """Take mean, scale and principal axes from the data."""
-        rows = images.flatten(1)
+        rows = images.flatten(1).double()
         self.mean.copy_(rows.mean(0))
         centred = rows - self.mean
         self.scale.copy_(centred.pow(2).mean().sqrt().clamp(min=1e-12))
         if self.latent_dim < rows.shape[1]:
-            _, _, axes = torch.linalg.svd(centred, full_matrices=True)
-            self.basis.copy_(axes[: self.latent_dim])
+            self.basis.copy_(principal_axes(centred)[0][: self.latent_dim])
 
     def encode(self, images):
         """Latents ``(batch, latent_dim, 1, 1)`` of ``(batch, features, 1, 1)``."""

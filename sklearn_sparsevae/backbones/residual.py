@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from sklearn_sparsevae.backbones.base import Backbone
-from sklearn_sparsevae.sparse import dct_dictionary, normalize_atoms
+from sklearn_sparsevae.sparse import dct_dictionary, normalize_atoms, principal_axes
 
 
 class ResidualBackbone(Backbone):
@@ -67,9 +67,9 @@ class ResidualBackbone(Backbone):
         full = _patch_dct(self.n_channels, self.side).to(images)
         patches = self._patches(images).permute(0, 2, 3, 1).flatten(0, 2)
         detail = patches @ full[n_means:].mT
-        _, axes = torch.linalg.eigh(detail.mT @ detail)
-        kept = axes.flip(1)[:, : self.latent_dim - n_means]
-        self.basis[n_means:] = kept.mT @ full[n_means:]
+        axes, _ = principal_axes(detail)
+        kept = axes[: self.latent_dim - n_means].to(full)
+        self.basis[n_means:] = kept @ full[n_means:]
 
     def _patches(self, images):
         return F.pixel_unshuffle(images - 0.5, self.side)

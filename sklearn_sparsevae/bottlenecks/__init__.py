@@ -1,9 +1,10 @@
 """The middle boxes: one file per compression bottleneck, base.py holds the contract."""
 
-from sklearn_sparsevae.bottlenecks.base import Bottleneck, CompactCodes
+from sklearn_sparsevae.bottlenecks.base import Bottleneck, CompactCodes, MeansApart
 from sklearn_sparsevae.bottlenecks.dictionary_learning import DictionaryLearning
 from sklearn_sparsevae.bottlenecks.gaussian import Gaussian
 from sklearn_sparsevae.bottlenecks.lista import PENALTIES, THRESHOLDS, LearnedISTA
+from sklearn_sparsevae.bottlenecks.probabilistic import ProbabilisticBottleneck
 from sklearn_sparsevae.bottlenecks.spike_priors import PRIORS
 from sklearn_sparsevae.bottlenecks.spike_slab import SpikeSlab
 from sklearn_sparsevae.bottlenecks.vector_quantization import VectorQuantization
@@ -17,6 +18,8 @@ __all__ = [
     "DictionaryLearning",
     "Gaussian",
     "LearnedISTA",
+    "MeansApart",
+    "ProbabilisticBottleneck",
     "SpikeSlab",
     "VectorQuantization",
 ]

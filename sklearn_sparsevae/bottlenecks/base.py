@@ -1,16 +1,41 @@
-"""The contract of a bottleneck: what sits between every encoder and decoder."""
+"""The contract of a bottleneck: what sits between every encoder and decoder.
+
+A new bottleneck is one file beside this one, an import line in ``__init__.py`` and an
+entry in the table of ``tests/bottlenecks/test_contract.py``. It subclasses
+`Bottleneck`, or
+
+* `MeansApart` where its codes are sparse and linear: channel means are the largest
+  numbers of every patch, and a code that spends non-zeros on them has few left;
+* `~sklearn_sparsevae.bottlenecks.probabilistic.ProbabilisticBottleneck` where codes
+  have a prior to sample from;
+* `~sklearn_sparsevae.bottlenecks.selection.AtomSelection` where atoms are selected
+  without a gradient.
+
+What the tests of estimators ask for beyond the methods:
+
+* A code does not depend on the other samples of its batch: no statistics over a batch
+  in `encode`, and where a decision (which atom, zero or not) could turn on the last
+  bit, products by `row_products`, which rounds alike for any number of rows.
+* At most S atoms per site are returned as `CompactCodes`, not written out over all K.
+* `initialize` copes with any data: constant, all zeros, fewer rows than atoms.
+* Atoms of a linear code have unit norm where they are used, so that no penalty on the
+  codes can be avoided by scaling.
+"""
 
 import abc
 import dataclasses
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from sklearn_sparsevae.sparse import normalize_atoms
+
 
 @dataclasses.dataclass(frozen=True)
 class CompactCodes:
-    """Codes of at most S atoms a site, never written out over all atoms.
+    """Codes of at most S atoms per site, never written out over all atoms.
 
     Attributes
     ----------
@@ -34,11 +59,18 @@ class Bottleneck(nn.Module, abc.ABC):
 
     Codes are a tensor ``(batch, h, w, n_components)``, or `CompactCodes` where the
     number of non-zeros is bounded.
+
+    Attributes
+    ----------
+    n_components : int
+        Number K of atoms.
     """
 
-    #: What the codes promise: "exact zeros", "n_nonzero_coefs", "counts" or "dense".
-    sparsity: str
-    #: Latents a side that are coded together; sites are that much coarser.
+    #: What the codes promise: "exact zeros", "n_nonzero_coefs" (no more than the
+    #: attribute of that name), "counts" (whole numbers that add up to
+    #: ``n_quantizers``) or "dense".
+    code_kind: str
+    #: Side of the square of latents that is coded together, as one site.
     patch_size = 1
 
     @property
@@ -54,19 +86,22 @@ class Bottleneck(nn.Module, abc.ABC):
         """Codes of latents."""
 
     def decode(self, codes) -> torch.Tensor:
-        """Latents ``Z D`` of codes (SC-VAE Section 4.1, LASERS Eq. 12)."""
-        atoms = self.components
-        if not isinstance(codes, CompactCodes):
-            return self.from_rows(codes @ atoms.to(codes.dtype))
-        grid = codes.indices.shape[:3]
-        rows = combine(codes.indices.flatten(0, 2), codes.values.flatten(0, 2), atoms)
-        return self.from_rows(rows.unflatten(0, grid))
+        """Latents ``Z D`` of codes in either form (SC-VAE Section 4.1)."""
+        return self.from_rows(combine(codes, self.components))
 
     @abc.abstractmethod
     def forward(self, latents: torch.Tensor) -> dict:
-        """Return ``latents`` (decoded), ``codes`` and ``losses``: scalars by name."""
+        """Return ``latents`` (decoded), ``codes`` and ``losses``: scalars by name.
 
-    def revive(self) -> dict:
+        Losses are means over all sites of the batch.
+        """
+
+    def figures(self, codes) -> dict[str, float]:
+        """Return what the history of a fit records of the codes of a batch, by name."""
+        values = codes.values if isinstance(codes, CompactCodes) else codes
+        return {"nonzeros": _count_nonzero(values) / values[..., 0].numel()}
+
+    def reset_dead_atoms(self) -> dict:
         """Replace atoms that were little used since the last call.
 
         Returns
@@ -92,15 +127,83 @@ class Bottleneck(nn.Module, abc.ABC):
         return F.pixel_shuffle(rows.permute(0, 3, 1, 2), self.patch_size)
 
 
-def combine(indices, values, atoms):
-    """Linear combinations ``(N, n)`` of atoms: LASERS Eq. 12 for compact codes.
+class MeansApart(Bottleneck):
+    """Bottleneck that hands the first ``n_mean_dims`` latents on as they are.
 
-    ``indices`` and ``values`` are ``(N, S)``, ``atoms`` ``(K, n)``; an index of -1
-    counts for nothing.
+    The residual backbone puts the channel means of a patch there. Each is coded by a
+    unit atom of its own, which come first among the components, and what the subclass
+    codes is the rest, with `atoms`, a parameter that is normalised where it is used.
+
+    Parameters
+    ----------
+    latent_dim, n_components : int
+        Length n of a latent and number K of atoms, the ``n_mean_dims`` included.
+    n_mean_dims : int
+        Leading latents that are coded apart.
     """
-    return F.embedding_bag(
-        indices.clamp(min=0), atoms, per_sample_weights=values, mode="sum"
+
+    atoms: nn.Parameter
+
+    def __init__(self, latent_dim, n_components, n_mean_dims):
+        super().__init__()
+        self.latent_dim, self.n_components = latent_dim, n_components
+        self.n_mean_dims = n_mean_dims
+        if min(latent_dim, n_components) <= n_mean_dims:
+            raise ValueError(
+                f"n_components={n_components} and latent_dim={latent_dim} must both "
+                f"exceed the {n_mean_dims} latents that are coded apart (one for each "
+                "image channel)."
+            )
+
+    @property
+    def atom_shape(self):
+        """Shape ``(K, n)`` of `atoms`: those of the means are not among them."""
+        return self.n_components - self.n_mean_dims, self.latent_dim - self.n_mean_dims
+
+    @property
+    def unit_atoms(self):
+        """`atoms`, of unit norm."""
+        return normalize_atoms(self.atoms)
+
+    @property
+    def components(self):
+        """Atoms ``(K, latent_dim)`` of unit norm; those of the means come first."""
+        return torch.block_diag(
+            torch.eye(self.n_mean_dims).to(self.atoms), self.unit_atoms
+        )
+
+    def split(self, latents):
+        """Means ``(N, n_mean_dims)`` and the rest ``(N, n)`` of all sites; their grid.
+
+        The grid is ``(batch, h, w)``: what ``unflatten(0, grid)`` takes.
+        """
+        rows = self.to_rows(latents)
+        means, rest = rows.flatten(0, 2).tensor_split([self.n_mean_dims], 1)
+        return means, rest, rows.shape[:3]
+
+
+def combine(codes, atoms):
+    """Linear combinations ``Z D`` of atoms (LASERS Eq. 12).
+
+    Parameters
+    ----------
+    codes : tensor (..., K) or CompactCodes (..., S)
+    atoms : (K, n) tensor
+
+    Returns
+    -------
+    rows : (..., n) tensor
+    """
+    if not isinstance(codes, CompactCodes):
+        return codes @ atoms.to(codes.dtype)  # [LASERS Eq. 12]
+    *grid, n_slots = codes.indices.shape
+    rows = F.embedding_bag(  # [LASERS Eq. 12]
+        codes.indices.reshape(-1, n_slots).clamp(min=0),  # -1 has the value 0
+        atoms,
+        per_sample_weights=codes.values.reshape(-1, n_slots),
+        mode="sum",
     )
+    return rows.unflatten(0, grid)
 
 
 def branch_from_zero(layer, width, n_in, n_out):
@@ -112,3 +215,11 @@ def branch_from_zero(layer, width, n_in, n_out):
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)
     return nn.Sequential(layer(n_in, width), nn.ReLU(), last)
+
+
+def _count_nonzero(values):
+    """Count what is not zero; on a CPU numpy takes a tenth of torch's time for it."""
+    found = values.bool()
+    if found.device.type == "cpu":
+        return np.count_nonzero(found.numpy())
+    return int(found.sum())

@@ -13,14 +13,14 @@ from sklearn_sparsevae.sparse import (
 
 
 class DictionaryLearning(AtomSelection):
-    """At most S atoms of a learned dictionary for every site (LASERS, Section 3.2).
+    """At most S atoms of a learned dictionary per site (LASERS, Section 3.2).
 
     Parameters
     ----------
     latent_dim, n_components, commitment_weight, patch_size
         See `AtomSelection`.
     n_nonzero_coefs : int
-        Most non-zeros S of a site.
+        Largest number S of non-zeros per site.
     selection : {"omp", "ols"}
         See `sklearn_sparsevae.sparse.batch_omp`.
     dictionary_update : {"gradient", "online"}
@@ -28,7 +28,7 @@ class DictionaryLearning(AtomSelection):
         descent of Eqs. 23 to 28.
     """
 
-    sparsity = "n_nonzero_coefs"
+    code_kind = "n_nonzero_coefs"
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class DictionaryLearning(AtomSelection):
             check_finite=False,
         )
 
-    def _revived(self, rows):
+    def _fresh_atoms(self, rows):
         return normalize_atoms(rows)
 
     def _restart(self, atoms):
@@ -91,9 +91,9 @@ class DictionaryLearning(AtomSelection):
     def _learn(self, rows, indices, values):
         self.n_updates += 1
         t, n_rows = int(self.n_updates), len(rows)
-        theta = t * n_rows if t < n_rows else n_rows**2 + t - n_rows  # Eq. 26
-        beta = (theta + 1 - n_rows) / (theta + 1)  # Eq. 25
+        theta = t * n_rows if t < n_rows else n_rows**2 + t - n_rows  # [LASERS Eq. 26]
+        beta = (theta + 1 - n_rows) / (theta + 1)  # [LASERS Eq. 25]
         codes = dense_codes(indices, values, self.n_components)
-        self.a.mul_(beta).addmm_(codes.mT, codes)  # Eq. 23
-        self.b.mul_(beta).addmm_(codes.mT, rows)  # Eq. 24
+        self.a.mul_(beta).addmm_(codes.mT, codes)  # [LASERS Eq. 23]
+        self.b.mul_(beta).addmm_(codes.mT, rows)  # [LASERS Eq. 24]
         self.atoms.data.copy_(update_atoms(self.components, self.a, self.b))

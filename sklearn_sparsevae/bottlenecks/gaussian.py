@@ -14,23 +14,21 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sklearn_sparsevae.bottlenecks.base import Bottleneck, branch_from_zero
-from sklearn_sparsevae.bottlenecks.divergences import normal_kl
+from sklearn_sparsevae.bottlenecks.base import branch_from_zero, combine
+from sklearn_sparsevae.bottlenecks.divergences import mmd, normal_kl
+from sklearn_sparsevae.bottlenecks.probabilistic import ProbabilisticBottleneck
+from sklearn_sparsevae.sparse import principal_axes
 
 _WIDTH = 128  # hidden units of what is not linear
 # Log-variances stay between these, smoothly: a gradient always leads back.
 _LOG_VARIANCES = (-30.0, 10.0)
 # A direction is never taken to vary less than this part of the strongest one.
 _FLAT = 1e-6
-# Variance over the data that the posterior mean of an active dimension exceeds
-# (Burda et al. 2016).
-ACTIVE_VARIANCE = 0.01
-# Most codes of a batch that are compared with the prior, and scales of the kernel.
+# Largest number of codes of a batch that are compared with the prior.
 _MMD_ROWS = 512
-_MMD_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
-class Gaussian(Bottleneck):
+class Gaussian(ProbabilisticBottleneck):
     """Codes with a normal posterior ``q(z|x)`` and prior ``N(0, I)`` [1]_.
 
     The decoder of the whole model is ``p(x|z) = N(f(z), c I)``. The evidence lower
@@ -69,7 +67,7 @@ class Gaussian(Bottleneck):
        variational autoencoders". AAAI 2019.
     """
 
-    sparsity = "dense"
+    code_kind = "dense"
 
     def __init__(
         self,
@@ -127,8 +125,9 @@ class Gaussian(Bottleneck):
         In whitened coordinates ``W = (I - c / Lambda)^(1/2)`` is decoder and encoder,
         and the posterior has the variance ``c / Lambda``, with ``beta * c`` for c.
         """
+        rows = rows.double()
         self.mean.copy_(rows.mean(0))
-        rows = (rows - self.mean).double()
+        rows = rows - self.mean
         slopes = None
         if condition is not None:
             centre = condition.double().mean(0)
@@ -137,11 +136,10 @@ class Gaussian(Bottleneck):
             slopes = gram @ (given.mT @ rows)  # least squares
             self.mean -= centre @ slopes
             rows = rows - given @ slopes
-        variances, axes = torch.linalg.eigh(rows.mT @ rows / len(rows))
-        variances, axes = variances.flip(0).clamp(min=0), axes.flip(1)
+        axes, variances = principal_axes(rows)
         noise = self.beta * self.noise_variance
         smallest = max(noise, _FLAT * float(variances[0]), _FLAT**2)
-        self.axes.copy_(axes)
+        self.axes.copy_(axes.mT)
         self.deviations.copy_(variances.clamp(min=smallest).sqrt())
         unexplained = torch.ones(self.n_components).to(variances)
         n_shared = min(self.n_components, len(variances))
@@ -149,7 +147,8 @@ class Gaussian(Bottleneck):
             torch.finfo(torch.float32).tiny, 1
         )[:n_shared]
         for weights in (self.atoms, self.filters):
-            weights.zero_().diagonal().copy_((1 - unexplained[:n_shared]).sqrt())
+            diagonal = (1 - unexplained[:n_shared]).sqrt()  # [Tipping 1999 ML solution]
+            weights.zero_().diagonal().copy_(diagonal)
         self.log_variance.copy_(unexplained.log().clamp(*_LOG_VARIANCES))
         if slopes is not None:
             self.offsets.weight.copy_(self._whiten(slopes.float()).mT)
@@ -183,14 +182,19 @@ class Gaussian(Bottleneck):
 
     def decode(self, codes, condition=None):
         """Latents of codes: linear in them, plus an offset that y decides."""
-        rows = codes @ self.atoms + self._offset(condition)
+        rows = combine(codes, self.atoms) + self._offset(condition)
         return self.from_rows(self._unwhiten(rows) + self.mean)
+
+    def figures(self, codes):
+        """Non-zeros, and how many dimensions are active in the batch."""
+        variances = codes.flatten(0, 2).var(0, correction=0)
+        return super().figures(codes) | {"active_units": self.count_active(variances)}
 
     def levels(self, mean, log_variance, draw):
         """Draw all levels; return codes, KL divergences by name, and the top level.
 
         The divergences are in nats, ``(batch, h, w, dimensions)`` each. With two levels
-        there are the two of the lecture's hierarchical loss: "kl_1" from q(z1|x) to
+        there are the two of the hierarchical loss: "kl_1" from q(z1|x) to
         p(z1|z2), and "kl_2" from q(z2|z1) to p(z2).
         """
         codes = draw(mean, log_variance)
@@ -199,7 +203,8 @@ class Gaussian(Bottleneck):
         second = _moments(self.infer, codes)
         top = draw(*second)
         first = normal_kl(mean, log_variance, *_moments(self.prior, top))
-        return codes, {"kl_1": first, "kl_2": normal_kl(*second)}, top
+        terms = {"kl_1": first, "kl_2": normal_kl(*second)}  # [Lecture two levels]
+        return codes, terms, top
 
     def forward(self, latents, condition=None):
         """Code, draw (in training only) and decode; terms are means over sites.
@@ -210,7 +215,7 @@ class Gaussian(Bottleneck):
         draw = reparametrize if self.training else _mean_of
         codes, divergences, top = self.levels(*moments, draw)
         weight = self.beta * (self.ramp if self.training else 1.0)
-        losses = {
+        losses = {  # [Lecture training loss]
             name: weight * self.noise_variance * value.sum(-1).mean()
             for name, value in divergences.items()
         }
@@ -253,7 +258,8 @@ class Gaussian(Bottleneck):
 
 def reparametrize(mean, log_variance):
     """Draw ``z = g(x) + h(x)^(1/2) * zeta`` with zeta from N(0, I)."""
-    return mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+    noise = torch.randn_like(mean)
+    return mean + (0.5 * log_variance).exp() * noise  # [Lecture reparametrisation]
 
 
 def _with_shared_noise(mean, log_variance):
@@ -262,30 +268,6 @@ def _with_shared_noise(mean, log_variance):
 
 def _mean_of(mean, log_variance):
     return mean
-
-
-def mmd(a, b):
-    """Squared maximum mean discrepancy of rows ``(N, K)`` and ``(M, K)``, unbiased.
-
-    Under a sum of inverse multiquadratic kernels ``C / (C + ||x - y||^2)`` of several
-    scales, C = 2 K at scale 1, as in Tolstikhin et al. (2018). 0 if a batch has a
-    single row.
-    """
-    n, m = len(a), len(b)
-    if min(n, m) < 2:
-        return (a.sum() + b.sum()) * 0.0
-    within = (_kernel(a, a).sum() - len(_MMD_SCALES) * n) / (n * (n - 1))
-    within = within + (_kernel(b, b).sum() - len(_MMD_SCALES) * m) / (m * (m - 1))
-    return within - 2 * _kernel(a, b).mean()
-
-
-def _kernel(a, b):
-    """Kernel matrix; 1 for each scale where the rows are equal."""
-    products = a @ b.mT
-    lengths = a.square().sum(1)[:, None] + b.square().sum(1)
-    squared = (lengths - 2 * products).clamp(min=0)
-    unit = 2 * a.shape[1]
-    return sum(s * unit / (s * unit + squared) for s in _MMD_SCALES)
 
 
 def _conv3x3(n_in, n_out):

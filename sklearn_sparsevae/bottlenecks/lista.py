@@ -22,7 +22,7 @@ What departs from the paper, and why (``docs/lista.rst`` has the measurements):
 import torch
 from torch import nn
 
-from sklearn_sparsevae.bottlenecks.base import Bottleneck
+from sklearn_sparsevae.bottlenecks.base import MeansApart
 from sklearn_sparsevae.bottlenecks.thresholds import (
     ScalarThreshold,
     StructuredThreshold,
@@ -59,7 +59,7 @@ def _log(codes, alpha):
 PENALTIES = {"l1": _l1, "log": _log}
 
 
-class LearnedISTA(Bottleneck):
+class LearnedISTA(MeansApart):
     """Sparse codes by a trained, unrolled shrinkage iteration.
 
     Solves, better with training than its number of steps alone allows, SC-VAE's
@@ -89,7 +89,7 @@ class LearnedISTA(Bottleneck):
         A key of ``THRESHOLDS``.
     """
 
-    sparsity = "exact zeros"
+    code_kind = "exact zeros"
 
     # Learning rates relative to the backbone's. Gains, thresholds and extrapolation
     # weights have to move by factors, not by thousandths, to become sparse in minutes.
@@ -111,17 +111,9 @@ class LearnedISTA(Bottleneck):
         penalty="log",
         threshold="scalar",
     ):
-        super().__init__()
-        self.latent_dim, self.n_components = latent_dim, n_components
-        self.alpha, self.n_mean_dims = alpha, n_mean_dims
-        n_atoms, dim = n_components - n_mean_dims, latent_dim - n_mean_dims
-        if n_atoms < 1 or dim < 1:
-            raise ValueError(
-                f"n_components={n_components} and latent_dim={latent_dim} must both "
-                f"exceed the {n_mean_dims} latents that are coded apart (one for each "
-                "image channel)."
-            )
-        self.penalty = PENALTIES[penalty]
+        super().__init__(latent_dim, n_components, n_mean_dims)
+        self.alpha, self.penalty = alpha, PENALTIES[penalty]
+        n_atoms, dim = self.atom_shape
         self.learn_dictionary = dictionary is None
         if dictionary is None:
             generator = torch.Generator().manual_seed(0)
@@ -153,7 +145,7 @@ class LearnedISTA(Bottleneck):
     @torch.no_grad()
     def _start_as_ista(self):
         """Set W_e and S to the values of Eq. 2 for the present dictionary."""
-        atoms = normalize_atoms(self.atoms)
+        atoms = self.unit_atoms
         self.lipschitz.copy_(lipschitz_constant(atoms))
         self.filters.copy_(atoms)  # W_e = D^T / L; the division by L follows in _code
         if self.inhibition is not None:
@@ -167,52 +159,40 @@ class LearnedISTA(Bottleneck):
             self.atoms.data.copy_(learned)
         self._start_as_ista()
 
-    @property
-    def components(self):
-        """Atoms ``(K, latent_dim)`` of unit norm; the mean atoms come first."""
-        mean = torch.eye(self.n_mean_dims).to(self.atoms)
-        return torch.block_diag(mean, normalize_atoms(self.atoms))
-
     def encode(self, latents):
         """Codes ``(batch, h, w, K)`` with exact zeros."""
-        rows, grid = self._rows(latents)
-        x, atoms = rows[:, self.n_mean_dims :], normalize_atoms(self.atoms)
-        codes, _ = self._code(x, atoms, self.thresholds(latents))
-        return self._with_means(rows, codes).unflatten(0, grid)
+        means, x, grid = self.split(latents)
+        codes, _ = self._code(x, self.unit_atoms, self.thresholds(latents))
+        return torch.cat([means, codes], 1).unflatten(0, grid)
 
     def forward(self, latents):
         """Code and decode, with the terms of SC-VAE's Eq. 4 averaged over the sites."""
-        rows, grid = self._rows(latents)
-        means, x = rows[:, : self.n_mean_dims], rows[:, self.n_mean_dims :]
+        means, x, grid = self.split(latents)
         thresholds = self.thresholds(latents)
-        codes, decoded = self._code(x, normalize_atoms(self.atoms), thresholds)
-        latent = 0.5 * (x - decoded).pow(2).sum(1).mean()  # Eq. 4, first term
+        codes, decoded = self._code(x, self.unit_atoms, thresholds)
+        latent = 0.5 * (x - decoded).pow(2).sum(1).mean()  # [SC-VAE Eq. 4], first term
         weights = self._penalty_weights(thresholds)
-        penalty = self.penalty(codes, weights).sum(1).mean()  # Eq. 4, second term
+        penalty = self.penalty(codes, weights).sum(1).mean()  # [SC-VAE Eq. 4], second
         decoded = torch.cat([means, decoded], 1).unflatten(0, grid)
         return {
             "latents": self.from_rows(decoded),
-            "codes": self._with_means(rows, codes).unflatten(0, grid),
+            "codes": torch.cat([means, codes], 1).unflatten(0, grid),
             "losses": {"latent": latent, "sparsity": 2 * penalty},
         }
-
-    def _rows(self, latents):
-        rows = self.to_rows(latents)
-        return rows.flatten(0, 2), rows.shape[:3]
 
     def _penalty_weights(self, thresholds):
         """Weights of the L1 norm: alpha, or weights around it (SSC-VAE, Eq. 7).
 
         Those of Eq. 7 are the thresholds themselves: training lowers both where there
-        are codes, and the penalty fades (51 dB, but 163 non-zeros a site, after an
-        epoch). Here they are constants for the gradient, have alpha in the middle, and
-        no code is more than twice as dear as another.
+        are codes, and the penalty fades (51 dB, but 163 non-zeros per site, after an
+        epoch). Here they are constants for the gradient and scatter around alpha, and
+        no atom is penalised more than twice as much as another.
         """
         if thresholds.ndim == 1:
             return self.alpha
         thresholds = thresholds.detach()
         relative = thresholds / thresholds.mean().clamp(min=1e-12)
-        return self.alpha * relative.clamp(0.5**0.5, 2**0.5)  # SSC-VAE, Eq. 7
+        return self.alpha * relative.clamp(0.5**0.5, 2**0.5)  # [SSC-VAE Eq. 7]
 
     def _code(self, x, atoms, thresholds):
         """Codes of rows ``(N, n)`` and what they decode to.
@@ -250,9 +230,6 @@ class LearnedISTA(Bottleneck):
             if self.inhibition is None
             else self.inhibition / self.lipschitz,
         )
-
-    def _with_means(self, rows, codes):
-        return torch.cat([rows[:, : self.n_mean_dims], codes], 1)
 
     def parameter_groups(self, lr):
         """Matrices at 3 times ``lr``, thresholds and step scalars at 100 times."""

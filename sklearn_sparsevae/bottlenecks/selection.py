@@ -8,11 +8,11 @@ from torch import nn
 from sklearn_sparsevae.bottlenecks.base import Bottleneck, CompactCodes, combine
 from sklearn_sparsevae.sparse import normalize_atoms
 
-# At most this part of the atoms is replaced at once.
-_REVIVED_AT_ONCE = 0.05
-# An atom is replaced when it is used less than this part of its fair share.
+# At most this share of the atoms is replaced at once.
+_RESET_AT_ONCE = 0.05
+# An atom is replaced when it is used less than this share of the mean usage.
 _LITTLE_USED = 0.5
-# A latent that is shorter is no atom to start from.
+# A latent of smaller norm is no atom to start from.
 _FLAT = 1e-6
 
 
@@ -33,7 +33,7 @@ class AtomSelection(Bottleneck):
     commitment_weight : float
         Weight beta of the commitment term.
     patch_size : int
-        Latents a side that are coded together (LASERS, Section 3.2).
+        Side of the square of latents that is coded together (LASERS, Section 3.2).
     train_atoms : bool
         Let the optimizer train the atoms by the codebook term.
     """
@@ -64,8 +64,8 @@ class AtomSelection(Bottleneck):
         """Return what the selected atoms stand for, ``(N, any number, n)``."""
         return rows[:, None]
 
-    def _revived(self, rows):
-        """Return the atoms that start anew from ``rows``."""
+    def _fresh_atoms(self, rows):
+        """Return the atoms that ``rows`` of latents become."""
         return rows
 
     def _restart(self, atoms):
@@ -83,18 +83,16 @@ class AtomSelection(Bottleneck):
         grid_rows = self.to_rows(latents)
         rows, grid = grid_rows.flatten(0, 2), grid_rows.shape[:3]
         indices, values = self._select(rows.detach())
-        decoded = combine(indices, values, self.components)
-        # The terms of Eq. 3, which are those of Eq. 13.
-        losses = {
-            "commitment": self.commitment_weight * _distance(rows, decoded.detach())
-        }
+        decoded = combine(CompactCodes(indices, values), self.components)
+        distance = _distance(rows, decoded.detach())
+        losses = {"commitment": self.commitment_weight * distance}  # [LASERS Eq. 3, 13]
         if self.atoms.requires_grad:
-            losses["codebook"] = _distance(rows.detach(), decoded)
+            losses["codebook"] = _distance(rows.detach(), decoded)  # [LASERS Eq. 3, 13]
         if self.training:
             self._observe(rows.detach(), indices)
             if not self.atoms.requires_grad:
                 self._learn(rows.detach(), indices, values)
-        passed = rows + (decoded - rows).detach()  # Eq. 7
+        passed = rows + (decoded - rows).detach()  # [LASERS Eq. 7]
         return {
             "latents": self.from_rows(passed.unflatten(0, grid)),
             "codes": CompactCodes(
@@ -105,25 +103,25 @@ class AtomSelection(Bottleneck):
 
     @torch.no_grad()
     def _observe(self, rows, indices):
-        """Count the use of the atoms, and remember some of what they stand for."""
+        """Count how often atoms are used, and keep some of what they stand for."""
         used = indices.flatten()
         self.usage += torch.bincount(used[used >= 0], minlength=len(self.usage))
         targets = self._targets(rows, indices).flatten(0, 1)
-        n_fresh = max(1, int(_REVIVED_AT_ONCE * self.n_components))
+        n_fresh = max(1, int(_RESET_AT_ONCE * self.n_components))
         chosen = torch.randperm(len(targets), device=targets.device)[:n_fresh]
         self.fresh = targets[chosen]
 
     @torch.no_grad()
-    def revive(self):
-        """Put latents in the place of the atoms that were used least.
+    def reset_dead_atoms(self):
+        """Replace the atoms that were used least by random latents of the last batch.
 
-        Random ones, which are found where latents are many: so usage becomes more even.
+        Random latents are found where latents are dense, which makes usage more even.
         """
         fresh = self.fresh[self.fresh.norm(dim=1) > _FLAT]
         order = torch.argsort(self.usage, stable=True)[: len(fresh)]
         weak = order[self.usage[order] < _LITTLE_USED * self.usage.mean()]
         self.usage.zero_()
-        self.atoms[weak] = self._revived(fresh[: len(weak)])
+        self.atoms[weak] = self._fresh_atoms(fresh[: len(weak)])
         self._restart(weak)
         return {self.atoms: weak} if len(weak) else {}
 

@@ -122,7 +122,8 @@ class SpikeAndSlab(nn.Module):
         """
         noise, u = torch.randn_like(q.mean), torch.rand_like(q.mean)
         spikes = torch.sigmoid(self.sharpness * (u - torch.sigmoid(-q.logits)))
-        return (q.mean + (0.5 * q.log_var).exp() * noise) * spikes
+        slab = q.mean + (0.5 * q.log_var).exp() * noise
+        return slab * spikes  # [VSC reparameterisation]
 
     def prior_logits(self, pseudo):
         """Logits ``(P, K)`` of the prior's spikes, given the pseudo-inputs' posterior.
@@ -132,7 +133,7 @@ class SpikeAndSlab(nn.Module):
         if pseudo is None:
             return torch.full_like(self.log_scale, self.prior_logit)[None]
         limit = 2 * max(1.0, abs(self.prior_logit))
-        return _bounded(pseudo.logits, limit)
+        return _bounded(pseudo.logits, limit)  # [VSC pseudo-inputs]
 
     def kl(self, q, pseudo):
         """Terms of the KL divergence ``(N,)`` from the prior, by name.
@@ -145,7 +146,8 @@ class SpikeAndSlab(nn.Module):
         logits = self.prior_logits(pseudo)
         spikes = bernoulli_kl(q.logits, logits)
         mixed = math.log(len(logits)) - torch.logsumexp(-spikes, 1)
-        terms = {"values": (torch.sigmoid(q.logits) * slab).sum(1), "spikes": mixed}
+        slabs = (torch.sigmoid(q.logits) * slab).sum(1)
+        terms = {"values": slabs, "spikes": mixed}  # [VSC prior term]
         if pseudo is not None:  # J KL(mean spike probability || alpha) of VSC
             share = torch.sigmoid(logits).mean(1).logit()[:, None]
             alpha = torch.full_like(share[:1], self.prior_logit)
@@ -231,7 +233,7 @@ class LearnedThreshold(nn.Module):
         rate = (q.log_shape - q.log_threshold).exp()
         threshold = Gamma(shape, rate, validate_args=False).rsample()
         shrunk = soft_threshold(variable.detach(), threshold)
-        return shrunk + (variable - variable.detach())
+        return shrunk + (variable - variable.detach())  # [VSCLT reparameterisation]
 
     def kl(self, q, pseudo):
         """Terms of the KL divergence ``(N,)`` from the prior, by name."""
@@ -239,7 +241,8 @@ class LearnedThreshold(nn.Module):
         values = laplace_kl(q.mean, q.log_scale, scale)
         prior_mean = scale + math.log(self.distance)
         thresholds = gamma_kl(q.log_shape, q.log_threshold, _PRIOR_SHAPE, prior_mean)
-        return {"values": values.sum(1), "thresholds": thresholds.sum(1)}
+        values, thresholds = values.sum(1), thresholds.sum(1)
+        return {"values": values, "thresholds": thresholds}  # [VSCLT prior term]
 
     def draw(self, n, pseudo):
         """Codes ``(n, K)`` from the prior."""

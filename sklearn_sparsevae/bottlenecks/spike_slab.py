@@ -35,10 +35,16 @@ import math
 import torch
 from torch import nn
 
-from sklearn_sparsevae.bottlenecks.base import Bottleneck, branch_from_zero
+from sklearn_sparsevae.bottlenecks.base import MeansApart, branch_from_zero
 from sklearn_sparsevae.bottlenecks.divergences import normal_kl
+from sklearn_sparsevae.bottlenecks.probabilistic import ProbabilisticBottleneck
 from sklearn_sparsevae.bottlenecks.spike_priors import PRIORS
-from sklearn_sparsevae.sparse import normalize_atoms
+from sklearn_sparsevae.sparse import (
+    normalize_atoms,
+    power_of_two,
+    principal_axes,
+    row_products,
+)
 
 _N_START = 8192  # rows that thresholds and scales start from
 _SMALLEST = 1e-6  # threshold to start from where latents are zero
@@ -46,7 +52,7 @@ _LEAST_THRESHOLD = 1e-3  # of the root mean square of the latents
 _HIDDEN = 64  # units of the network beside the linear heads
 
 
-class SpikeSlab(Bottleneck):
+class SpikeSlab(MeansApart, ProbabilisticBottleneck):
     """Sparse codes by variational inference (VSC and VSCLT).
 
     Evaluation is deterministic. Training decodes a sample of the posterior, and adds
@@ -76,7 +82,7 @@ class SpikeSlab(Bottleneck):
         Leading latents that are coded apart, as always on.
     """
 
-    sparsity = "exact zeros"
+    code_kind = "exact zeros"
 
     # Learning rates relative to the backbone's.
     _MATRIX_LR = 3.0
@@ -95,18 +101,10 @@ class SpikeSlab(Bottleneck):
         n_pseudo_inputs=0,
         n_mean_dims=0,
     ):
-        super().__init__()
-        self.latent_dim, self.n_components = latent_dim, n_components
-        self.share, self.n_mean_dims = sparsity, n_mean_dims
-        self.beta, self.beta_warmup = beta, beta_warmup
-        self.noise_variance = noise_variance
-        n_dims, dim = n_components - n_mean_dims, latent_dim - n_mean_dims
-        if n_dims < 1 or dim < 1:
-            raise ValueError(
-                f"n_components={n_components} and latent_dim={latent_dim} must both "
-                f"exceed the {n_mean_dims} latents that are coded apart (one for each "
-                "image channel)."
-            )
+        super().__init__(latent_dim, n_components, n_mean_dims)
+        self.sparsity, self.beta, self.beta_warmup = sparsity, beta, beta_warmup
+        self.given_variance = noise_variance
+        n_dims, dim = self.atom_shape
         if n_pseudo_inputs and prior != "spike_slab":
             raise ValueError(
                 f"n_pseudo_inputs={n_pseudo_inputs} are for the spikes of "
@@ -129,10 +127,9 @@ class SpikeSlab(Bottleneck):
         self.advance(0.0)
 
     @property
-    def components(self):
-        """Atoms ``(K, latent_dim)`` of unit norm; those of the means come first."""
-        mean = torch.eye(self.n_mean_dims).to(self.atoms)
-        return torch.block_diag(mean, normalize_atoms(self.atoms))
+    def noise_variance(self):
+        """Variance c of the decoder: as given, or what the start chose."""
+        return float(self.c)
 
     @torch.no_grad()
     def initialize(self, rows, seed):
@@ -142,15 +139,14 @@ class SpikeSlab(Bottleneck):
         and threshold are scaled so that the codes explain most. Dimensions beyond the
         length of the latents start without a response.
         """
-        rows, n_means = _some(rows, seed), self.n_mean_dims
-        means, rows = rows[:, :n_means], rows[:, n_means:]
-        basis = _learn_basis(rows, len(self.atoms), self.share)
+        means, rows = _some(rows, seed).tensor_split([self.n_mean_dims], 1)
+        basis = _learn_basis(rows, len(self.atoms), self.sparsity)
         responses = rows.new_zeros(len(rows), len(self.atoms))
         responses[:, : len(basis)] = rows @ basis.mT
         threshold = max(
-            _upper_quantile(responses, self.share),
+            _upper_quantile(responses, self.sparsity),
             _SMALLEST,
-            _LEAST_THRESHOLD * float(rows.pow(2).mean().sqrt()),
+            _LEAST_THRESHOLD * float(rows.double().pow(2).mean().sqrt()),
         )
         self.atoms[: len(basis)] = basis
         selected = self.distribution.select(responses, threshold)
@@ -159,11 +155,12 @@ class SpikeSlab(Bottleneck):
         self.filters[: len(basis)] = gain * basis
         self.unit.fill_(gain * threshold)
         c = self.distribution.start(
-            gain * responses, gain * threshold, self.noise_variance
+            gain * responses.double(), gain * threshold, self.given_variance
         )
+        c = min(c, torch.finfo(self.c.dtype).max)
         self.c.fill_(c)
         if self.mean_prior is not None:
-            variance, mean = torch.var_mean(means, 0, correction=0)
+            variance, mean = torch.var_mean(means.double(), 0, correction=0)
             self.mean_prior.copy_(torch.stack([mean, (variance + c).log()]))
         if self.pseudo_inputs is not None:
             order = torch.arange(len(self.pseudo_inputs)) % len(rows)
@@ -171,7 +168,7 @@ class SpikeSlab(Bottleneck):
 
     def encode(self, latents):
         """Codes ``(batch, h, w, K)`` with exact zeros."""
-        rows, means, grid = self._rows(latents)
+        means, rows, grid = self.split(latents)
         codes = self.distribution.code(self._posterior(rows))
         return torch.cat([means, codes], 1).unflatten(0, grid)
 
@@ -181,7 +178,7 @@ class SpikeSlab(Bottleneck):
         ``codes`` are those of `encode` in both modes: samples of relaxed spikes have no
         exact zeros.
         """
-        rows, means, grid = self._rows(latents)
+        means, rows, grid = self.split(latents)
         q = self._posterior(rows)
         codes = decoded = torch.cat([means, self.distribution.code(q)], 1)
         if self.training:
@@ -230,15 +227,10 @@ class SpikeSlab(Bottleneck):
             {"params": list(self.branch.parameters()), "lr": lr},
         ]
 
-    def _rows(self, latents):
-        rows = self.to_rows(latents)
-        grid, rows = rows.shape[:3], rows.flatten(0, 2)
-        return rows[:, self.n_mean_dims :], rows[:, : self.n_mean_dims], grid
-
     def _posterior(self, rows):
         added = self.branch(rows / self.unit)
         extra, *others = added.unflatten(1, (self.distribution.n_maps, -1)).unbind(1)
-        mean = rows @ self.filters.mT + self.unit * extra
+        mean = row_products(rows, self.filters) + self.unit * extra
         return self.distribution.posterior(mean, others)
 
     def _pseudo(self):
@@ -248,7 +240,7 @@ class SpikeSlab(Bottleneck):
 
 
 def _some(rows, seed):
-    """At most ``_N_START`` of the rows, in random order."""
+    """Draw at most ``_N_START`` of the rows, in random order."""
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randperm(len(rows), generator=generator)[:_N_START]
     return rows[drawn.to(rows.device)]
@@ -261,9 +253,8 @@ def _learn_basis(rows, n_atoms, share, n_iter=60):
     starting from the principal axes (Lesage et al. 2005 [3]_). ``share * n_atoms``
     responses of a row are kept.
     """
-    scatter = (rows.mT @ rows).double()  # float32 fails on latents that are all but 0
-    axes = torch.linalg.eigh(scatter).eigenvectors.to(rows)
-    basis = axes.flip(1).mT[:n_atoms]
+    rows = rows / power_of_two(rows)
+    basis = principal_axes(rows)[0][:n_atoms].to(rows)
     share = min(1.0, share * n_atoms / len(basis))
     for _ in range(n_iter):
         responses = rows @ basis.mT
@@ -282,6 +273,7 @@ def _upper_quantile(values, share):
 
 def _best_gain(rows, decoded):
     """Factor at which what is decoded explains most of the rows."""
+    rows, decoded = rows.double(), decoded.double()
     energy = float(decoded.pow(2).sum())
     gain = float((decoded * rows).sum()) / energy if energy > 0 else 1.0
     return gain if gain > 0 else 1.0

@@ -74,7 +74,7 @@ class VectorThreshold(ScalarThreshold):
     def grid(self, latents):
         """Thresholds ``(batch, K, h, w)``: the alpha of SSC-VAE's Eq. 5."""
         inferred = self.raw[:, None, None] + self.scale * self.infer(latents)
-        return F.softplus(inferred)
+        return F.softplus(inferred)  # [SSC-VAE Eq. 5]
 
 
 class StructuredThreshold(VectorThreshold):
@@ -100,11 +100,12 @@ class StructuredThreshold(VectorThreshold):
         """Refined thresholds ``(batch, K, h, w)``."""
         alpha = super().grid(latents) / self.unit
         over_sites = alpha.mean((2, 3)), alpha.amax((2, 3))
-        weight = 2 * torch.sigmoid(sum(map(self.channels, over_sites)))  # SSC Eq. 9
+        logits = sum(map(self.channels, over_sites))
+        weight = 2 * torch.sigmoid(logits)  # [SSC-VAE Eq. 9]
         alpha = weight[:, :, None, None] * alpha
         over_atoms = torch.stack([alpha.mean(1), alpha.amax(1)], 1)
-        weight = 2 * torch.sigmoid(self.sites(over_atoms))  # SSC Eq. 10
-        return self.unit * weight * alpha  # SSC Eq. 11
+        weight = 2 * torch.sigmoid(self.sites(over_atoms))  # [SSC-VAE Eq. 10]
+        return self.unit * weight * alpha  # [SSC-VAE Eq. 11]
 
 
 class _Block(nn.Module):

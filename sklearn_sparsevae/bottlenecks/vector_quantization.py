@@ -35,7 +35,7 @@ class VectorQuantization(AtomSelection):
        CVPR 2022.
     """
 
-    sparsity = "counts"
+    code_kind = "counts"
 
     def __init__(
         self,

@@ -14,6 +14,7 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
+from sklearn_sparsevae import metrics
 from sklearn_sparsevae.estimators._generation import GenerationMixin
 from sklearn_sparsevae.images import InputSpec, Photos
 
@@ -162,11 +163,7 @@ class ImageTransformer(
 
     def _psnr(self, targets, outputs):
         """PSNR of every image of a batch, with the range of the fit as the peak."""
-        errors = (np.asarray(targets, np.float64) - outputs) ** 2
-        mse = errors.reshape(len(errors), -1).mean(1)
-        return 10 * np.log10(
-            self.data_range_**2 / np.maximum(mse, 1e-10 * self.data_range_**2)
-        )
+        return metrics.peak_psnr(targets, outputs, self.data_range_)
 
     def __sklearn_is_fitted__(self):
         return getattr(self, "net_", None) is not None

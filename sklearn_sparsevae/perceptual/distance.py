@@ -40,7 +40,7 @@ class PerceptualDistance(FixedNetwork):
             wanted = self._features(target)
         layers = list(zip(self._features(output), wanted, strict=True))
         weights = getattr(self.network, "channel_weights", [1.0] * len(layers))
-        return sum(  # Eq. 1
+        return sum(  # [Zhang 2018 Eq. 1]
             _weighted((a - b).square(), w).sum(1).mean((1, 2))
             for (a, b), w in zip(layers, weights, strict=True)
         )

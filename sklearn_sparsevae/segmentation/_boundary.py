@@ -92,7 +92,7 @@ def region_boundary_connectivity(labels):
     flat = labels.ravel()
     on_border = np.bincount(flat[border_sites(labels.shape)], minlength=n_regions)
     size = np.bincount(flat, minlength=n_regions)
-    return on_border / np.sqrt(np.maximum(size, 1))  # Eq. 1
+    return on_border / np.sqrt(np.maximum(size, 1))  # [Zhu 2014 Eq. 1]
 
 
 def pair_lengths(features, pairs, grid_shape):
@@ -135,7 +135,7 @@ def geodesic_distances(features, grid_shape, limit=np.inf):
     graph = sparse.csr_array(
         (lengths[near], (pairs[0][near], pairs[1][near])), shape=(n_sites, n_sites)
     )
-    return csgraph.dijkstra(graph, directed=False, limit=limit)  # Eq. 2
+    return csgraph.dijkstra(graph, directed=False, limit=limit)  # [Zhu 2014 Eq. 2]
 
 
 def boundary_connectivity(features, grid_shape, scale):
@@ -173,9 +173,9 @@ def boundary_connectivity(features, grid_shape, scale):
     # exp(-d**2 / 2) is below 0.004 beyond 3.33 scales.
     distances = geodesic_distances(features, grid_shape, limit=10 / 3 * scale)
     span = np.exp(-((distances / scale) ** 2) / 2)
-    area = span.sum(axis=1)  # Eq. 3
-    length = span[:, border_sites(grid_shape)].sum(axis=1)  # Eq. 4
-    return length / np.sqrt(area)  # Eq. 5
+    area = span.sum(axis=1)  # [Zhu 2014 Eq. 3]
+    length = span[:, border_sites(grid_shape)].sum(axis=1)  # [Zhu 2014 Eq. 4]
+    return length / np.sqrt(area)  # [Zhu 2014 Eq. 5]
 
 
 def background_probability(connectivity, scale):
@@ -200,7 +200,7 @@ def background_probability(connectivity, scale):
     >>> background_probability(np.array([0.0, 1.0, 5.0]), scale=1.0).round(2)
     array([0.  , 0.39, 1.  ])
     """
-    return 1 - np.exp(-((connectivity / scale) ** 2) / 2)  # Eq. 7
+    return 1 - np.exp(-((connectivity / scale) ** 2) / 2)  # [Zhu 2014 Eq. 7]
 
 
 def border_affinity(features, grid_shape, scale):
@@ -224,7 +224,7 @@ def background_weighted_contrast(features, grid_shape, background, scale=0.3):
     """Contrast of every site to the background around it, Eq. 8, scaled to [0, 1]."""
     position = np.indices(grid_shape).reshape(2, -1).T / max(grid_shape)
     weight = np.exp(-cdist(position, position, "sqeuclidean") / (2 * scale**2))
-    contrast = (squareform(pdist(features)) * weight) @ background  # Eq. 8
+    contrast = (squareform(pdist(features)) * weight) @ background  # [Zhu 2014 Eq. 8]
     largest = contrast.max()
     return contrast / largest if largest > _TINY else np.zeros_like(contrast)
 
@@ -246,12 +246,12 @@ def relax(features, pairs, weight, pull, scale, floor):
     ``w_ij = exp(-d_ij^2 / (2 scale^2)) + floor`` for each pair, as in Eq. 10.
     """
     squared = ((features[pairs[0]] - features[pairs[1]]) ** 2).sum(axis=1)
-    weights = np.exp(-squared / (2 * scale**2)) + floor  # Eq. 10
+    weights = np.exp(-squared / (2 * scale**2)) + floor  # [Zhu 2014 Eq. 10]
     n_sites = len(features)
     graph = sparse.coo_array((weights, pairs), shape=(n_sites, n_sites))
     laplacian = csgraph.laplacian(graph + graph.T)
     system = laplacian + sparse.diags_array(weight + _TINY)
-    return factorize(system).solve(pull)  # Eq. 9
+    return factorize(system).solve(pull)  # [Zhu 2014 Eq. 9]
 
 
 def factorize(matrix):

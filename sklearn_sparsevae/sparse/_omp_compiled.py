@@ -79,7 +79,7 @@ def _code_row(alpha, energy, gram, rule, ols, found, values, work):
             _score_omp(alpha, scores)
         for s in range(size):
             scores[found[s]] = 0
-        atom = _largest(scores)  # Eq. 19
+        atom = _largest(scores)  # [LASERS Eq. 19]
 
         pivot = diagonal[atom]
         for s in range(size):
@@ -92,17 +92,17 @@ def _code_row(alpha, energy, gram, rule, ols, found, values, work):
         projection = alpha[atom] / cholesky[size, size]
         projections[size] = projection
         rest -= projection * projection
-        found[size] = atom  # Eq. 20
+        found[size] = atom  # [LASERS Eq. 20]
         if size + 1 < len(found):
             _orthogonalize(gram, atom, cholesky, size, basis)
             for k in range(len(alpha)):
-                alpha[k] -= projection * basis[size, k]  # Eq. 22
+                alpha[k] -= projection * basis[size, k]  # [LASERS Eq. 22]
             if ols:
                 for k in range(len(alpha)):
                     powers[k] -= basis[size, k] * basis[size, k]
         size += 1
 
-    for s in range(size - 1, -1, -1):  # Eq. 21: L^T gamma = projections
+    for s in range(size - 1, -1, -1):  # [LASERS Eq. 21]: L^T gamma = projections
         value = projections[s]
         for t in range(s + 1, size):
             value -= cholesky[t, s] * values[t]

@@ -241,8 +241,10 @@ def _code_rows(*, alphas, energies, gram, tol, tiny, floor, ols, found, values):
     """
     n_signals, n_steps = found.shape
     diagonal = gram.diagonal()
-    # Row s: the s-th orthonormalised atom as a combination of the selected ones, the
-    # inverse of Algorithm 1's L.
+    # G_I = L L^T of the selected atoms I, as in Algorithm 1; row s of the inverse of L
+    # gives q_s, the s-th atom orthonormalised against those before it, as a combination
+    # of the rows of D_I. With p_s = <x, q_s>, the projections:
+    #   gamma = L^-T p,   <d_k, x - gamma D_I> = <d_k, x> - sum_s p_s <d_k, q_s>.
     inverse = gram.new_zeros(n_steps, n_steps, n_signals)
     atoms = found.new_zeros(n_steps, n_signals)
     gamma = gram.new_zeros(n_steps, n_signals)
@@ -258,9 +260,9 @@ def _code_rows(*, alphas, energies, gram, tol, tiny, floor, ols, found, values):
             scores.div_(powers).masked_fill_(unusable, 0)
         else:
             scores = alphas.abs()
-        atom = argmax_of_rows(scores)  # Eq. 19
+        atom = argmax_of_rows(scores)  # [LASERS Eq. 19]
         del scores
-        atoms[s] = atom  # Eq. 20
+        atoms[s] = atom  # [LASERS Eq. 20]
         alpha = alphas.gather(1, atom[:, None])[:, 0]
         coupling = gram.take(atoms[:s] * len(gram) + atom)
         w = (inverse[:s, :s] * coupling).sum(1)  # solves L w = G_I,j
@@ -272,14 +274,14 @@ def _code_rows(*, alphas, energies, gram, tol, tiny, floor, ols, found, values):
         inverse[s, s] = scale
         projection = torch.where(alive, alpha, 0) * scale
         rest -= projection.square()
-        gamma[: s + 1] += projection * inverse[s, : s + 1]  # Eq. 21
+        gamma[: s + 1] += projection * inverse[s, : s + 1]  # [LASERS Eq. 21]
         found[:, s] = torch.where(alive, atom, -1)
         if s + 1 == n_steps:
             break
         bags = atoms[: s + 1].T.contiguous()
         weights = inverse[s, : s + 1].T.contiguous()
         step = F.embedding_bag(bags, gram, per_sample_weights=weights, mode="sum")
-        alphas.addcmul_(step, projection[:, None], value=-1)  # Eq. 22
+        alphas.addcmul_(step, projection[:, None], value=-1)  # [LASERS Eq. 22]
         alphas.scatter_(1, bags, 0)
         if ols:
             powers.addcmul_(step, step, value=-1).scatter_(1, atom[:, None], 0)

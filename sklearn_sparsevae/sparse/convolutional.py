@@ -206,11 +206,12 @@ def convolutional_fista(
     step = _SAFETY / curvature
     maps = previous = images.new_zeros(())
     for i, weight in enumerate(fista_momentum(n_steps).tolist()):
-        point, residual = maps + weight * (maps - previous), images  # Eq. 4.3
+        point = maps + weight * (maps - previous)  # [Beck 2009 Eq. 4.3]
+        residual = images
         if i > 0:
             residual = images - synthesize(point, kernels, stride, size)
-        climbed = point + step * analyze(residual, kernels, stride)
-        previous, maps = maps, F.relu(climbed - step * alpha)  # Eq. 4.1
+        target = point + step * analyze(residual, kernels, stride)
+        previous, maps = maps, F.relu(target - step * alpha)  # [Beck 2009 Eq. 4.1]
     return maps
 
 

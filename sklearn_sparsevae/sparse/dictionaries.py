@@ -11,6 +11,7 @@ from sklearn_sparsevae.sparse._arrays import (
     check_number,
     check_tensor,
     in_float,
+    power_of_two,
     refuse_nonfinite,
 )
 from sklearn_sparsevae.sparse.batch_omp import batch_omp, check_selection
@@ -95,7 +96,8 @@ def dct_dictionary(latent_dim, n_components, shape=None):
     dictionary = torch.ones(1, 1, dtype=torch.float64)
     frequency = torch.zeros(1, dtype=torch.float64)
     for length, n_atoms in zip(shape, sizes, strict=True):
-        dictionary = torch.kron(dictionary, _dct_axis(length, n_atoms))
+        axis = _dct_axis(length, n_atoms)
+        dictionary = torch.kron(dictionary, axis)  # [SC-VAE Section 5]
         relative = torch.arange(n_atoms, dtype=torch.float64) / max(n_atoms, 1)
         frequency = (frequency[:, None] + relative[None, :]).flatten()
     keep = torch.argsort(frequency, stable=True)[:n_components]
@@ -154,7 +156,7 @@ def learn_dictionary(
     Alternates sparse codes of a batch with one pass of block coordinate descent over
     the atoms. Starts from signals drawn in proportion to their norm, so that flat
     patches do not fill the dictionary; an atom that no recent batch used is replaced
-    by the signal that is coded worst.
+    by the signal that is coded worst. Signals may have any scale.
 
     Parameters
     ----------
@@ -202,17 +204,23 @@ def learn_dictionary(
     check_count("batch_size", batch_size)
     signals = _check_learning(signals, n_components, n_iter, seed)
     generator = torch.Generator().manual_seed(seed)
-    dictionary = _draw_atoms(signals, n_components, generator)
+    unit = power_of_two(signals)
+    dictionary = _draw_atoms(signals, unit, n_components, generator)
     a = signals.new_zeros(n_components, n_components)
     b = torch.zeros_like(dictionary)
     for iteration in range(n_iter):
         picked = torch.randint(
             len(signals), (min(batch_size, len(signals)),), generator=generator
         )
-        batch = signals[picked.to(signals.device)]
+        batch = signals[picked.to(signals.device)] / unit
         if n_nonzero_coefs is None:
             codes = ista(
-                batch, dictionary, alpha, n_steps=40, momentum=True, check_finite=False
+                batch,
+                dictionary,
+                alpha / unit,
+                n_steps=40,
+                momentum=True,
+                check_finite=False,
             )
         else:
             selected = batch_omp(
@@ -224,10 +232,10 @@ def learn_dictionary(
             )
             codes = dense_codes(*selected, n_components)
         forget = 1 - 1 / min(iteration + 1, _MEMORY)
-        a = a.mul_(forget).addmm_(codes.mT, codes)  # Algorithm 1, step 5
-        b = b.mul_(forget).addmm_(codes.mT, batch)  # Algorithm 1, step 6
+        a = a.mul_(forget).addmm_(codes.mT, codes)  # [Mairal 2010 Alg. 1]
+        b = b.mul_(forget).addmm_(codes.mT, batch)  # [Mairal 2010 Alg. 1]
         dictionary = update_atoms(dictionary, a, b)
-        _revive_atoms(dictionary, a, batch, codes)
+        _replace_unused_atoms(dictionary, a, batch, codes)
     return dictionary
 
 
@@ -253,15 +261,15 @@ def dense_codes(indices, values, n_components):
     return codes.scatter_add_(1, indices.long().clamp(min=0), values)
 
 
-def _draw_atoms(signals, n_components, generator):
-    norms = signals.norm(dim=1).cpu().double()
+def _draw_atoms(signals, unit, n_components, generator):
+    norms = torch.linalg.vector_norm(signals, dim=1, dtype=torch.float64).cpu() / unit
     weights = norms + norms.mean() * 1e-3 + 1e-12
     replacement = len(signals) < n_components
     # multinomial takes at most 2^24 categories
     drawn = torch.multinomial(
         weights[: 2**24], n_components, replacement, generator=generator
     )
-    atoms = signals[drawn.to(signals.device)]
+    atoms = signals[drawn.to(signals.device)] / unit
     noise = torch.randn(atoms.shape, generator=generator).to(atoms)
     # The noise tells repeated and zero signals apart.
     scale = atoms.norm(dim=1, keepdim=True).clamp(min=1e-6)
@@ -301,12 +309,12 @@ def update_atoms(dictionary, a, b):
     a, b, atoms = (t.cpu().numpy() for t in (a, b, dictionary.clone()))
     for k in range(len(atoms)):
         if a[k, k] > _UNUSED:
-            atom = atoms[k] + (b[k] - a[k] @ atoms) / a[k, k]  # Eq. 10; LASERS Eq. 27
-            atoms[k] = atom / max(np.sqrt(atom @ atom), 1e-12)  # LASERS Eq. 28
+            atom = atoms[k] + (b[k] - a[k] @ atoms) / a[k, k]  # [LASERS Eq. 27]
+            atoms[k] = atom / max(np.sqrt(atom @ atom), 1e-12)  # [LASERS Eq. 28]
     return torch.from_numpy(atoms).to(dictionary)
 
 
-def _revive_atoms(dictionary, a, batch, codes):
+def _replace_unused_atoms(dictionary, a, batch, codes):
     dead = (a.diagonal() <= _UNUSED).nonzero().flatten()
     if len(dead) == 0:
         return
@@ -320,7 +328,7 @@ def _revive_atoms(dictionary, a, batch, codes):
 
 @accepts_arrays
 def learn_codebook(signals, n_components, *, n_levels=1, n_iter=10, seed=0):
-    """Place codes by k-means, a share of them for each level of what is left.
+    """Place codes by k-means, a share of them for each level of residuals.
 
     Parameters
     ----------
@@ -349,14 +357,15 @@ def learn_codebook(signals, n_components, *, n_levels=1, n_iter=10, seed=0):
     signals = _check_learning(signals, n_components, n_iter, seed)
     generator = torch.Generator().manual_seed(seed)
     n_levels = min(n_levels, n_components)
-    parts = []
+    unit = power_of_two(signals)
+    signals, parts = signals / unit, []
     for level in range(n_levels):
         n_codes = (n_components * (level + 1)) // n_levels - sum(map(len, parts))
         codes = _k_means(signals, n_codes, n_iter, generator)
         nearest = nearest_code(signals, codes, check_finite=False)
         signals = signals - codes[nearest]
         parts.append(codes)
-    return torch.cat(parts)
+    return torch.cat(parts) * unit
 
 
 def _check_learning(signals, n_components, n_iter, seed):

@@ -118,11 +118,11 @@ def ista(signals, dictionary, alpha, n_steps, momentum=False, *, check_finite=Tr
     signals, dictionary = in_float(signals, dictionary)
     alpha = torch.as_tensor(alpha, dtype=signals.dtype, device=signals.device)
     step = 1 / lipschitz_constant(dictionary)
-    codes = unrolled_ista(
+    codes = unrolled_ista(  # [SC-VAE Eq. 1]
         signals,
-        dictionary * step,  # W_e = D^T / L in Eq. 2
+        dictionary * step,  # W_e = D^T / L
         dictionary,
-        (alpha * step).expand(len(dictionary)),  # theta = alpha / L in Eq. 2
+        (alpha * step).expand(len(dictionary)),  # theta = alpha / L
         momentum=fista_momentum(n_steps, momentum).to(signals),
     )
     return codes.to(asked)

@@ -9,6 +9,7 @@ from sklearn_sparsevae.sparse._arrays import (
     check_signals,
     in_float,
     pad_rows,
+    power_of_two,
 )
 
 # Entries of the table of scores that is made at a time.
@@ -53,11 +54,15 @@ def nearest_code(signals, codebook, *, check_finite=True):
     # Far from the origin, norms would round away what tells neighbours apart.
     center = codebook.median(0).values
     codebook = codebook - center
+    unit = power_of_two(codebook)
+    codebook = codebook / unit
     half_norms = codebook.pow(2).sum(1) / 2
     n_rows = max(1, min(len(signals), _SCORES // len(codebook)))
     buffer = codebook.new_empty(n_rows + -n_rows % ROW_BLOCK, len(codebook))
     parts = [
-        argmax_of_rows(_scores(chunk - center, codebook, half_norms, buffer))
+        argmax_of_rows(  # [LASERS Eq. 1]
+            _scores((chunk - center) / unit, codebook, half_norms, buffer)
+        )
         for chunk in signals.split(n_rows)
     ]
     return torch.cat(parts)

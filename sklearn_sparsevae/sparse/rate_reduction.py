@@ -73,7 +73,7 @@ def coding_rate(features, eps2=0.5, *, check_finite=True):
         d / (n * eps2)
     )
     factor, failed = torch.linalg.cholesky_ex(gram)  # fails where not finite
-    half_logdet = factor.diagonal().log().sum()
+    half_logdet = factor.diagonal().log().sum()  # [Yu 2020 Section 2]
     return half_logdet.masked_fill(failed > 0, torch.nan).to(features.dtype)
 
 
@@ -124,7 +124,8 @@ def rate_reduction(features, labels, eps2=0.5, *, check_finite=True):
         len(rows) / len(features) * coding_rate(rows, eps2, check_finite=False)
         for rows in classes
     )
-    return coding_rate(features, eps2, check_finite=False) - apart
+    together = coding_rate(features, eps2, check_finite=False)
+    return together - apart  # [Yu 2020 Section 2]
 
 
 @accepts_arrays
@@ -176,7 +177,7 @@ def rate_distance(features, others, eps2=0.5, *, check_finite=True):
     check_same_device("features", features, "others", others)
     both = torch.cat([features, others.to(features.dtype)])
     first = torch.arange(len(both), device=both.device) < len(features)
-    return rate_reduction(both, first, eps2, check_finite=False)
+    return rate_reduction(both, first, eps2, check_finite=False)  # [Dai 2022 Section 2]
 
 
 @accepts_arrays
@@ -215,7 +216,7 @@ def transcription_terms(features, regenerated, labels=None):
     _check_labels(labels, features, check_finite=False)
     _check_labels(labels, regenerated, check_finite=False)
     members = [labels == label for label in labels.unique()]
-    return {
+    return {  # [Dai 2022 Section 2]
         "delta_r": sum(
             rate_distance(features[m], regenerated[m], check_finite=False)
             for m in members

@@ -11,7 +11,7 @@ from sklearn_sparsevae.training.callbacks import clip_gradients, not_finite
 _WIDTH = 64  # channels after the first convolution; they double from layer to layer
 _MOST_HALVINGS = 3
 _SMALLEST_MAP = 4  # pixels a side that the halvings leave at least
-_DELTA = 1e-6  # of Eq. 16
+_DELTA = 1e-6  # the delta of Eq. 16
 _MAX_ADAPTIVE_WEIGHT = 1e4
 
 
@@ -76,13 +76,13 @@ class Adversary:
         What the adversarial term counts beside the loss of the images.
     start : int
         Epochs before it takes part.
-    longest : float
-        Limit on the norm of the discriminator's gradient.
+    max_norm : float
+        Maximum norm of the discriminator's gradient.
     """
 
     weight: float
     start: int
-    longest: float
+    max_norm: float
 
     def __init__(self, n_channels, side, device):
         self.discriminator = PatchDiscriminator(n_channels, side).to(device)
@@ -113,7 +113,7 @@ class Adversary:
         """
         loss = self.generator_loss(fakes)
         adaptive = adaptive_weight(image_loss, loss, last_layer)
-        return self.weight * adaptive * loss, adaptive  # Eq. 15
+        return self.weight * adaptive * loss, adaptive  # [LASERS Eq. 15]
 
     def generator_loss(self, fakes):
         """Low where reconstructions pass for data; its gradient is theirs alone."""
@@ -132,7 +132,7 @@ class Adversary:
             raise not_finite("loss of the discriminator", loss.item(), net)
         loss.backward()
         parameters = self.discriminator.parameters()
-        clip_gradients(parameters, self.longest, "gradient of the discriminator", net)
+        clip_gradients(parameters, self.max_norm, "gradient of the discriminator", net)
         for group in self.optimizer.param_groups:
             group["lr"] = net.optimizer_.param_groups[0]["lr"]
         self.optimizer.step()
@@ -146,7 +146,7 @@ def hinge_loss(real_scores, fake_scores):
     Zero where data score 1 or more and reconstructions -1 or less.
     """
     real, fake = F.relu(1 - real_scores).mean(), F.relu(1 + fake_scores).mean()
-    return 0.5 * (real + fake)  # Eq. 14
+    return 0.5 * (real + fake)  # [LASERS Eq. 14]
 
 
 @torch.no_grad()
@@ -167,4 +167,4 @@ def adaptive_weight(image_loss, adversarial_loss, last_layer):
         torch.autograd.grad(loss, last_layer, retain_graph=True)[0].norm()
         for loss in (image_loss, adversarial_loss)
     )
-    return (ours / (theirs + _DELTA)).clamp(max=_MAX_ADAPTIVE_WEIGHT)  # Eq. 16
+    return (ours / (theirs + _DELTA)).clamp(max=_MAX_ADAPTIVE_WEIGHT)  # [LASERS Eq. 16]

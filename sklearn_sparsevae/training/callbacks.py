@@ -12,13 +12,14 @@ def not_finite(what, value, net):
     """Error that says what stopped being finite, and when."""
     return FloatingPointError(
         f"The {what} became {value} in epoch {len(net.history)}. Lower lr, or alpha if "
-        "it is above 1, and check that the input is what you think it is."
+        "it is above 1, and check the scale of the input: values far above 1 have "
+        "squares that overflow."
     )
 
 
-def clip_gradients(parameters, longest, what, net):
+def clip_gradients(parameters, max_norm, what, net):
     """Limit the norm of the gradient; one that is not finite ends the training."""
-    norm = float(clip_grad_norm_(parameters, longest))
+    norm = float(clip_grad_norm_(parameters, max_norm))
     if not math.isfinite(norm):
         raise not_finite(what, norm, net)
 
@@ -26,17 +27,17 @@ def clip_gradients(parameters, longest, what, net):
 class GradientClipping(Callback):
     """Clip the gradient of the net before the optimizer's step."""
 
-    def __init__(self, longest):
-        self.longest = longest
+    def __init__(self, max_norm):
+        self.max_norm = max_norm
 
     def on_grad_computed(self, net, named_parameters=(), **kwargs):
         """Clip what the backward pass left."""
         parameters = [p for _, p in named_parameters]
-        clip_gradients(parameters, self.longest, "gradient of the loss", net)
+        clip_gradients(parameters, self.max_norm, "gradient of the loss", net)
 
 
-class Revival(Callback):
-    """Let the bottleneck replace little-used atoms, and Adam forget their moments.
+class DeadAtomReset(Callback):
+    """Let the bottleneck replace little-used atoms, and reset their moments in Adam.
 
     Every 100 steps in the first nine tenths of ``n_steps``: what is replaced has to
     have time to settle.
@@ -56,7 +57,7 @@ class Revival(Callback):
         self.step_ += 1
         if self.step_ % 100 or self.step_ > 0.9 * self.n_steps:
             return
-        for parameter, rows in net.module_.bottleneck.revive().items():
+        for parameter, rows in net.module_.bottleneck.reset_dead_atoms().items():
             for moments in net.optimizer_.state.get(parameter, {}).values():
                 if moments.shape == parameter.shape:
                     moments[rows] = 0

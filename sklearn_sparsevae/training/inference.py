@@ -7,7 +7,6 @@ import torch
 from torch.nn import functional as F
 
 from sklearn_sparsevae.bottlenecks import CompactCodes
-from sklearn_sparsevae.bottlenecks.gaussian import ACTIVE_VARIANCE
 from sklearn_sparsevae.training.autoencoder import channels_first, channels_last
 from sklearn_sparsevae.training.devices import resolve_device
 from sklearn_sparsevae.training.seeds import OwnGenerator
@@ -102,7 +101,8 @@ class Coder:
                     output = self.module.images(drawn)[..., :height, :width]
                     error = (output - unit).square().flatten(1).sum(1)
                     total = total - error / (2 * variance) - nats.double()
-            yield (total / n_draws - constant).cpu().numpy()
+            bound = total / n_draws - constant  # [Lecture evidence lower bound]
+            yield bound.cpu().numpy()
 
     @torch.no_grad()
     def latent_usage(self, batches, n_images):
@@ -123,7 +123,7 @@ class Coder:
             figures = torch.stack([nats, mean, mean**2]).double().flatten(1, 3)
             totals, n_sites = totals + figures.sum(1), n_sites + figures.shape[1]
         nats, mean, square = (totals / n_sites).cpu().numpy()
-        return nats, int((square - mean**2 > ACTIVE_VARIANCE).sum())
+        return nats, self.module.bottleneck.count_active(square - mean**2)
 
     def reconstruct_tiles(self, photos, tile):
         """Reconstructions ``(n, H, W, C)`` from tiles that fade into one another.
@@ -179,11 +179,10 @@ class Coder:
     def _lay_out(self, sites, grid_shape):
         """Codes for the bottleneck, written out over all atoms if many are used."""
         counts = np.diff(sites.indptr)
-        longest = max(1, counts.max())
-        few = longest <= _COMPACT * sites.shape[1]
-        if self.module.bottleneck.sparsity == "dense" or not few:
+        most = max(1, counts.max())
+        if most > _COMPACT * sites.shape[1]:
             return self._grid_of(sites.toarray(), grid_shape)
-        filled = np.arange(longest) < counts[:, None]
+        filled = np.arange(most) < counts[:, None]
         indices = np.full(filled.shape, -1, np.int64)
         values = np.zeros(filled.shape, np.float32)
         indices[filled], values[filled] = sites.indices, sites.data

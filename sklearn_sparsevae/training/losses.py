@@ -42,9 +42,10 @@ class ImageLoss(nn.Module):
         """
         pixels = self.pixel_cost(output - target).sum()
         eta = 1 - self.perceptual_weight
-        terms = {"reconstruction": eta * (0.5 * pixels / n_sites)}  # SC-VAE's Eq. 3
+        reconstruction = 0.5 * pixels / n_sites  # [SC-VAE Eq. 3]
+        terms = {"reconstruction": eta * reconstruction}  # [LASERS Eq. 6]
         if self.distance is not None:
             half_site = 0.5 * output.numel() / n_sites
             distance = self.distance(output, target).mean()
-            terms["perceptual"] = (1 - eta) * half_site * distance  # LASERS, Eq. 6
+            terms["perceptual"] = (1 - eta) * half_site * distance  # [LASERS Eq. 6]
         return terms

@@ -7,12 +7,10 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from sklearn_sparsevae.bottlenecks import CompactCodes
-from sklearn_sparsevae.bottlenecks.gaussian import ACTIVE_VARIANCE
 from sklearn_sparsevae.training.adversarial import Adversary
 from sklearn_sparsevae.training.autoencoder import channels_first
 from sklearn_sparsevae.training.batching import ImageBatches
-from sklearn_sparsevae.training.callbacks import Advance, Revival, not_finite
+from sklearn_sparsevae.training.callbacks import Advance, DeadAtomReset, not_finite
 from sklearn_sparsevae.training.devices import resolve_device
 from sklearn_sparsevae.training.losses import ImageLoss
 from sklearn_sparsevae.training.net import Net, RunSettings
@@ -54,7 +52,7 @@ class ReconstructionNet(Net):
 
     def own_callbacks(self, n_steps):
         """Tell the bottleneck of the progress, let it replace atoms that are unused."""
-        return [("advance", Advance()), ("revival", Revival(n_steps))]
+        return [("advance", Advance()), ("dead_atoms", DeadAtomReset(n_steps))]
 
     def training_state(self):
         """Include the discriminator."""
@@ -70,7 +68,7 @@ class ReconstructionNet(Net):
         """
         target = channels_first(y_true.to(self.device))
         n_sites = y_pred["latents"].shape[0] * y_pred["latents"].shape[2:].numel()
-        image_terms = self.criterion_(y_pred["images"], target, n_sites)  # Eq. 3
+        image_terms = self.criterion_(y_pred["images"], target, n_sites)
         terms = {**image_terms, **y_pred["losses"]}
         if training and self._adversary_takes_part():
             terms["adversarial"], adaptive = self.adversary_.term(
@@ -81,7 +79,7 @@ class ReconstructionNet(Net):
             self.history.record_batch("train_adaptive_weight", float(adaptive))
         mse = F.mse_loss(y_pred["images"].detach(), target)
         self._record(terms, mse, y_pred["codes"], training)
-        loss = sum(terms.values())  # Eq. 5
+        loss = sum(terms.values())  # [SC-VAE Eq. 5]
         # Where the bottleneck trains itself and is all there is, no gradient is needed.
         return loss if loss.requires_grad else loss.requires_grad_()
 
@@ -105,12 +103,7 @@ class ReconstructionNet(Net):
             if not np.isfinite(value):
                 raise not_finite(f"{name} term of the loss", value, self)
         values["psnr"] = float(-10 * torch.log10(mse.clamp(min=1e-12)))
-        if isinstance(codes, CompactCodes):
-            codes = codes.values
-        values["nonzeros"] = _count_nonzero(codes) / codes[..., 0].numel()
-        if self.module_.bottleneck.sparsity == "dense":
-            variance = codes.flatten(0, 2).var(0, correction=0)
-            values["active_units"] = int((variance > ACTIVE_VARIANCE).sum())
+        values |= self.module_.bottleneck.figures(codes)
         for name, value in values.items():
             self.history.record_batch(prefix + name, value)
 
@@ -127,15 +120,7 @@ class ReconstructionNet(Net):
             self.adversary_ = Adversary(n_channels, min(sides), self.device)
         self.adversary_.weight = settings.adversarial_weight
         self.adversary_.start = settings.adversarial_start
-        self.adversary_.longest = settings.gradient_clip
-
-
-def _count_nonzero(codes):
-    """Count what is not zero; on a CPU numpy takes a tenth of torch's time for it."""
-    found = codes.bool()
-    if found.device.type == "cpu":
-        return np.count_nonzero(found.numpy())
-    return int(found.sum())
+        self.adversary_.max_norm = settings.gradient_clip
 
 
 def train_net(build, photos, settings, seed, net=None):

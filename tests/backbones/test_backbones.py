@@ -264,3 +264,54 @@ def test_vqgan_refuses_what_the_paper_does_not_have():
 def test_vqgan_refuses_widths_that_its_groups_do_not_divide():
     with pytest.raises(ValueError, match="width must be a multiple of 32, got 48"):
         VQGANBackbone(3, 3, width=48)
+
+
+def poor_images():
+    """Images with little or nothing to start from, by name."""
+    black, random = torch.zeros(4, 3, 8, 8), images_of(height=8, width=8, batch=4)
+    halves, unequal = black.clone(), black.clone()
+    halves[..., 4:], unequal[2:] = 1, 1
+    return {
+        "black": black,
+        "white": black + 1,
+        "grey": black + 1 / 3,
+        "halves": halves,
+        "half of them": unequal,
+        "one site": random[:1, :, :4, :4],
+        "one black site": black[:1, :, :4, :4],
+        "duplicates": random[:1].expand(4, -1, -1, -1),
+        "barely different": black + 0.5 + 1e-7 * random,
+        "far beyond the range": 1e15 * random,
+    }
+
+
+@pytest.mark.parametrize("name", poor_images())
+@pytest.mark.parametrize("latent_dim", [None, 3, 8, 40])
+@pytest.mark.parametrize("make", [residual, light])
+def test_started_from_any_images(make, latent_dim, name):
+    model, images = make(latent_dim=latent_dim), poor_images()[name]
+    model.initialize(images)
+    latents = model.encode(images)
+    assert latents.isfinite().all() and model.decode(latents).isfinite().all()
+    if make is residual:
+        product = model.basis @ model.basis.mT
+        torch.testing.assert_close(product, torch.eye(len(product)), atol=1e-5, rtol=0)
+    if make is residual and name in ("black", "white", "grey", "half of them"):
+        # Constant images are their means, which every number of latents keeps.
+        torch.testing.assert_close(model.decode(latents), images, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-38, 1e-30, 1e-8, 1.0, 1e8, 1e19, 1e30, 1e37])
+@pytest.mark.parametrize("n_rows", [1, 2, 9])
+@pytest.mark.parametrize("latent_dim", [2, 5])
+def test_dense_starts_from_rows_of_any_scale(latent_dim, n_rows, scale):
+    rows = images_of(channels=5, height=1, width=1, batch=n_rows)
+    for images in (scale * rows, scale * rows[:1].expand(n_rows, -1, -1, -1)):
+        model = DenseBackbone(5, latent_dim=latent_dim, width=8)
+        model.initialize(images)
+        latents, back = model.encode(images), model.decode(model.encode(images))
+        assert latents.isfinite().all() and back.isfinite().all()
+        product = model.basis @ model.basis.mT
+        torch.testing.assert_close(product, torch.eye(latent_dim), atol=1e-5, rtol=0)
+        if latent_dim == 5 or n_rows == 1:
+            torch.testing.assert_close(back, images, rtol=1e-5, atol=1e-7 * scale)

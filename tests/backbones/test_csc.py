@@ -150,15 +150,41 @@ def test_grids_are_those_of_the_maps(started, size):
     assert started.n_entries(size) == largest
 
 
-@pytest.mark.parametrize("n_images", [1, 2])
-def test_starts_from_few_and_from_constant_images(n_images):
-    model = make(latent_dim=8)
-    model.initialize(torch.full((n_images, 3, 9, 12), 0.3))
-    with torch.no_grad():
-        regenerated = model.decode(model.encode(torch.full((1, 3, 9, 12), 0.3)))
-    torch.testing.assert_close(
-        regenerated, torch.full_like(regenerated, 0.3), atol=1e-3, rtol=0
+def poor_images():
+    """Images with little or nothing to start from, by name."""
+    black = torch.zeros(4, 3, 9, 12)
+    halves, unequal = black.clone(), black.clone()
+    halves[..., 6:], unequal[2:] = 1, 1
+    noise = torch.rand(4, 3, 9, 12, generator=torch.Generator().manual_seed(1))
+    return {
+        "black": black,
+        "one black": black[:1],
+        "white": black + 1,
+        "grey": black[:2] + 0.3,
+        "halves": halves,
+        "half of them": unequal,
+        "duplicates": noise[:1].expand(4, -1, -1, -1),
+        "one": noise[:1],
+        "barely different": black + 0.5 + 1e-7 * noise,
+    }
+
+
+@pytest.mark.parametrize("name", poor_images())
+@pytest.mark.parametrize("latent_dim", [2, 8, 300])
+def test_starts_from_any_images(latent_dim, name):
+    model, images = (
+        make(latent_dim=latent_dim, n_components=(6, 5)),
+        poor_images()[name],
     )
+    model.initialize(images)
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
+    with torch.no_grad():
+        features = model.encode(images)
+        regenerated = model.decode(features)
+    torch.testing.assert_close(features.norm(dim=1), torch.ones(len(images)))
+    assert regenerated.isfinite().all()
+    if name in ("black", "one black", "white", "grey", "barely different"):
+        torch.testing.assert_close(regenerated, images, atol=1e-3, rtol=0)
 
 
 def test_every_parameter_has_one_group_and_one_player():

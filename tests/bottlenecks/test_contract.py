@@ -264,8 +264,9 @@ def test_every_bottleneck_is_in_the_table():
         if c.__module__.startswith(package) and not inspect.isabstract(c)
     }
     public = [getattr(bottlenecks, name) for name in bottlenecks.__all__]
-    exported = {c for c in public if inspect.isclass(c) and issubclass(c, Bottleneck)}
-    assert found == exported - {Bottleneck} == set(BOTTLENECKS)
+    classes = {c for c in public if inspect.isclass(c) and issubclass(c, Bottleneck)}
+    exported = {c for c in classes if not inspect.isabstract(c)}
+    assert found == exported == set(BOTTLENECKS)
 
 
 @every_variant
@@ -301,14 +302,14 @@ def test_decoded_codes_are_the_latents_of_forward(make, oracle, state):
 def test_the_promised_sparsity_holds(make, oracle, state):
     model = state(make)
     codes = dense(model.encode(latents_of()))
-    assert model.sparsity in {"exact zeros", "n_nonzero_coefs", "counts", "dense"}
-    if model.sparsity == "exact zeros":
+    assert model.code_kind in {"exact zeros", "n_nonzero_coefs", "counts", "dense"}
+    if model.code_kind == "exact zeros":
         share = (codes == 0).float().mean()
         assert 0.05 < share < 1
-    elif model.sparsity == "n_nonzero_coefs":
+    elif model.code_kind == "n_nonzero_coefs":
         assert (codes != 0).sum(-1).max() <= model.n_nonzero_coefs
         assert (codes != 0).any(-1).all()
-    elif model.sparsity == "counts":
+    elif model.code_kind == "counts":
         assert torch.equal(codes, codes.round()) and (codes >= 0).all()
         assert (codes.sum(-1) == model.n_quantizers).all()
 
@@ -369,7 +370,7 @@ def test_zero_latents_are_nothing_special(make, oracle, state):
     latents[0] = 0
     latents.requires_grad_()
     out = model(latents)
-    if model.sparsity in {"counts", "dense"}:  # which have no zero
+    if model.code_kind in {"counts", "dense"}:  # which have no zero
         assert dense(out["codes"]).isfinite().all() and out["latents"].isfinite().all()
     else:
         assert not dense(out["codes"])[0].any()
@@ -378,14 +379,50 @@ def test_zero_latents_are_nothing_special(make, oracle, state):
     assert latents.grad.isfinite().all()
 
 
+def poor_data(length):
+    """Rows with little or nothing to start from, by name, and of any scale."""
+    rows = rows_of(latents_of(seed=2, dim=length), 1)
+    constant = torch.ones(len(rows), length)
+    rounding = 1e-8 * rows  # what a constant image is after an orthonormal map
+    yield from {
+        "zero": 0 * constant,
+        "constant": constant,
+        "one row": rows[:1],
+        "one row of zeros": 0 * rows[:1],
+        "two values": torch.cat([constant, 0 * constant]),
+        "duplicates": rows[:1].expand(30, -1),
+        "one direction": torch.outer(rows[:30, 0], rows[0]),
+        "fewer than dimensions": rows[:2],
+        "all but constant": constant + rounding,
+        "far from zero": 1e8 + rows,
+        "large and small": torch.cat([1e-20 * rows, 1e20 * rows]),
+    }.items()
+    for scale in (1e-44, 1e-38, 1e-30, 1e-12, 1e12, 1e19, 1e25, 1e30, 1e37):
+        yield f"scaled by {scale}", scale * rows
+
+
 @every_variant
-def test_started_from_poor_data_nothing_is_nan(make, oracle):
-    for value, n_rows in ((0.0, 30), (1.0, 30), (1.0, 1)):
-        model = make(DIM, K)
-        model.initialize(torch.full((n_rows, model.components.shape[1]), value), seed=0)
-        out = model(latents_of())
-        assert dense(out["codes"]).isfinite().all() and out["latents"].isfinite().all()
-        assert model.components.isfinite().all()
+def test_started_from_any_data_nothing_is_nan(make, oracle):
+    length = make(DIM, K).components.shape[1]
+    for name, rows in poor_data(length):
+        model = make(DIM, K).eval()
+        model.initialize(rows.clone(), seed=0)
+        assert model.components.isfinite().all(), name
+        assert all(p.isfinite().all() for p in model.parameters()), name
+        codes = model.encode(latents_of())
+        assert dense(codes).isfinite().all(), name
+        assert model.decode(codes).isfinite().all(), name
+
+
+@pytest.mark.parametrize("cls", [DictionaryLearning, VectorQuantization])
+@pytest.mark.parametrize("scale", [2.0**-60, 2.0**60])
+def test_atoms_start_from_data_of_any_unit(cls, scale):
+    make = BOTTLENECKS[cls][0]["default"]
+    model = make(DIM, K)
+    rows = rows_of(latents_of(seed=1, batch=40), model.patch_size)
+    model.initialize(scale * rows, seed=0)
+    unit = 1.0 if cls is DictionaryLearning else scale
+    assert torch.equal(model.components, unit * started(make).components)
 
 
 @every_variant
@@ -451,7 +488,7 @@ def test_initialize_follows_its_seed_alone(make, oracle):
 @both_states
 def test_components_are_unit_atoms(make, oracle, state):
     model = state(make)
-    if model.sparsity in {"counts", "dense"}:
+    if model.code_kind in {"counts", "dense"}:
         pytest.skip("what is counted, or normal, has the length of a latent")
     torch.testing.assert_close(model.components.norm(dim=1), torch.ones(K))
 

@@ -237,7 +237,7 @@ def test_online_updates_leave_atoms_that_were_never_used():
     assert not torch.isclose(model.components[used], before[used]).all(1).any()
 
 
-# ---- revival ------------------------------------------------------------------------
+# ---- dead atoms ---------------------------------------------------------------------
 
 
 @every_selection
@@ -249,7 +249,7 @@ def test_unused_atoms_make_room_for_latents(make):
     targets = model._targets(model.to_rows(latents).flatten(0, 2), indices).detach()
     before = model.atoms.detach().clone()
 
-    replaced = model.revive()
+    replaced = model.reset_dead_atoms()
     dead = torch.tensor([k for k in range(K) if k not in used])[: round(0.05 * K)]
     assert list(replaced) == [model.atoms]
     assert torch.equal(replaced[model.atoms], dead)
@@ -271,11 +271,11 @@ def test_atoms_of_half_the_mean_usage_stay(make):
     before = model.atoms.detach().clone()
     model.usage.fill_(1000)
     model.usage[7] = 501
-    assert model.revive() == {}
+    assert model.reset_dead_atoms() == {}
     assert torch.equal(model.atoms.detach(), before)
     model.usage.fill_(1000)
     model.usage[[7, 9]] = torch.tensor([400.0, 300.0])
-    assert model.revive()[model.atoms].tolist() == [9, 7]
+    assert model.reset_dead_atoms()[model.atoms].tolist() == [9, 7]
 
 
 @every_selection
@@ -285,7 +285,7 @@ def test_flat_latents_are_no_atoms(make):
         pytest.skip("what the first level leaves is not flat")
     model(torch.zeros(4, DIM, 4, 2))
     before = model.atoms.detach().clone()
-    assert model.revive() == {}
+    assert model.reset_dead_atoms() == {}
     assert torch.equal(model.atoms.detach(), before)
 
 
@@ -299,13 +299,13 @@ def test_flat_latents_are_no_atoms(make):
     ],
     ids=["moving averages", "online"],
 )
-def test_what_is_revived_stays_until_it_is_used(make):
+def test_what_is_reset_stays_until_it_is_used(make):
     model = started(make).train()
     for seed in range(3):
         model(latents_of(seed=seed))  # what is averaged remembers these
     model.usage.fill_(1)
     model.usage[4] = 0
-    replaced = model.revive()[model.atoms]
+    replaced = model.reset_dead_atoms()[model.atoms]
     assert replaced.tolist() == [4]
     fresh = model.atoms[4].detach().clone()
     others = model.atoms[20:30].detach().clone()  # which are their own codes

@@ -9,8 +9,8 @@ from scipy.linalg import subspace_angles
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from sklearn_sparsevae.bottlenecks import Gaussian
-from sklearn_sparsevae.bottlenecks.divergences import normal_kl
-from sklearn_sparsevae.bottlenecks.gaussian import mmd, reparametrize
+from sklearn_sparsevae.bottlenecks.divergences import mmd, normal_kl
+from sklearn_sparsevae.bottlenecks.gaussian import reparametrize
 
 DIM, K = 6, 3
 

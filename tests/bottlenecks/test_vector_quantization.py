@@ -164,14 +164,14 @@ def test_codes_that_nothing_is_near_stay_finite_where_they_are():
 
 
 @pytest.mark.parametrize("n_quantizers", [1, 2])
-def test_the_averages_of_revived_codes_start_anew(n_quantizers):
+def test_the_averages_of_reset_codes_start_anew(n_quantizers):
     model = started(n_quantizers=n_quantizers, codebook_update="ema").train()
     for seed in range(5):
         model(latents_of(seed=seed, batch=40))
     model.usage[:2] = 0
     model.usage[2:] += 1
     before = model.counts.clone(), model.sums.clone()
-    assert model.revive()[model.atoms].tolist() == [0, 1]
+    assert model.reset_dead_atoms()[model.atoms].tolist() == [0, 1]
     assert torch.equal(model.counts[:2], torch.ones(2))
     assert torch.equal(model.sums[:2], model.atoms[:2])
     assert torch.equal(model.counts[2:], before[0][2:])

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from sklearn_sparsevae.sparse import _rollout as module
 from sklearn_sparsevae.sparse import fista_momentum, soft_threshold, unrolled_ista
-from sklearn_sparsevae.sparse import unrolled as module
 
 N, K, STEPS = 7, 9, 4
 # How S and the filters hang together, and the length of signals: coupled by two thin

@@ -185,7 +185,7 @@ def adversary():
     with torch.random.fork_rng([]):
         torch.manual_seed(0)
         adversary = Adversary(1, 8, torch.device("cpu"))
-    adversary.weight, adversary.start, adversary.longest = 1.0, 0, 1.0
+    adversary.weight, adversary.start, adversary.max_norm = 1.0, 0, 1.0
     return adversary
 
 

@@ -9,26 +9,26 @@ from skorch.callbacks import Callback
 
 from sklearn_sparsevae import VQVAE, DictionaryLearningVAE
 from sklearn_sparsevae.bottlenecks import DictionaryLearning
-from sklearn_sparsevae.training.callbacks import Revival
+from sklearn_sparsevae.training.callbacks import DeadAtomReset
 
 K = 60
 
 
 class Recorder:
-    """A bottleneck that notes the steps at which it is asked to revive."""
+    """A bottleneck that notes the steps at which it is asked to reset atoms."""
 
     def __init__(self):
         self.asked, self.step = [], 0
 
-    def revive(self):
+    def reset_dead_atoms(self):
         self.asked.append(self.step)
         return {}
 
 
-def steps_of_revival(n_steps, n_runs=1):
+def steps_of_reset(n_steps, n_runs=1):
     bottleneck = Recorder()
     net = SimpleNamespace(module_=SimpleNamespace(bottleneck=bottleneck))
-    callback = Revival(n_steps)
+    callback = DeadAtomReset(n_steps)
     for _ in range(n_runs):
         callback.on_train_begin(net)
         for bottleneck.step in range(1, n_steps + 1):
@@ -48,11 +48,11 @@ def steps_of_revival(n_steps, n_runs=1):
     ],
 )
 def test_every_hundred_steps_but_not_at_the_end(n_steps, expected):
-    assert steps_of_revival(n_steps) == expected
+    assert steps_of_reset(n_steps) == expected
 
 
 def test_every_run_counts_for_itself():
-    assert steps_of_revival(250, n_runs=2) == [100, 200, 100, 200]
+    assert steps_of_reset(250, n_runs=2) == [100, 200, 100, 200]
 
 
 def trained(optimizer, n_steps=5):
@@ -82,7 +82,7 @@ def test_only_what_is_replaced_forgets_its_moments(optimizer):
     net = SimpleNamespace(
         module_=SimpleNamespace(bottleneck=model), optimizer_=optimizer
     )
-    callback = Revival(1000)
+    callback = DeadAtomReset(1000)
     callback.on_train_begin(net)
     for _ in range(100):
         callback.on_batch_end(net, training=True)
@@ -116,14 +116,14 @@ class Unuse(Callback):
         (VQVAE, {"codebook_update": "gradient"}),
     ],
 )
-@pytest.mark.parametrize(("max_epochs", "n_revived"), [(11, 0), (12, 2), (25, 4)])
-def test_a_fit_revives_unused_atoms(rng, make, params, max_epochs, n_revived):
+@pytest.mark.parametrize(("max_epochs", "n_reset"), [(11, 0), (12, 2), (25, 4)])
+def test_a_fit_resets_unused_atoms(rng, make, params, max_epochs, n_reset):
     X, unuse = rng.standard_normal((100, 4)), Unuse()
     model = make(
         40,
         backbone="identity",
         max_epochs=max_epochs,
-        batch_size=10,  # 10 steps an epoch; 2 atoms are revived at a time
+        batch_size=10,  # 10 steps an epoch; 2 atoms are reset at a time
         lr=1e-9,
         callbacks=[unuse],
         random_state=0,
@@ -131,5 +131,5 @@ def test_a_fit_revives_unused_atoms(rng, make, params, max_epochs, n_revived):
     ).fit(X)
     atoms = model.net_.module_.bottleneck.atoms.detach()
     moved = (atoms - unuse.start).norm(dim=1) > 1e-2
-    assert moved[20:].sum() == n_revived
-    assert moved[20 : 20 + n_revived].all()
+    assert moved[20:].sum() == n_reset
+    assert moved[20 : 20 + n_reset].all()
