@@ -182,14 +182,16 @@ def test_the_bare_loop_trains_as_skorch_does():
 
     from rows import _photos, training
 
+    from sklearn_sparsevae.images import InputSpec
     from sklearn_sparsevae.training.batching import ImageBatches
 
     images = _photos.crops(8, training.BATCH_SIZE)  # one batch, in whatever order
     net = training.start(training.one_layer, images)
     module = copy.deepcopy(net.module_)
     before = copy.deepcopy(module.state_dict())
-    net.run(ImageBatches(images), 1)
-    training.Trainer(module).epoch(ImageBatches(images), training.BATCH_SIZE)
+    batches = ImageBatches(InputSpec().open(images))
+    training.through_skorch(net, batches).run()
+    training.Trainer(module).epoch(batches, training.BATCH_SIZE)
     for name, trained in net.module_.state_dict().items():
         assert not torch.equal(trained, before[name])
         torch.testing.assert_close(module.state_dict()[name], trained)

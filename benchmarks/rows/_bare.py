@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from sklearn_sparsevae.backbones.base import Backbone
+from sklearn_sparsevae.training.autoencoder import channels_first
 from sklearn_sparsevae.training.losses import ImageLoss
 
 LR, GRADIENT_CLIP, BETAS = 1e-3, 1.0, (0.9, 0.99)
@@ -64,8 +65,7 @@ class Trainer:
         self.optimizer.zero_grad()
         output = self.forward(images)
         n_sites = output["latents"][:, 0].numel()
-        unit = self.module.to_unit(targets)
-        terms = self.loss(output["images"], unit, n_sites)
+        terms = self.loss(output["images"], channels_first(targets), n_sites)
         sum({**terms, **output["losses"]}.values()).backward()
         nn.utils.clip_grad_norm_(self.module.parameters(), GRADIENT_CLIP)
         self.optimizer.step()

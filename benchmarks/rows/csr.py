@@ -17,6 +17,8 @@ from rows._photos import crops
 from rows._results import Check, Result, ratio
 from sklearn_sparsevae import DictionaryLearningVAE
 from sklearn_sparsevae.estimators._collecting import collect_codes
+from sklearn_sparsevae.images import InputSpec
+from sklearn_sparsevae.training.autoencoder import channels_first
 from sklearn_sparsevae.training.inference import code_coordinates
 
 SIDE, SITES, N_ATOMS = 128, (32, 32), 512
@@ -35,8 +37,8 @@ def compact_codes(model, images):
     module = model.net_.module_
     with torch.no_grad():
         return [
-            module.bottleneck.encode(module.latents(module.to_unit(batch)))
-            for batch in torch.from_numpy(images).split(BATCH)
+            module.bottleneck.encode(module.latents(channels_first(batch)))
+            for batch in torch.from_numpy(InputSpec().open(images).unit()).split(BATCH)
         ]
 
 

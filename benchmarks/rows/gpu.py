@@ -21,6 +21,7 @@ from rows._results import Result
 from rows.omp import problem
 from sklearn_sparsevae.backbones import VQGANBackbone
 from sklearn_sparsevae.bottlenecks import VectorQuantization
+from sklearn_sparsevae.images import InputSpec
 from sklearn_sparsevae.segmentation._spectral import spectral_embedding
 from sklearn_sparsevae.sparse import batch_omp
 from sklearn_sparsevae.training import Autoencoder
@@ -43,7 +44,7 @@ def make_trainer(device, precision, memory_format, width):
     """Make a `Trainer` of the vqgan network with vector quantisation."""
     backbone = VQGANBackbone(3, 3, 64, width)
     bottleneck = VectorQuantization(64, 512)
-    module = Autoencoder(backbone, bottleneck, 8, (0, 1), precision)
+    module = Autoencoder(backbone, bottleneck, 8, precision)
     return Trainer(module.to(device=device, memory_format=memory_format))
 
 
@@ -55,7 +56,8 @@ def compiled(trainer):
 
 def measure_step(device, width=128, side=64, n_images=32, compile_module=True):
     """Measure a training step."""
-    images = torch.from_numpy(crops(side, n_images)).to(device)
+    images = InputSpec().open(crops(side, n_images)).unit()
+    images = torch.from_numpy(images).to(device)
     make = functools.partial(make_trainer, device, width=width)
     last, contiguous = torch.channels_last, torch.contiguous_format
     trainers = {

@@ -170,7 +170,7 @@ def measure():
     """Results of this row."""
     images = crops(SIDE, N_PHOTOS)
     codes = make_encoder().transform(images)
-    rows = normalize(codes.sites())
+    rows = normalize(sparse.csr_array(codes.sites()))
     photos = [rows[i : i + N_SITES] for i in range(0, rows.shape[0], N_SITES)]
     return [
         measure_segmentation(codes),

@@ -8,6 +8,7 @@ is to see. The last line is the bare loop in bfloat16 beside that in float32.
 """
 
 import copy
+import dataclasses
 import functools
 
 import _common
@@ -22,7 +23,8 @@ from sklearn_sparsevae.bottlenecks import (
     LearnedISTA,
     VectorQuantization,
 )
-from sklearn_sparsevae.training import Autoencoder, TrainingSettings, make_net
+from sklearn_sparsevae.images import InputSpec
+from sklearn_sparsevae.training import Autoencoder, TrainingSettings, train_net
 from sklearn_sparsevae.training.batching import ImageBatches
 
 BATCH_SIZE, N_BATCHES = 128, 2
@@ -39,43 +41,30 @@ SETTINGS = TrainingSettings(
     lr=LR,
     lr_schedule=None,
     gradient_clip=GRADIENT_CLIP,
-    pixel_loss="mse",
-    perceptual_weight=0.0,
-    perceptual_network=None,
-    adversarial_weight=0.0,
-    adversarial_start=0,
-    crop_size=None,
-    degrade=None,
-    early_stopping=False,
-    validation_fraction=0.1,
-    n_epochs_no_change=5,
-    tol=0.0,
     device="cpu",
-    precision="float32",
-    callbacks=(),
-    verbose=0,
 )
 
 
 def light(bottleneck, precision="float32"):
     """Autoencoder with the light network."""
     backbone = LightBackbone(3, 2, SHAPE[0])
-    return Autoencoder(backbone, bottleneck(), 4, (0, 1), precision)
+    return Autoencoder(backbone, bottleneck(), 4, precision)
 
 
 def one_layer():
     """Autoencoder of one layer each way."""
-    return Autoencoder(OneLayer(3), NoBottleneck(), 1, (0, 1), "float32")
+    return Autoencoder(OneLayer(3), NoBottleneck(), 1, "float32")
 
 
 def start(build, images):
     """Net as skorch trains it, before the first step."""
-    return make_net(build, images[:256], None, SETTINGS, _common.SEED)
+    return train_net(build, InputSpec().open(images[:256]), SETTINGS, _common.SEED)
 
 
 def through_skorch(net, batches):
     """Contender that trains for an epoch as `fit` does."""
-    return Here(lambda: net.run(batches, 1), len(batches))
+    settings = dataclasses.replace(SETTINGS, max_epochs=1)
+    return Here(lambda: net.run(batches, None, settings, _common.SEED), len(batches))
 
 
 def bare(module, batches):
@@ -86,7 +75,7 @@ def bare(module, batches):
 
 def measure_light(images):
     """Results with the light network."""
-    batches, contenders = ImageBatches(images), {}
+    batches, contenders = ImageBatches(InputSpec().open(images)), {}
     for name, bottleneck in BOTTLENECKS.items():
         net = start(functools.partial(light, bottleneck), images)
         contenders[f"bare loop, {name}"] = bare(copy.deepcopy(net.module_), batches)
@@ -135,7 +124,7 @@ def has_bf16_units():
 
 def measure_one_layer(images):
     """Measure a network of one layer."""
-    net, batches = start(one_layer, images), ImageBatches(images)
+    net, batches = start(one_layer, images), ImageBatches(InputSpec().open(images))
     peer = bare(copy.deepcopy(net.module_), batches)
     figures = race({"ours": through_skorch(net, batches), "bare loop": peer})
     ours, peer = figures.values()

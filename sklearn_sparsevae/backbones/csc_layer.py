@@ -14,9 +14,9 @@ from sklearn_sparsevae.sparse import (
     largest_curvature,
     normalize_atoms,
     power_start,
-    principal_axes,
     synthesize,
 )
+from sklearn_sparsevae.sparse.rows import principal_axes
 
 CHUNK = 256  # images coded at a time while a model starts from data
 _N_PATCHES = 2**17  # largest number of patches that kernels start from

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from sklearn_sparsevae.backbones.base import Backbone
-from sklearn_sparsevae.sparse import principal_axes
+from sklearn_sparsevae.sparse.rows import principal_axes
 
 
 class DenseBackbone(Backbone):

@@ -12,7 +12,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from sklearn_sparsevae.backbones.base import Backbone
-from sklearn_sparsevae.sparse import dct_dictionary, normalize_atoms, principal_axes
+from sklearn_sparsevae.sparse import dct_dictionary, normalize_atoms
+from sklearn_sparsevae.sparse.rows import principal_axes
 
 
 class ResidualBackbone(Backbone):

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from sklearn_sparsevae.bottlenecks.base import branch_from_zero, combine
 from sklearn_sparsevae.bottlenecks.divergences import mmd, normal_kl
 from sklearn_sparsevae.bottlenecks.probabilistic import ProbabilisticBottleneck
-from sklearn_sparsevae.sparse import principal_axes
+from sklearn_sparsevae.sparse.rows import principal_axes
 
 _WIDTH = 128  # hidden units of what is not linear
 # Log-variances stay between these, smoothly: a gradient always leads back.

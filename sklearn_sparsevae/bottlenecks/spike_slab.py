@@ -39,12 +39,8 @@ from sklearn_sparsevae.bottlenecks.base import MeansApart, branch_from_zero
 from sklearn_sparsevae.bottlenecks.divergences import normal_kl
 from sklearn_sparsevae.bottlenecks.probabilistic import ProbabilisticBottleneck
 from sklearn_sparsevae.bottlenecks.spike_priors import PRIORS
-from sklearn_sparsevae.sparse import (
-    normalize_atoms,
-    power_of_two,
-    principal_axes,
-    row_products,
-)
+from sklearn_sparsevae.sparse import normalize_atoms
+from sklearn_sparsevae.sparse.rows import power_of_two, principal_axes, row_products
 
 _N_START = 8192  # rows that thresholds and scales start from
 _SMALLEST = 1e-6  # threshold to start from where latents are zero

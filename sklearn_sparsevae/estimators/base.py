@@ -140,6 +140,8 @@ class BaseSparseAutoencoder(
             self._draw_seed(warm),
             self.net_ if warm else None,
         )
+        if self.degrade is not None:  # then what comes later may be degraded
+            spec = spec.beyond_the_range()
         stopped_by = net.stopped_by
         if not keep_training:
             net.forget_training()

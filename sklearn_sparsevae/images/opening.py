@@ -52,22 +52,15 @@ class InputSpec:
     with_targets: bool = False
 
     @classmethod
-    def of(
-        cls, image_shape=None, value_range=None, target="X", latents=False, beyond=False
-    ):
-        """Spec from the estimators' parameters of these names, checked.
-
-        ``beyond`` says that input may exceed the range of images, as that of
-        restoration does.
-        """
+    def of(cls, image_shape=None, value_range=None, target="X", latents=False):
+        """Spec from the estimators' parameters of these names, checked."""
         shape, with_targets = _check_image_shape(image_shape), target == "y"
         from_data = isinstance(value_range, str) and value_range == "data"
         if from_data:
             # Until the data has been seen any number is welcome, later ones as well.
             values = ValueRange(free=True, beyond=True)
         else:
-            beyond = beyond or with_targets
-            values = ValueRange.of(value_range, free=latents, beyond=beyond)
+            values = ValueRange.of(value_range, free=latents, beyond=with_targets)
         return cls(shape, values, from_data and not latents, latents, with_targets)
 
     def open(self, X, name="X"):
@@ -155,6 +148,11 @@ class InputSpec:
             targets = dataclasses.replace(targets, value_range=settled)
         photos = dataclasses.replace(photos, value_range=settled, targets=targets)
         return photos, dataclasses.replace(self, value_range=settled, from_data=False)
+
+    def beyond_the_range(self):
+        """Return the same spec for input that may exceed the range of images."""
+        values = dataclasses.replace(self.value_range, beyond=True)
+        return dataclasses.replace(self, value_range=values)
 
     def restore(self, images, kind):
         """Give unit images ``(n, H, W, C)`` their range, in place, and a layout."""

@@ -58,7 +58,8 @@ def hoyer(codes, n_atoms=None):
     l1 = _sum_per_site(sites, np.abs)
     l2 = np.sqrt(_sum_per_site(sites, np.square))
     ratio = np.divide(l1, l2, out=np.ones(len(l1)), where=l2 > 0)
-    return float(np.clip((root - ratio) / (root - 1), 0.0, 1.0).mean())
+    values = (root - ratio) / (root - 1)  # [Hoyer 2004 Section 3.1]
+    return float(np.clip(values, 0.0, 1.0).mean())
 
 
 def nonzeros_per_site(codes, n_atoms=None):

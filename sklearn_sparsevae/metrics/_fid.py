@@ -98,7 +98,9 @@ def _frechet_distance(a, b):
     # values of RS', which takes no root of a singular matrix.
     overlap = np.linalg.norm(root_a @ root_b.T, "nuc")
     spread = np.sum(root_a**2) + np.sum(root_b**2)
-    distance = np.sum((mean_a - mean_b) ** 2) + spread - 2 * overlap  # Eq. 6
+    distance = (
+        np.sum((mean_a - mean_b) ** 2) + spread - 2 * overlap
+    )  # [Heusel 2017 Eq. 6]
     return max(float(distance), 0.0)
 
 

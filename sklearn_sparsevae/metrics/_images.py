@@ -150,7 +150,7 @@ def _ssim(true, pred):
             f"W) with H and W of at least {_SSIM_WINDOW}, the window of SSIM. Give "
             "flat rows their image shape, and measure smaller images with psnr."
         )
-    return structural_similarity(
+    return structural_similarity(  # [Wang 2004 Eq. 13]
         true,
         pred,
         data_range=1.0,

@@ -1,10 +1,5 @@
 """Sparse numerics as plain functions of tensors: no modules, no images, no state."""
 
-from sklearn_sparsevae.sparse._arrays import (
-    power_of_two,
-    principal_axes,
-    row_products,
-)
 from sklearn_sparsevae.sparse.batch_omp import batch_omp
 from sklearn_sparsevae.sparse.convolutional import (
     analyze,
@@ -46,12 +41,9 @@ __all__ = [
     "lipschitz_constant",
     "nearest_code",
     "normalize_atoms",
-    "power_of_two",
     "power_start",
-    "principal_axes",
     "rate_distance",
     "rate_reduction",
-    "row_products",
     "soft_threshold",
     "synthesize",
     "transcription_terms",

@@ -14,14 +14,12 @@ import torch
 import torch.nn.functional as F
 
 from sklearn_sparsevae.sparse._arrays import (
-    ROW_BLOCK,
     accepts_arrays,
-    argmax_of_rows,
     check_count,
     check_number,
     check_signals,
-    pad_rows,
 )
+from sklearn_sparsevae.sparse.rows import ROW_BLOCK, argmax_of_rows, pad_rows
 
 # Bytes of the correlations handled together: what stays in a core's cache; more where
 # every step is a call of torch, and what is enough work for a device.
@@ -114,7 +112,7 @@ def batch_omp(
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_sparsevae.sparse import batch_omp
+    >>> from sklearn_sparsevae.sparse import (batch_omp)
     >>> indices, values = batch_omp(np.array([[3.0, 0.5, 2.0]]), np.eye(3), 2)
     >>> indices
     array([[0, 2]])

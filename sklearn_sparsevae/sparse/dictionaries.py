@@ -11,12 +11,12 @@ from sklearn_sparsevae.sparse._arrays import (
     check_number,
     check_tensor,
     in_float,
-    power_of_two,
-    refuse_nonfinite,
+    refuse_nan,
 )
 from sklearn_sparsevae.sparse.batch_omp import batch_omp, check_selection
 from sklearn_sparsevae.sparse.ista import ista
 from sklearn_sparsevae.sparse.nearest_code import nearest_code
+from sklearn_sparsevae.sparse.rows import power_of_two
 
 # An atom whose accumulated squared coefficient is below this was not used.
 _UNUSED = 1e-8
@@ -75,7 +75,7 @@ def dct_dictionary(latent_dim, n_components, shape=None):
 
     Examples
     --------
-    >>> from sklearn_sparsevae.sparse import dct_dictionary
+    >>> from sklearn_sparsevae.sparse import (dct_dictionary)
     >>> tuple(dct_dictionary(256, 512).shape)
     (512, 256)
     """
@@ -205,14 +205,15 @@ def learn_dictionary(
     signals = _check_learning(signals, n_components, n_iter, seed)
     generator = torch.Generator().manual_seed(seed)
     unit = power_of_two(signals)
-    dictionary = _draw_atoms(signals, unit, n_components, generator)
+    signals = signals / unit
+    dictionary = _draw_atoms(signals, n_components, generator)
     a = signals.new_zeros(n_components, n_components)
     b = torch.zeros_like(dictionary)
     for iteration in range(n_iter):
         picked = torch.randint(
             len(signals), (min(batch_size, len(signals)),), generator=generator
         )
-        batch = signals[picked.to(signals.device)] / unit
+        batch = signals[picked.to(signals.device)]
         if n_nonzero_coefs is None:
             codes = ista(
                 batch,
@@ -261,15 +262,15 @@ def dense_codes(indices, values, n_components):
     return codes.scatter_add_(1, indices.long().clamp(min=0), values)
 
 
-def _draw_atoms(signals, unit, n_components, generator):
-    norms = torch.linalg.vector_norm(signals, dim=1, dtype=torch.float64).cpu() / unit
+def _draw_atoms(signals, n_components, generator):
+    norms = torch.linalg.vector_norm(signals, dim=1, dtype=torch.float64).cpu()
     weights = norms + norms.mean() * 1e-3 + 1e-12
     replacement = len(signals) < n_components
     # multinomial takes at most 2^24 categories
     drawn = torch.multinomial(
         weights[: 2**24], n_components, replacement, generator=generator
     )
-    atoms = signals[drawn.to(signals.device)] / unit
+    atoms = signals[drawn.to(signals.device)]
     noise = torch.randn(atoms.shape, generator=generator).to(atoms)
     # The noise tells repeated and zero signals apart.
     scale = atoms.norm(dim=1, keepdim=True).clamp(min=1e-6)
@@ -376,7 +377,7 @@ def _check_learning(signals, n_components, n_iter, seed):
             "signals must be at least one, of at least one number, got shape "
             f"{tuple(signals.shape)}."
         )
-    refuse_nonfinite("signals", signals)
+    refuse_nan("signals", signals)
     check_count("n_components", n_components)
     check_count("n_iter", n_iter, least=0)
     check_count("seed", seed, least=0)

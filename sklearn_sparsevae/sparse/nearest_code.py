@@ -2,12 +2,10 @@
 
 import torch
 
-from sklearn_sparsevae.sparse._arrays import (
+from sklearn_sparsevae.sparse._arrays import accepts_arrays, check_signals, in_float
+from sklearn_sparsevae.sparse.rows import (
     ROW_BLOCK,
-    accepts_arrays,
     argmax_of_rows,
-    check_signals,
-    in_float,
     pad_rows,
     power_of_two,
 )
@@ -45,7 +43,7 @@ def nearest_code(signals, codebook, *, check_finite=True):
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_sparsevae.sparse import nearest_code
+    >>> from sklearn_sparsevae.sparse import (nearest_code)
     >>> nearest_code(np.array([[0.9, 0.2]]), np.eye(2))
     array([0])
     """

@@ -166,6 +166,9 @@ def test_numbers_that_are_not_finite_or_have_no_squares_are_refused(
     if value.dtype.kind != "f":
         pytest.skip("integers are finite")
     value.flat[-1] = bad
+    if name.startswith("learn_") and bad == 1e300:  # which scale what they learn from
+        assert np.isfinite(as_ndarrays(call(name, **{argument: value}))[0]).all()
+        return
     message = "too large" if bad == 1e300 else "NaN or infinity"
     with pytest.raises(ValueError, match=rf"\b{argument} .*{message}"):
         call(name, **{argument: value})
