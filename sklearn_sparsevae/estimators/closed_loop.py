@@ -1,4 +1,7 @@
-"""Closed-loop transcription via convolutional sparse coding."""
+"""Closed-loop transcription via convolutional sparse coding.
+
+Longer than other modules: half of it says what the paper leaves open.
+"""
 
 import dataclasses
 import numbers
