@@ -170,7 +170,7 @@ class SpikeSlab(MeansApart, ProbabilisticBottleneck):
         """Codes ``(batch, h, w, K)`` with exact zeros."""
         means, rows, grid = self.split(latents)
         codes = self.distribution.code(self._posterior(rows))
-        return torch.cat([means, codes], 1).unflatten(0, grid)
+        return self.join(means, codes, grid)
 
     def forward(self, latents):
         """Decode a sample (the code, in evaluation), with the terms of the KL.
@@ -180,13 +180,13 @@ class SpikeSlab(MeansApart, ProbabilisticBottleneck):
         """
         means, rows, grid = self.split(latents)
         q = self._posterior(rows)
-        codes = decoded = torch.cat([means, self.distribution.code(q)], 1)
+        codes = decoded = self.join(means, self.distribution.code(q), grid)
         if self.training:
             noise = self.c.sqrt() * torch.randn_like(means)
-            decoded = torch.cat([means + noise, self.distribution.sample(q)], 1)
+            decoded = self.join(means + noise, self.distribution.sample(q), grid)
         return {
-            "latents": self.decode(decoded.unflatten(0, grid)),
-            "codes": codes.unflatten(0, grid),
+            "latents": self.decode(decoded),
+            "codes": codes,
             "losses": self._losses(q, means),
         }
 
