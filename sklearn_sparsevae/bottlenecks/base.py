@@ -109,7 +109,7 @@ class Bottleneck(nn.Module, abc.ABC):
         Returns
         -------
         replaced : dict of {Parameter: index tensor}
-            The rows that changed, whose optimizer state must start anew.
+            The rows that changed, whose optimizer state must be reset.
         """
         return {}
 

@@ -12,12 +12,12 @@ turns codes back into rows. What departs from the papers or their codes, and why
 * The first ``n_mean_dims`` latents are coded apart, as normal and always on.
 * Spike probabilities are computed from logits. In VSC's code their logarithm is
   ``-relu(-a)``, without a gradient where ``a`` is positive.
-* What warms up is the weight of all that pulls towards the prior. VSC's warm-up scales
+* The warm-up raises the weight of the whole KL divergence. VSC's warm-up scales
   means and variances from those of the prior, which would undo a start from data.
 * VSC lets a classifier choose one pseudo-input, whose posterior is the prior. Here the
   prior of the spikes is the mixture over all pseudo-inputs, by a bound without a
   classifier; slabs keep theirs. Pseudo-inputs are rows of latents.
-* VSCLT thresholds noise, and adds the mean to what is left, so that the mean alone has
+* VSCLT thresholds noise, and adds the mean to the result, so that the mean alone has
   no code. Here mean and noise are thresholded together.
 
 References
@@ -46,7 +46,7 @@ from sklearn_sparsevae.sparse import (
     row_products,
 )
 
-_N_START = 8192  # rows that thresholds and scales start from
+_N_START = 8192  # rows from which thresholds and scales start
 _SMALLEST = 1e-6  # threshold to start from where latents are zero
 _LEAST_THRESHOLD = 1e-3  # of the root mean square of the latents
 _HIDDEN = 64  # units of the network beside the linear heads
@@ -265,14 +265,14 @@ def _learn_basis(rows, n_atoms, share, n_iter=60):
 
 
 def _upper_quantile(values, share):
-    """Size that a share of the values exceeds."""
+    """Magnitude that a share of the values exceeds."""
     sizes = values.abs().flatten()
     rank = min(len(sizes), 1 + int((1 - share) * len(sizes)))
     return float(sizes.kthvalue(rank).values)
 
 
 def _best_gain(rows, decoded):
-    """Factor at which what is decoded explains most of the rows."""
+    """Factor that brings the decoded rows closest to the rows."""
     rows, decoded = rows.double(), decoded.double()
     energy = float(decoded.pow(2).sum())
     gain = float((decoded * rows).sum()) / energy if energy > 0 else 1.0

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from sklearn_sparsevae.sparse.unrolled import fista_momentum
 
-_SAFETY = 0.9  # of the longest step, since power iteration approaches it from below
+_SAFETY = 0.9  # times 1 / curvature: power iteration approaches it from below
 
 
 def synthesize(maps, kernels, stride, size):

@@ -33,7 +33,7 @@ def dct_dictionary(latent_dim, n_components, shape=None):
     Rubinstein et al. [1]_: for each axis of length m, ``q >= m`` sampled cosines
     ``cos(pi k i / q)``, the mean removed from all but the constant one, unit norm; then
     the Kronecker product over the axes. Of the products the ``n_components`` of lowest
-    total frequency are kept, so that what is left out is the finest detail.
+    total frequency are kept, so that the finest detail is left out.
 
     Parameters
     ----------
