@@ -106,7 +106,7 @@ class Adversary:
         return self.weight * adaptive * loss, adaptive  # [LASERS Eq. 15]
 
     def generator_loss(self, fakes):
-        """Low where reconstructions pass for data; no gradient for the discriminator."""
+        """Low where reconstructions pass for data; the discriminator is held fixed."""
         self.discriminator.requires_grad_(False)
         return -self.discriminator(fakes).mean()
 
