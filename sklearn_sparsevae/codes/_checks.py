@@ -127,8 +127,19 @@ def check_numbers(matrix, name):
 
 
 def check_pointers(matrix):
-    """Check the indices of a CSR array, which SciPy takes as they come."""
-    if (np.diff(matrix.indptr) < 0).any():
+    """Check the indices of a CSR array, which SciPy takes as they come.
+
+    It reads and writes beyond the end of arrays that do not fit together.
+    """
+    pointer, n_known = matrix.indptr, min(len(matrix.indices), len(matrix.data))
+    if len(pointer) != matrix.shape[0] + 1 or pointer[0] != 0 or pointer[-1] > n_known:
+        raise ValueError(
+            f"Got codes of {matrix.shape[0]} images with {n_known} non-zeros and a row "
+            f"pointer (indptr) of length {len(pointer)} from {pointer[:1]} to "
+            f"{pointer[-1:]}; expected one more than images, from 0 to the number of "
+            "non-zeros. Check what changed them."
+        )
+    if (np.diff(pointer) < 0).any():
         raise ValueError(
             "Got codes whose row pointer (indptr) falls; expected it to rise from 0 to "
             "the number of non-zeros. Check the matrix that the codes were made from."

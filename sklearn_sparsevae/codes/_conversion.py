@@ -11,6 +11,7 @@ from sklearn_sparsevae.codes._checks import (
     check_image_shape,
     check_numbers,
     check_parts,
+    check_pointers,
     check_same_grid,
 )
 from sklearn_sparsevae.codes._layout import canonical
@@ -85,6 +86,8 @@ def _as_float32(X):
         X = as_array(X, "X")
     check_numbers(X, "X")
     check_parts(X, name="X")
+    if sparse.issparse(X) and X.format == "csr":
+        check_pointers(X)
     with np.errstate(over="ignore"):  # what is too large is refused as infinite
         return check_array(
             X,

@@ -202,6 +202,7 @@ class SparseCodes(sparse.csr_array):
             On a grid of one site; shares its data with the codes. Segmenters take it
             for images of one site: ``scipy.sparse.csr_array(sites)`` is one scene.
         """
+        check_pointers(self)
         codes = self if self.has_canonical_format else canonical(self.copy())
         n_sites = math.prod(self.grid_shape)
         if n_sites == 1:
