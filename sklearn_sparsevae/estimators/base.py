@@ -372,7 +372,16 @@ class BaseSparseAutoencoder(
                     "SparseCodes that transform returns, or give them a grid with "
                     "sklearn_sparsevae.codes.as_codes(X, grid_shape=(h, w))."
                 )
-        return as_codes(X, grid_shape=grid, n_atoms=coder.n_components)
+        codes = as_codes(X, grid_shape=grid, n_atoms=coder.n_components)
+        size = codes.image_shape
+        if size is not None and coder.grid_shape(size) != tuple(codes.grid_shape):
+            side = coder.module.site_size
+            raise ValueError(
+                f"Codes of a grid of {codes.grid_shape[0]} x {codes.grid_shape[1]} "
+                f"sites cannot be of images of shape {size}, since a site of this "
+                f"model is {side}x{side} pixels. Pass codes of this model."
+            )
+        return codes
 
     def _decoded_size(self, codes, coder):
         if codes.image_shape is not None:

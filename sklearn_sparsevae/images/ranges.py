@@ -112,7 +112,7 @@ class ValueRange:
             raise ValueError(
                 f"{name} contains NaN or infinity: replace or leave out those pixels."
             )
-        if max(-smallest, largest) > np.finfo(np.float32).max:
+        if max(-smallest, largest) > float(np.finfo(np.float32).max):
             raise ValueError(
                 f"{name} has values too large for float32: scale the features."
             )
