@@ -14,7 +14,8 @@ import sys
 
 import numpy as np
 from skimage.restoration import inpaint_biharmonic
-from sklearn.utils import check_random_state
+
+from sklearn_sparsevae._arguments import random_numbers
 
 # In 8-bit units, as sigma is: far more than any image has left something of.
 _LARGEST_SIGMA = 1e6
@@ -69,7 +70,7 @@ def gaussian_noise(images, sigma, *, value_range=None, clip=True, random_state=N
     (dtype('uint8'), 20)
     """
     _check_between("sigma", sigma, 0, _LARGEST_SIGMA)
-    rng = _generator(random_state)
+    rng = random_numbers(random_state)
 
     def add_noise(image):
         return image + rng.normal(0, sigma / 255, image.shape)
@@ -114,7 +115,7 @@ def speckle(images, sigma, *, value_range=None, clip=True, random_state=None):
        Circuits and Systems 36, 1989.
     """
     _check_between("sigma", sigma, 0, _LARGEST_SIGMA)
-    rng = _generator(random_state)
+    rng = random_numbers(random_state)
 
     def add_speckle(image):
         noise = rng.normal(0, sigma / 255, image.shape)
@@ -156,7 +157,7 @@ def square_mask(images, size, *, fill="black", value_range=None, random_state=No
         no such ``fill``.
     """
     _check_between("size", size, 1, np.inf, numbers.Integral)
-    rng = _generator(random_state)
+    rng = random_numbers(random_state)
     stand_in = _stand_in(fill)
 
     def cut_out(image):
@@ -202,7 +203,7 @@ def random_mask(images, fraction, *, fill="black", value_range=None, random_stat
         no such ``fill``.
     """
     _check_between("fraction", fraction, 0, 1)
-    rng = _generator(random_state)
+    rng = random_numbers(random_state)
     stand_in = _stand_in(fill)
 
     def take_away(image):
@@ -406,16 +407,6 @@ def _check_values(images, value_range, name):
             f"finite ones in [{low:g}, {high:g}]. Scale the images, or say what is "
             "black and white with value_range=(low, high)."
         )
-
-
-def _generator(random_state):
-    try:
-        return check_random_state(random_state)
-    except ValueError:
-        raise ValueError(
-            f"Got random_state={random_state!r}; expected None, an integer from 0 to "
-            "2**32 - 1, or a numpy.random.RandomState."
-        ) from None
 
 
 def _check_between(name, value, low, high, kind=numbers.Real):

@@ -23,19 +23,21 @@ TORCH_ROOMS = {
 }
 ARRAY_LIBRARIES = {"sklearn", "scipy", "skimage", "joblib"}
 ARRAY_ROOMS = {
-    "images": {"sklearn", "scipy"},
+    "images": {"sklearn", "scipy", "_arguments"},
     "_parameters": set(),
-    "codes": ARRAY_LIBRARIES,
-    "metrics": ARRAY_LIBRARIES | {"codes", "perceptual", "flip_evaluator"},
-    "datasets": ARRAY_LIBRARIES | {"PIL", "pooch"},
-    "degrade": ARRAY_LIBRARIES,
+    "_arguments": {"sklearn"},
+    "codes": ARRAY_LIBRARIES | {"_arguments"},
+    "metrics": ARRAY_LIBRARIES
+    | {"_arguments", "codes", "perceptual", "flip_evaluator"},
+    "datasets": ARRAY_LIBRARIES | {"_arguments", "PIL", "pooch"},
+    "degrade": ARRAY_LIBRARIES | {"_arguments"},
     "estimators": ARRAY_LIBRARIES
     | {"codes", "metrics", "images", "sparse", "bottlenecks"}
     | {"backbones", "training"}
-    | {"_parameters"},
+    | {"_arguments", "_parameters"},
     "segmentation": ARRAY_LIBRARIES
-    | {"threadpoolctl", "codes", "metrics", "_parameters"},
-    "plotting": {"matplotlib", "codes", "metrics"},
+    | {"threadpoolctl", "codes", "metrics", "_arguments", "_parameters"},
+    "plotting": {"matplotlib", "codes", "metrics", "_arguments"},
 }
 ALLOWED = {**TORCH_ROOMS, **ARRAY_ROOMS}
 # Dense scipy is fine below the estimators; sparse matrices are theirs to make.

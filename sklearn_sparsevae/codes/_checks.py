@@ -5,6 +5,8 @@ import math
 import numpy as np
 from scipy import sparse
 
+from sklearn_sparsevae._arguments import as_ndarray
+
 # Floats that are meant to lie in [0, 1] may miss it by this much.
 _ROUNDING = 1e-3
 _MAX_PATCH = 64
@@ -262,7 +264,7 @@ def as_array(values, name):
             "ordinary one. Fill it first: array.filled(0)."
         )
     try:
-        return np.asarray(values)
+        return as_ndarray(values, name)
     except ValueError as error:
         raise ValueError(
             f"Got {name} that make no array ({error}); expected rows of equal length."
@@ -272,6 +274,8 @@ def as_array(values, name):
 def _positive_integers(values):
     """Return a sequence of positive integers as a tuple, or None if it is none."""
     if not isinstance(values, (tuple, list, np.ndarray)):
+        return None
+    if getattr(values, "ndim", 1) != 1:
         return None
     kinds = (int, np.integer)
     if not all(isinstance(v, kinds) and not isinstance(v, bool) for v in values):

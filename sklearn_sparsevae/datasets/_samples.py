@@ -3,8 +3,14 @@
 import numpy as np
 from skimage import data
 from sklearn.datasets import load_sample_image
-from sklearn.utils import Bunch, check_random_state
+from sklearn.utils import Bunch
 
+from sklearn_sparsevae._arguments import (
+    as_ndarray,
+    naming,
+    random_numbers,
+    whole_number,
+)
 from sklearn_sparsevae.datasets._download import check_subset
 
 _DESCR = """Seven colour photographs that scikit-learn and scikit-image ship
@@ -112,9 +118,11 @@ def random_crops(images, size, n_crops, random_state=None):
     >>> crops.shape, crops.dtype
     ((10, 32, 32, 3), dtype('uint8'))
     """
-    images = [np.asarray(image) for image in images]
+    size, n_crops = whole_number(size, "size"), whole_number(n_crops, "n_crops", 0)
+    with naming("images"):
+        images = [as_ndarray(image, "images") for image in images]
     _check_photos(images, size)
-    rng = check_random_state(random_state)
+    rng = random_numbers(random_state)
     spans = np.array([image.shape[:2] for image in images]) - size + 1
     ends = np.cumsum(spans.prod(axis=1))
     positions = rng.randint(ends[-1], size=n_crops, dtype=np.int64)
@@ -126,20 +134,18 @@ def random_crops(images, size, n_crops, random_state=None):
 
 
 def _check_photos(images, size):
-    if not images or size < 1:
-        raise ValueError(
-            f"Got {len(images)} photos and size={size}; expected at least one of each."
-        )
+    if not images:
+        raise ValueError("Got no images; expected at least one photo.")
     kinds = {(image.dtype.name, image.ndim, *image.shape[2:]) for image in images}
     if len(kinds) > 1 or images[0].ndim not in (2, 3):
         raise ValueError(
-            f"Got photos of (type, axes, channels) {sorted(kinds)}; expected all (H, "
+            f"Got images of (type, axes, channels) {sorted(kinds)}; expected all (H, "
             "W, C) or all (H, W), of one type. Convert them first, for instance with "
             "skimage.color.gray2rgb."
         )
     smallest = min(min(image.shape[:2]) for image in images)
     if smallest < size:
         raise ValueError(
-            f"Got a photo with a side of {smallest} pixels; expected at least "
+            f"Got images with a side of {smallest} pixels; expected at least "
             f"size={size}. Crop smaller, or leave that photo out."
         )

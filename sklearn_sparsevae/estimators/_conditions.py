@@ -10,6 +10,8 @@ import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils import check_array
 
+from sklearn_sparsevae._arguments import as_ndarray, naming
+
 
 class Conditions:
     """Turns labels into one-hot rows, or attributes into standardised ones.
@@ -80,9 +82,10 @@ class Conditions:
 
     @staticmethod
     def _checked(condition):
-        condition = np.asarray(condition)
+        condition = as_ndarray(condition, "condition")
         if condition.ndim == 2:
-            return check_array(condition, dtype=np.float64, input_name="condition")
+            with naming("condition"):
+                return check_array(condition, dtype=np.float64)
         if condition.ndim != 1:
             raise ValueError(
                 f"condition has shape {condition.shape}; expected labels (n,) or "
@@ -277,7 +280,8 @@ class ConditionMixin:
         images : ndarray of shape (n, n_steps, ...)
             Each image in the layout of the input, float32.
         """
-        starts, ends = self._given(A, condition), self._given(B, condition)
+        starts = self._given(A, condition, "A")
+        ends = self._given(B, condition, "B")
         return super().interpolate(starts, ends, n_steps)
 
     def traverse(self, X, components, values, condition=None):
@@ -303,9 +307,9 @@ class ConditionMixin:
 
     # ---- photos with their conditions -----------------------------------------------
 
-    def _given(self, X, condition):
+    def _given(self, X, condition, name="X"):
         """Open images that come with a condition, if the model needs one."""
-        return self._carry(self._open(X), condition)
+        return self._carry(self._open(X, name), condition)
 
     def _given_pair(self, X, y, condition):
         return self._carry(self._open_pair(X, y), condition)

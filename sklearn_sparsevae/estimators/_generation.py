@@ -1,13 +1,12 @@
 """New images from codes of given ones: between two of them, along components."""
 
 import math
-import numbers
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_sparsevae._arguments import as_ndarray, naming, whole_number
 from sklearn_sparsevae.codes import SparseCodes
 
 
@@ -54,8 +53,9 @@ class GenerationMixin:
         (3, 5, 8, 8)
         """
         check_is_fitted(self)
-        check_scalar(n_steps, "n_steps", numbers.Integral, min_val=2)
-        A, B = _of_one_size(self._open(A), "A"), _of_one_size(self._open(B), "B")
+        n_steps = whole_number(n_steps, "n_steps", least=2)
+        A = _of_one_size(self._open(A, "A"), "A")
+        B = _of_one_size(self._open(B, "B"), "B")
         starts, ends = self._codes_of(A), self._codes_of(B)
         if _shapes(starts) != _shapes(ends):
             raise ValueError(
@@ -109,12 +109,14 @@ class GenerationMixin:
         check_is_fitted(self)
         photos = _of_one_size(self._open(X), "X")
         codes = self._codes_of(photos)
+        with naming("components"):
+            components = list(components)
         columns = [_columns_of(codes, component, sites) for component in components]
-        values = np.asarray(values, dtype=np.float32)
-        if not columns or values.ndim != 1 or len(values) == 0:
+        values = _finite_row(values)
+        if not columns or len(values) == 0:
             raise ValueError(
-                f"Got {len(columns)} components and values of shape {values.shape}; "
-                "expected at least one of each. Give lists of numbers."
+                f"Got {len(columns)} components and {len(values)} values; expected at "
+                "least one of each."
             )
         images = np.stack(
             [
@@ -131,6 +133,20 @@ class GenerationMixin:
         if condition is not None:
             condition = np.repeat(condition[[i]], codes.shape[0], axis=0)
         return self._decode_rows(codes, condition)
+
+
+def _finite_row(values):
+    """Return what components are set to as float32."""
+    values = as_ndarray(values, "values")
+    if values.ndim == 1 and values.dtype.kind in "iuf":
+        with np.errstate(over="ignore"):
+            row = values.astype(np.float32)
+        if np.isfinite(row).all():
+            return row
+    raise ValueError(
+        f"Got values of shape {values.shape} and type {values.dtype}; expected a list "
+        "of numbers that are finite as float32."
+    )
 
 
 def _of_one_size(photos, name):
@@ -211,10 +227,14 @@ def _columns_of(codes, component, sites):
 def _sites_of(grid, sites):
     """Numbers of sites, each once."""
     h, w = grid.shape
-    for row, column in sites:
-        if row not in range(h) or column not in range(w):
+    with naming("sites"):
+        sites = [tuple(site) for site in sites]
+    for site in sites:
+        if len(site) != 2 or not (site[0] in range(h) and site[1] in range(w)):
             raise ValueError(
-                f"Got site {(row, column)}; expected (row, column) on the grid of {h} "
-                f"by {w} sites, from (0, 0) to {(h - 1, w - 1)}."
+                f"Got site {site}; expected (row, column) on the grid of {h} by {w} "
+                f"sites, from (0, 0) to {(h - 1, w - 1)}."
             )
-    return np.unique([grid[site] for site in map(tuple, sites)])
+    if not sites:
+        raise ValueError("Got no sites; expected at least one, or None for all.")
+    return np.unique([grid[int(row), int(column)] for row, column in sites])

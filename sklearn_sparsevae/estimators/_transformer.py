@@ -56,20 +56,20 @@ class ImageTransformer(
         photos, spec = spec.open_to_fit(X, y)
         return photos, spec, _get_feature_names(X)
 
-    def _open(self, X):
+    def _open(self, X, name="X"):
         """Photos of the layout of the fit, of any size."""
-        return self._check_like_fit(X, lambda: self._input.open(X))
+        return self._check_like_fit(X, lambda: self._input.open(X, name), name)
 
     def _open_pair(self, X, y):
         """Photos of ``X`` with what the estimator was told that they are to become."""
         return self._check_like_fit(X, lambda: self._input.open_pair(X, y))
 
-    def _check_like_fit(self, X, open_it):
+    def _check_like_fit(self, X, open_it, name="X"):
         check_is_fitted(self)
         if not isinstance(X, Photos):  # which have been here already
             _check_feature_names(self, X, reset=False)
         photos = open_it()
-        photos.layout.check_like(self.layout_, type(self).__name__)
+        photos.layout.check_like(self.layout_, type(self).__name__, name)
         return photos
 
     # ---- fitted state ---------------------------------------------------------------
@@ -104,7 +104,8 @@ class ImageTransformer(
 
     def _images_of(self, photos, rebuild):
         """Images that ``rebuild`` makes of photos, a list if they differ in size."""
-        parts = (self._finish(rebuild(part)) for part in photos.parts())
+        kind = photos.layout.kind
+        parts = (self._finish(rebuild(part), kind) for part in photos.parts())
         return photos.gather(p if photos.is_one_size else p[0] for p in parts)
 
     def _finish(self, images, kind=None):

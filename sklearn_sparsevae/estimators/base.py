@@ -4,15 +4,14 @@ Longer than other modules because the docstrings that all estimators inherit are
 """
 
 import abc
-import numbers
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import _fit_context
-from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
+from sklearn_sparsevae._arguments import random_numbers, whole_number
 from sklearn_sparsevae._parameters import parameters
 from sklearn_sparsevae.codes import as_codes, quantize_codes
 from sklearn_sparsevae.estimators import _parameters as groups
@@ -156,7 +155,7 @@ class BaseSparseAutoencoder(
         return self
 
     def _draw_seed(self, warm):
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        seed = random_numbers(self.random_state).randint(2**31 - 1)
         # Other crops and another order than in the epochs before.
         return (seed + self.n_epochs_) % 2**31 if warm else seed
 
@@ -309,8 +308,7 @@ class BaseSparseAutoencoder(
         """
         if tile is None:
             return self._images_of(self._open(X), self._rebuild)
-        check_scalar(tile, "tile", numbers.Integral, min_val=1)
-        tiles = self._coder().reconstruct_tiles
+        tile, tiles = whole_number(tile, "tile"), self._coder().reconstruct_tiles
         return self._images_of(self._open(X), lambda part: tiles(part[:], tile))
 
     def _rebuild(self, photos):
@@ -349,8 +347,8 @@ class BaseSparseAutoencoder(
     def _draw_codes(self, n_samples, random_state):
         """Codes from the prior of the bottleneck, on the grid of the fit."""
         check_is_fitted(self)
-        check_scalar(n_samples, "n_samples", numbers.Integral, min_val=1)
-        seed = check_random_state(random_state).randint(2**31 - 1)
+        n_samples = whole_number(n_samples, "n_samples")
+        seed = random_numbers(random_state).randint(2**31 - 1)
         coder = self._coder()
         codes = coder.sample(n_samples, coder.grid_shape(self.image_shape_), seed)
         return codes.reshape(n_samples, -1)
@@ -374,6 +372,12 @@ class BaseSparseAutoencoder(
                 )
         codes = as_codes(X, grid_shape=grid, n_atoms=coder.n_components)
         size = codes.image_shape
+        if self.layout_.is_vector and tuple(codes.grid_shape) != (1, 1):
+            raise ValueError(
+                f"X holds codes of a grid of {codes.grid_shape[0]} x "
+                f"{codes.grid_shape[1]} sites, but vectors, on which this model was "
+                "fitted, are one site each: pass codes of this model."
+            )
         if size is not None and coder.grid_shape(size) != tuple(codes.grid_shape):
             side = coder.module.site_size
             raise ValueError(

@@ -9,11 +9,12 @@ import numbers
 import numpy as np
 from scipy import sparse
 from sklearn.base import _fit_context
-from sklearn.utils import check_consistent_length, check_random_state, check_scalar
+from sklearn.utils import check_consistent_length, check_scalar
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
 
+from sklearn_sparsevae._arguments import naming, random_numbers
 from sklearn_sparsevae.backbones import ConvolutionalSparseCoding
 from sklearn_sparsevae.codes import SparseCodes
 from sklearn_sparsevae.estimators import _parameters as groups
@@ -204,7 +205,7 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
             lambda: self._make_transcription(photos.layout),
             photos,
             RunSettings.of(self),
-            check_random_state(self.random_state).randint(2**31 - 1),
+            random_numbers(self.random_state).randint(2**31 - 1),
         )
         stopped_by = net.stopped_by
         net.forget_training()
@@ -278,7 +279,8 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
             In the layout of the input of `fit`, float32.
         """
         check_is_fitted(self)
-        features = check_array(X, dtype=np.float32, input_name="X")
+        with naming("X"):
+            features = check_array(X, dtype=np.float32, input_name="X")
         if features.shape[1] != self._n_features_out:
             raise ValueError(
                 f"X has {features.shape[1]} columns, expected features of length "
@@ -362,20 +364,20 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
     def _transcriber(self):
         return Transcriber(self.net_.module_, self.device)
 
-    def _open(self, X):
+    def _open(self, X, name="X"):
         """Photos of the size of the fit, which features describe as a whole."""
-        return self._check_size(super()._open(X))
+        return self._check_size(super()._open(X, name), name)
 
     def _open_pair(self, X, y):
         return self._check_size(super()._open_pair(X, y))
 
-    def _check_size(self, photos):
+    def _check_size(self, photos, name="X"):
         fitted = self.image_shape_[:2]
         for shape in photos.shapes:
             if tuple(shape[:2]) != tuple(fitted):
                 raise ValueError(
-                    f"X holds images of {shape[0]}x{shape[1]} pixels, but this model "
-                    f"was fitted on {fitted[0]}x{fitted[1]}, and a feature describes a "
+                    f"{name} holds images of {shape[0]}x{shape[1]} pixels, but this "
+                    f"model was fitted on {fitted[0]}x{fitted[1]}, and a feature describes a "
                     "whole image: resize or crop the images, or use sparse_maps."
                 )
         return photos

@@ -7,10 +7,10 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, DensityMixin, _fit_context
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from sklearn_sparsevae._arguments import naming, random_numbers, whole_number
 from sklearn_sparsevae.codes import as_codes
 from sklearn_sparsevae.estimators import _parameters as groups
 from sklearn_sparsevae.estimators._docs import shares_parameters
@@ -155,12 +155,17 @@ class CodePrior(
             When the loss stops being finite.
         """
         codes = self._as_codes(X)
+        if self.early_stopping and codes.shape[0] < 2:
+            raise ValueError(
+                "Got X with codes of 1 image; expected at least two to hold some out "
+                "for early stopping. Set early_stopping=False."
+            )
         if self.width % self.n_heads:
             raise ValueError(
                 f"Got width={self.width} and n_heads={self.n_heads}; expected heads "
                 "that share the width evenly. Take a multiple of n_heads as width."
             )
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        seed = random_numbers(self.random_state).randint(2**31 - 1)
         tokenizer = Tokenizer.learn(codes, self.n_bins)
         tokens, valid = tokenizer.encode(codes), None
         if self.early_stopping:
@@ -252,8 +257,8 @@ class CodePrior(
             levels as coefficients.
         """
         module = self._module()
-        check_scalar(n_samples, "n_samples", numbers.Integral, min_val=1)
-        seed = check_random_state(random_state).randint(2**31 - 1)
+        n_samples = whole_number(n_samples, "n_samples")
+        seed = random_numbers(random_state).randint(2**31 - 1)
         tokens = draw_tokens(module, n_samples, self.device, seed)
         return self.tokenizer_.decode(tokens)
 
@@ -270,8 +275,10 @@ class CodePrior(
         if space is not None:
             grid_shape, n_atoms = space.grid_shape, space.n_atoms
         if not hasattr(X, "grid_shape"):
-            first, like = space is None, {"accept_sparse": "csr", "dtype": np.float32}
-            X = validate_data(self, X, reset=first, **like)
+            later = functools.partial(validate_data, self, reset=False)
+            check = check_array if space is None else later
+            with naming("X"):
+                X = check(X, accept_sparse="csr", dtype=np.float32)
             grid_shape = grid_shape or self.grid_shape
             if grid_shape is None and sparse.issparse(X):
                 raise ValueError(

@@ -5,10 +5,10 @@ import math
 import numbers
 
 import numpy as np
-from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.metadata_routing import UNUSED
 
+from sklearn_sparsevae._arguments import random_numbers, whole_number
 from sklearn_sparsevae.bottlenecks import Gaussian
 from sklearn_sparsevae.estimators._conditions import ConditionMixin
 from sklearn_sparsevae.estimators._docs import shares_parameters
@@ -221,8 +221,8 @@ class GaussianVAE(ConditionMixin, BaseSparseAutoencoder):
             for vectors and given latents).
         """
         photos = self._given(X, condition)
-        check_scalar(n_samples, "n_samples", numbers.Integral, min_val=1)
-        seed = check_random_state(random_state).randint(2**31 - 1)
+        n_samples = whole_number(n_samples, "n_samples")
+        seed = random_numbers(random_state).randint(2**31 - 1)
         bounds = [
             bound
             for part in photos.parts()

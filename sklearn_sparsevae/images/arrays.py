@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import sparse
 
+from sklearn_sparsevae._arguments import as_ndarray
+
 
 def refuse_what_is_no_array(X, name):
     """Raise for what users take for images and is none."""
@@ -84,13 +86,10 @@ def photo_array(photo, name):
 
 def as_array(X, name):
     """Make an array of what holds numbers; a DataFrame stays one."""
-    if hasattr(X, "detach"):  # a tensor, from any device
-        X = X.detach().cpu()
-        X = (X.float() if "bfloat16" in str(X.dtype) else X).numpy()
     if hasattr(X, "iloc") and getattr(X, "ndim", 0) == 2:
         return X
     try:
-        array = np.asarray(X)
+        array = as_ndarray(X, name)
     except ValueError as error:
         raise ValueError(
             f"{name} cannot become an array ({error}); expected images of one shape, "

@@ -51,12 +51,12 @@ class Layout:
             return f"vectors of {self.n_features} features"
         return f"images with {self.channels} channel(s)"
 
-    def check_like(self, fitted, estimator_name):
+    def check_like(self, fitted, estimator_name, name="X"):
         """Raise when a model that was fitted on another layout cannot take this one."""
         both_vectors = self.is_vector and fitted.is_vector
         if both_vectors and self.n_features != fitted.n_features:
             raise ValueError(
-                f"X has {self.n_features} features, but {estimator_name} is "
+                f"{name} has {self.n_features} features, but {estimator_name} is "
                 f"expecting {fitted.n_features} features as input."
             )
         if self.channels == fitted.channels and self.is_vector == fitted.is_vector:
@@ -65,6 +65,6 @@ class Layout:
         if fitted.is_vector:
             remedy = f"give rows (n, {fitted.n_features})"
         raise ValueError(
-            f"X is {self.describe()}, but this model was fitted on "
+            f"{name} is {self.describe()}, but this model was fitted on "
             f"{fitted.describe()}: {remedy}."
         )

@@ -11,6 +11,8 @@ import sys
 
 import numpy as np
 
+from sklearn_sparsevae._arguments import as_ndarray
+
 # What a network is shown at once, so that memory stays bounded.
 _BATCH_IMAGES = 32
 _BATCH_PIXELS = 2**18
@@ -101,10 +103,8 @@ def as_array(values, name):
             f"Got {name} as a masked array; expected a plain one, since the mask would "
             "be dropped. Fill it with .filled(...), or leave out what is masked."
         )
-    if hasattr(values, "detach"):  # a tensor, from any device
-        values = values.detach().cpu().numpy()
     try:
-        return np.asarray(values)
+        return as_ndarray(values, name)
     except ValueError:
         raise ValueError(
             f"Got {name} in lists of different lengths; expected numbers that fill an "

@@ -2,7 +2,7 @@
 
 import torch
 
-from sklearn_sparsevae.perceptual.fixed import FixedNetwork
+from sklearn_sparsevae.perceptual.fixed import FixedNetwork, own_or_loaded
 from sklearn_sparsevae.perceptual.vgg import load_lpips
 
 
@@ -29,7 +29,7 @@ class PerceptualDistance(FixedNetwork):
     """
 
     def __init__(self, network):
-        super().__init__(network if callable(network) else load_lpips(network))
+        super().__init__(own_or_loaded(network, load_lpips))
 
     def forward(self, output, target):
         """Distances ``(n,)`` of images ``(n, C, H, W)``; one channel is shown as grey.

@@ -1,6 +1,7 @@
 """A network that is used as it is and never trained."""
 
 import copy
+import os
 
 import torch
 from torch import nn
@@ -40,3 +41,15 @@ class FixedNetwork(nn.Module):
         tensors = (torch.from_numpy(x).permute(0, 3, 1, 2).to(device) for x in images)
         with torch.no_grad():
             return self(*tensors).cpu().numpy()
+
+
+def own_or_loaded(network, load):
+    """Return a network of the user's, or what ``load`` makes of a path or None."""
+    if callable(network):
+        return network
+    if network is not None and not isinstance(network, str | os.PathLike):
+        raise TypeError(
+            f"Got network={network!r}; expected a callable, the path of a file of "
+            "weights, or None."
+        )
+    return load(network)

@@ -5,7 +5,7 @@ import functools
 import torch
 from torch import nn
 
-from sklearn_sparsevae.perceptual.fixed import FixedNetwork
+from sklearn_sparsevae.perceptual.fixed import FixedNetwork, own_or_loaded
 from sklearn_sparsevae.perceptual.weights import contents, read_weights, weights_file
 
 
@@ -20,7 +20,7 @@ class FeatureVectors(FixedNetwork):
     """
 
     def __init__(self, network):
-        super().__init__(network if callable(network) else load_inception(network))
+        super().__init__(own_or_loaded(network, load_inception))
 
     def forward(self, images):
         """Features ``(n, n_features)`` of images ``(n, 3, H, W)`` in [0, 1]."""

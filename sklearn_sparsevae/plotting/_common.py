@@ -140,7 +140,7 @@ def as_row(values, name, *, finite=True):
 
 def check_has(estimator, method, instead):
     """Refuse an estimator that has not what is to be drawn."""
-    if not hasattr(estimator, method):
+    if isinstance(estimator, type) or not hasattr(estimator, method):
         raise TypeError(
             f"Got the estimator {type(estimator).__name__}, which has no {method}; "
             f"expected one that has. {instead}"

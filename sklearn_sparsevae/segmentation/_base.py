@@ -8,11 +8,11 @@ from typing import Literal
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin, _fit_context
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_sparsevae._arguments import random_numbers
 from sklearn_sparsevae._parameters import parameters
 from sklearn_sparsevae.codes import as_codes
 from sklearn_sparsevae.segmentation._clusters import on_one_thread
@@ -119,7 +119,7 @@ class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
         self._fit_params_ = self.get_params(deep=False)
         # They change how a result is computed, but not the result.
         del self._fit_params_["n_jobs"], self._fit_params_["verbose"]
-        self._seed_ = check_random_state(self.random_state).randint(2**31 - 1)
+        self._seed_ = random_numbers(self.random_state).randint(2**31 - 1)
         self.is_scene_ = self.grid_shape is None and not has_grid(X)
         if self.is_scene_:
             X = check_scene(self, X, reset=True)

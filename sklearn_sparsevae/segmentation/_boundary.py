@@ -16,6 +16,9 @@ from scipy.sparse import csgraph
 from scipy.sparse.linalg import splu
 from scipy.spatial.distance import cdist, pdist, squareform
 
+from sklearn_sparsevae._arguments import as_ndarray
+from sklearn_sparsevae.segmentation._input import check_features, check_scale
+
 __all__ = [
     "background_probability",
     "boundary_connectivity",
@@ -24,6 +27,8 @@ __all__ = [
 
 # Smallest length of an edge: csgraph reads a zero as "no edge".
 _TINY = 1e-6
+# The connectivity of a label is found at its place in an array.
+_LARGEST_LABEL = 2**24
 
 
 def border_sites(grid_shape, depth=(1, 1)):
@@ -87,7 +92,19 @@ def region_boundary_connectivity(labels):
     >>> region_boundary_connectivity(np.pad([[1, 1], [1, 1]], 1)).round(2)
     array([3.46, 0.  ])
     """
-    labels = np.asarray(labels)
+    labels = as_ndarray(labels, "labels")
+    if labels.ndim != 2 or labels.dtype.kind not in "iu" or not labels.size:
+        raise ValueError(
+            f"Got labels of shape {labels.shape} and type {labels.dtype}; expected one "
+            "map of integers, (h, w)."
+        )
+    if labels.min() < 0 or labels.max() > _LARGEST_LABEL:
+        raise ValueError(
+            f"Got labels from {labels.min()} to {labels.max()}; expected them from 0 "
+            f"to {_LARGEST_LABEL}. Number them anew: "
+            "np.unique(labels, return_inverse=True)."
+        )
+    labels = labels.astype(np.int64)
     n_regions = int(labels.max()) + 1
     flat = labels.ravel()
     on_border = np.bincount(flat[border_sites(labels.shape)], minlength=n_regions)
@@ -170,6 +187,8 @@ def boundary_connectivity(features, grid_shape, scale):
     >>> boundary_connectivity(scene, (7, 7), scale=10.0)[[0, 24]].round(2)
     array([3.79, 0.  ])
     """
+    features, grid_shape = check_features(features, grid_shape, "features")
+    scale = check_scale(scale)
     # exp(-d**2 / 2) is below 0.004 beyond 3.33 scales.
     distances = geodesic_distances(features, grid_shape, limit=10 / 3 * scale)
     span = np.exp(-((distances / scale) ** 2) / 2)
@@ -200,6 +219,12 @@ def background_probability(connectivity, scale):
     >>> background_probability(np.array([0.0, 1.0, 5.0]), scale=1.0).round(2)
     array([0.  , 0.39, 1.  ])
     """
+    connectivity, scale = as_ndarray(connectivity, "connectivity"), check_scale(scale)
+    if connectivity.dtype.kind not in "fiu" or not (connectivity >= 0).all():
+        raise ValueError(
+            f"Got connectivity of type {connectivity.dtype}, perhaps with NaN or "
+            "negative numbers; expected numbers of at least 0."
+        )
     return 1 - np.exp(-((connectivity / scale) ** 2) / 2)  # [Zhu 2014 Eq. 7]
 
 

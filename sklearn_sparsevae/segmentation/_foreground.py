@@ -29,6 +29,7 @@ from sklearn_sparsevae.segmentation._boundary import (
     optimize_saliency,
 )
 from sklearn_sparsevae.segmentation._clusters import fit_k_means
+from sklearn_sparsevae.segmentation._input import check_features
 from sklearn_sparsevae.segmentation._sites import block_average, magnify
 
 # Sites between which all paths are measured.
@@ -127,7 +128,7 @@ def foreground_saliency(appearance, grid_shape):
     >>> bool(saliency[3:7, 3:7].min() > 0.9), bool(saliency[:3].max() < 0.1)
     (True, True)
     """
-    features = np.asarray(appearance, dtype=np.float64)
+    features, grid_shape = check_features(appearance, grid_shape, "appearance")
     background, contrast = saliency_cues(features, grid_shape)
     saliency = optimize_saliency(
         features, grid_shape, background, contrast, COLOR_SCALE, SMOOTHNESS_FLOOR

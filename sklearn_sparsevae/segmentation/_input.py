@@ -1,10 +1,14 @@
 """What segmenters take: codes of images, lists of them, or one scene."""
 
+import numbers
+
 import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import validate_data
 
+from sklearn_sparsevae._arguments import as_ndarray, naming
 from sklearn_sparsevae.codes import SparseCodes, as_codes
+from sklearn_sparsevae.codes._checks import check_grid_shape
 
 # The squares of larger numbers, and their sums, would overflow.
 _LARGEST = 1e100
@@ -65,6 +69,37 @@ def photos_of(parts):
         yield from codes
 
 
+def check_features(features, grid_shape, name):
+    """Return features of the sites of a grid in float64, and the grid."""
+    grid_shape = check_grid_shape(grid_shape)
+    features = as_ndarray(features, name)
+    n_sites = grid_shape[0] * grid_shape[1]
+    if (
+        features.ndim != 2
+        or len(features) != n_sites
+        or features.dtype.kind not in "fiu"
+    ):
+        raise ValueError(
+            f"Got {name} of shape {features.shape} and type {features.dtype}; expected "
+            f"{n_sites} rows of numbers, one for each site of grid_shape={grid_shape}."
+        )
+    if not np.abs(features).max(initial=0) <= _LARGEST:
+        raise ValueError(
+            f"Got {name} with NaN, infinity or numbers beyond {_LARGEST:.0e}; expected "
+            "such that distances are finite."
+        )
+    return features.astype(np.float64), grid_shape
+
+
+def check_scale(scale):
+    """Check the length that counts as one."""
+    if isinstance(scale, bool | np.bool_) or not isinstance(scale, numbers.Real):
+        raise TypeError(f"Got scale={scale!r}; expected a positive number.")
+    if not 1 / _LARGEST < scale < _LARGEST:
+        raise ValueError(f"Got scale={scale!r}; expected a positive, finite number.")
+    return float(scale)
+
+
 def check_scene(segmenter, X, reset):
     """Return one scene in float64, with one row per site."""
     if has_grid(X) and getattr(X, "grid_shape", None) != (1, 1):
@@ -83,9 +118,9 @@ def check_scene(segmenter, X, reset):
             f"{segmenter.foreground!r}, which needs to know which sites lie on the "
             "border. Pass SparseCodes, or set grid_shape=(h, w)."
         )
-    X = validate_data(
-        segmenter, X, accept_sparse="csr", dtype=np.float64, reset=reset, copy=True
-    )
+    like = {"accept_sparse": "csr", "dtype": np.float64, "copy": True}
+    with naming("X"):
+        X = validate_data(segmenter, X, reset=reset, **like)
     largest = np.abs(X.data if sparse.issparse(X) else X).max(initial=0)
     if largest > _LARGEST:
         raise ValueError(

@@ -50,8 +50,8 @@ def synthesize(maps, kernels, stride, size):
     if maps.shape[1:] != (len(kernels), *_sites_of(size, stride)):
         raise ValueError(
             f"maps of shape {tuple(maps.shape)} do not fit {len(kernels)} kernels and "
-            f"images of {size}: expected (n, {len(kernels)}, ceil(H / {stride}), "
-            f"ceil(W / {stride}))."
+            f"images of size={size} with stride={stride}: expected (n, {len(kernels)}, "
+            f"ceil(H / {stride}), ceil(W / {stride}))."
         )
     border = kernels.shape[-1] // 2
     missing = [

@@ -1,0 +1,62 @@
+"""What every door needs: arrays of what users give, seeds, errors that name it."""
+
+import contextlib
+import numbers
+import re
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+
+@contextlib.contextmanager
+def naming(name):
+    """Let errors of NumPy, SciPy and scikit-learn say which argument they are about.
+
+    Parameters
+    ----------
+    name : str
+        The argument that is looked at inside the context.
+
+    Examples
+    --------
+    >>> from sklearn_sparsevae._arguments import naming
+    >>> with naming("alpha"):
+    ...     float("high")
+    Traceback (most recent call last):
+    ValueError: alpha: could not convert string to float: 'high'
+    """
+    try:
+        yield
+    except (TypeError, ValueError, OverflowError) as error:
+        if re.search(rf"\b{re.escape(name)}\b", str(error)):
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name}: {error}") from error
+
+
+def as_ndarray(values, name):
+    """Make an ndarray of what holds numbers: lists, frames, tensors of any device."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu().to_dense()
+        values = values.float() if "bfloat16" in str(values.dtype) else values
+    with naming(name):
+        return np.asarray(values)
+
+
+def whole_number(value, name, least=1):
+    """Return an argument as a Python integer of at least ``least``.
+
+    Of NumPy's integers, those without a sign have no negative numbers and overflow.
+    """
+    is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not is_integer:
+        raise TypeError(f"Got {name}={value!r}; expected an integer.")
+    if value < least:
+        raise ValueError(f"Got {name}={value!r}; expected at least {least}.")
+    return int(value)
+
+
+def random_numbers(random_state):
+    """Return the RandomState that a ``random_state`` stands for."""
+    with naming("random_state"):
+        return check_random_state(random_state)
