@@ -5,7 +5,7 @@ import numbers
 import re
 
 import numpy as np
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 
 
 @contextlib.contextmanager
@@ -43,6 +43,13 @@ def as_ndarray(values, name):
         return np.asarray(values)
 
 
+def as_table(X, name, check=check_array, **options):
+    """Make a matrix of what holds one, as ``check`` of scikit-learn does."""
+    X = as_ndarray(X, name) if hasattr(X, "detach") else X
+    with naming(name):
+        return check(X, **options)
+
+
 def whole_number(value, name, least=1):
     """Return an argument as a Python integer of at least ``least``.
 
@@ -58,5 +65,10 @@ def whole_number(value, name, least=1):
 
 def random_numbers(random_state):
     """Return the RandomState that a ``random_state`` stands for."""
-    with naming("random_state"):
+    try:
         return check_random_state(random_state)
+    except ValueError:
+        raise ValueError(
+            f"Got random_state={random_state!r}; expected None, an integer from 0 to "
+            "2**32 - 1, or a numpy.random.RandomState."
+        ) from None

@@ -52,8 +52,8 @@ def as_codes(X, grid_shape=None, n_atoms=None, *, image_shape=None):
     """
     if isinstance(X, (list, tuple)) and any(isinstance(x, SparseCodes) for x in X):
         raise ValueError(
-            f"Got a {type(X).__name__} of SparseCodes as X; expected one matrix. Join "
-            "codes of one grid with concatenate_codes, or pass them one by one."
+            f"Got a {type(X).__name__} of SparseCodes as X; expected one matrix. "
+            "Join codes of one grid with concatenate_codes, or pass them one by one."
         )
     own_grid = X.grid_shape if isinstance(X, SparseCodes) else None
     if own_grid is None and grid_shape is None:

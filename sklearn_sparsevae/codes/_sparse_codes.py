@@ -107,8 +107,11 @@ class SparseCodes(sparse.csr_array):
         arg1 = check_parts(arg1, shape)
         try:
             super().__init__(arg1, shape=shape, dtype=dtype, copy=copy, **kwargs)
-        except ValueError as error:
-            raise ValueError(f"Got codes that are no CSR array: {error}.") from error
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"Got codes that are no CSR array with shape={shape} and dtype={dtype}: "
+                f"{error}."
+            ) from error
         check_numbers(self, "codes")
         check_pointers(self)
         narrow(self)

@@ -135,7 +135,7 @@ def random_crops(images, size, n_crops, random_state=None):
 
 def _check_photos(images, size):
     if not images:
-        raise ValueError("Got no images; expected at least one photo.")
+        raise ValueError("Got 0 images; expected at least one photo.")
     kinds = {(image.dtype.name, image.ndim, *image.shape[2:]) for image in images}
     if len(kinds) > 1 or images[0].ndim not in (2, 3):
         raise ValueError(

@@ -8,9 +8,8 @@ import dataclasses
 
 import numpy as np
 from sklearn.base import _fit_context
-from sklearn.utils import check_array
 
-from sklearn_sparsevae._arguments import as_ndarray, naming
+from sklearn_sparsevae._arguments import as_ndarray, as_table, naming
 
 
 class Conditions:
@@ -33,7 +32,8 @@ class Conditions:
         condition = self._checked(condition)
         self.classes = None
         if condition.ndim == 1:
-            self.classes = np.unique(condition)
+            with naming("condition"):
+                self.classes = np.unique(condition)
             self.n_columns = len(self.classes)
         else:
             self.n_columns = condition.shape[1]
@@ -84,8 +84,7 @@ class Conditions:
     def _checked(condition):
         condition = as_ndarray(condition, "condition")
         if condition.ndim == 2:
-            with naming("condition"):
-                return check_array(condition, dtype=np.float64)
+            return as_table(condition, "condition", dtype=np.float64)
         if condition.ndim != 1:
             raise ValueError(
                 f"condition has shape {condition.shape}; expected labels (n,) or "

@@ -308,8 +308,9 @@ class BaseSparseAutoencoder(
         """
         if tile is None:
             return self._images_of(self._open(X), self._rebuild)
-        tile, tiles = whole_number(tile, "tile"), self._coder().reconstruct_tiles
-        return self._images_of(self._open(X), lambda part: tiles(part[:], tile))
+        photos, tile = self._open(X), whole_number(tile, "tile")
+        tiles = self._coder().reconstruct_tiles
+        return self._images_of(photos, lambda part: tiles(part[:], tile))
 
     def _rebuild(self, photos):
         output = np.empty((len(photos), *photos.layout.image_shape), np.float32)

@@ -12,9 +12,9 @@ from sklearn.base import _fit_context
 from sklearn.utils import check_consistent_length, check_scalar
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from sklearn_sparsevae._arguments import naming, random_numbers
+from sklearn_sparsevae._arguments import as_table, random_numbers
 from sklearn_sparsevae.backbones import ConvolutionalSparseCoding
 from sklearn_sparsevae.codes import SparseCodes
 from sklearn_sparsevae.estimators import _parameters as groups
@@ -279,8 +279,7 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
             In the layout of the input of `fit`, float32.
         """
         check_is_fitted(self)
-        with naming("X"):
-            features = check_array(X, dtype=np.float32, input_name="X")
+        features = as_table(X, "X", dtype=np.float32)
         if features.shape[1] != self._n_features_out:
             raise ValueError(
                 f"X has {features.shape[1]} columns, expected features of length "
@@ -377,8 +376,9 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
             if tuple(shape[:2]) != tuple(fitted):
                 raise ValueError(
                     f"{name} holds images of {shape[0]}x{shape[1]} pixels, but this "
-                    f"model was fitted on {fitted[0]}x{fitted[1]}, and a feature describes a "
-                    "whole image: resize or crop the images, or use sparse_maps."
+                    f"model was fitted on {fitted[0]}x{fitted[1]}, and a feature "
+                    "describes a whole image: resize or crop the images, or use "
+                    "sparse_maps."
                 )
         return photos
 

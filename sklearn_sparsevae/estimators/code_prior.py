@@ -10,7 +10,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from sklearn_sparsevae._arguments import naming, random_numbers, whole_number
+from sklearn_sparsevae._arguments import as_table, random_numbers, whole_number
 from sklearn_sparsevae.codes import as_codes
 from sklearn_sparsevae.estimators import _parameters as groups
 from sklearn_sparsevae.estimators._docs import shares_parameters
@@ -277,8 +277,7 @@ class CodePrior(
         if not hasattr(X, "grid_shape"):
             later = functools.partial(validate_data, self, reset=False)
             check = check_array if space is None else later
-            with naming("X"):
-                X = check(X, accept_sparse="csr", dtype=np.float32)
+            X = as_table(X, "X", check, accept_sparse="csr", dtype=np.float32)
             grid_shape = grid_shape or self.grid_shape
             if grid_shape is None and sparse.issparse(X):
                 raise ValueError(

@@ -7,9 +7,8 @@ import dataclasses
 import numbers
 
 import numpy as np
-from sklearn.utils.validation import check_array
 
-from sklearn_sparsevae._arguments import naming
+from sklearn_sparsevae._arguments import as_table
 from sklearn_sparsevae.images.arrays import (
     are_photos,
     as_array,
@@ -230,16 +229,14 @@ class InputSpec:
 
     def _open_rows(self, X, name):
         if self.image_shape is None:
-            with naming(name):
-                rows = check_array(X, dtype=[np.float32, np.float64], input_name=name)
+            rows = as_table(X, name, dtype=[np.float32, np.float64])
             values = ValueRange(free=True)
             values.check(rows, name)
             rows = rows.astype(np.float32, copy=False)
             return Photos(
                 rows[:, None, None, :], Layout("vector", (1, 1, rows.shape[1])), values
             )
-        with naming(name):
-            rows = check_array(X, dtype=None, ensure_all_finite=False)
+        rows = as_table(X, name, dtype=None, ensure_all_finite=False)
         n_numbers = int(np.prod(self.image_shape))
         if rows.shape[1] != n_numbers:
             raise ValueError(

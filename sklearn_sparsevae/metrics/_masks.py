@@ -155,12 +155,13 @@ def segmentation_covering(y_true, y_pred, *, per_image=False):
 def _overlaps(y_true, y_pred):
     """Intersections and summed sizes of the masks of each image."""
     y_true, y_pred = _label_maps(y_true, y_pred)
-    for mask in (*y_true, *y_pred):
-        if mask.min() < 0 or mask.max() > 1:
+    for name, masks in (("y_true", y_true), ("y_pred", y_pred)):
+        low, high = min(m.min() for m in masks), max(m.max() for m in masks)
+        if low < 0 or high > 1:
             raise ValueError(
-                f"Got a mask with values from {mask.min()} to {mask.max()}; expected 0 "
-                "and 1, or booleans. Compare label maps with matched_iou, or make "
-                "masks of them: labels == foreground."
+                f"Got masks {name} with values from {low} to {high}; expected 0 and 1, "
+                "or booleans. Compare label maps with matched_iou, or make masks of "
+                "them: labels == foreground."
             )
     pairs = [(a.astype(bool), b.astype(bool)) for a, b in zip(y_true, y_pred)]
     both = np.array([(a & b).sum() for a, b in pairs])

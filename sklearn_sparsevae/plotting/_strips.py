@@ -148,9 +148,10 @@ class TraversalDisplay:
         sizes = {"row_names": len(strips), "column_names": lengths[0]}
         names = {"row_names": row_names, "column_names": column_names}
         for name, expected in sizes.items():
-            if names[name] is not None and len(names[name]) != expected:
+            if names[name] is not None and np.shape(names[name])[:1] != (expected,):
                 raise ValueError(
-                    f"Got {len(names[name])} {name}; expected {expected}, one for each."
+                    f"Got {name}={names[name]!r}; expected a list of {expected}, one "
+                    "for each."
                 )
         return cls(strips, **names).plot(ax=ax)
 

@@ -1,12 +1,13 @@
 """What segmenters take: codes of images, lists of them, or one scene."""
 
+import functools
 import numbers
 
 import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import validate_data
 
-from sklearn_sparsevae._arguments import as_ndarray, naming
+from sklearn_sparsevae._arguments import as_ndarray, as_table
 from sklearn_sparsevae.codes import SparseCodes, as_codes
 from sklearn_sparsevae.codes._checks import check_grid_shape
 
@@ -119,8 +120,8 @@ def check_scene(segmenter, X, reset):
             "border. Pass SparseCodes, or set grid_shape=(h, w)."
         )
     like = {"accept_sparse": "csr", "dtype": np.float64, "copy": True}
-    with naming("X"):
-        X = validate_data(segmenter, X, reset=reset, **like)
+    check = functools.partial(validate_data, segmenter, reset=reset)
+    X = as_table(X, "X", check, **like)
     largest = np.abs(X.data if sparse.issparse(X) else X).max(initial=0)
     if largest > _LARGEST:
         raise ValueError(

@@ -25,10 +25,14 @@ def accepts_arrays(function):
     Arguments that are ndarrays become tensors that share their memory; when the first
     of them was an ndarray, all tensors of the result become ndarrays.
     """
-    names = list(inspect.signature(function).parameters)
+    parameters = inspect.signature(function).parameters
+    names = list(parameters)
+    flags = {n for n, p in parameters.items() if isinstance(p.default, bool)}
 
     @functools.wraps(function)
     def wrapper(*args, **kwargs):
+        for name in flags & kwargs.keys():
+            check_flag(name, kwargs[name])
         first = args[0] if args else kwargs.get(names[0])
         args = [*map(_as_tensor, names, args), *args[len(names) :]]
         kwargs = {name: _as_tensor(name, value) for name, value in kwargs.items()}
@@ -158,6 +162,12 @@ def in_float(*tensors):
     """Tensors in the dtype of the first, or in float32 if it has fewer bits."""
     dtype = torch.promote_types(tensors[0].dtype, torch.float32)
     return [tensor.to(dtype) for tensor in tensors]
+
+
+def check_flag(name, value):
+    """Refuse what is neither true nor false."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}.")
 
 
 def check_count(name, value, least=1):

@@ -8,6 +8,7 @@ from sklearn_sparsevae.sparse._arrays import (
     accepts_arrays,
     check_atoms,
     check_count,
+    check_flag,
     check_tensor,
 )
 from sklearn_sparsevae.sparse._rollout import UnrolledISTA
@@ -20,6 +21,7 @@ def fista_momentum(n_steps: int, momentum: bool = True) -> torch.Tensor:
     ``momentum`` is false.
     """
     check_count("n_steps", n_steps)
+    check_flag("momentum", momentum)
     weights, t = [0.0], 1.0
     for _ in range(n_steps - 1):
         t_next = (1 + math.sqrt(1 + 4 * t * t)) / 2  # [Beck 2009 Eq. 4.2]

@@ -308,7 +308,7 @@ METRICS = [
             metrics.usage_perplexity,
         )
     ),
-    function(metrics.bits_per_pixel, given={"codes": of_codes("codes", CODES[2])}),
+    function(metrics.bits_per_pixel, given={"codes": of_codes("codes", CODES[2])}, called={"codes": ["X"]}),
     function(metrics.make_scorers, given={"names": ("psnr",)}, called={"names": ["name", "names", "scores"]}),
     Target(
         "metrics.make_scorers()",
@@ -319,6 +319,7 @@ METRICS = [
             "X": images("X"),
             "y": argument("y", *constants(None), sampled(IMAGES), arrays((6, 8, 8)), sampled(LABELS)),
         },
+        called={"name": ["y_true", "y", "X", "estimator"], "estimator": ["fitted", "X"], "X": ["y_true"], "y": ["y_true"]},
     ),
 ]
 _known = {"grid_shape": (2, 2), "n_atoms": 16}
@@ -388,7 +389,10 @@ OPERATIONS = [
         )
         for name in ("__mul__", "__rmul__", "__truediv__", "__imul__", "__itruediv__", "multiply")
     ),
-    *(of_self(name, keeps_grid) for name in ("__neg__", "__abs__", "copy", "__repr__")),
+    *(
+        dataclasses.replace(of_self(name, keeps_grid), own_errors=(NotImplementedError,))
+        for name in ("__neg__", "__abs__", "copy", "__repr__")
+    ),
     of_self("sites", lambda answer, values: answer.toarray()),
     dataclasses.replace(of_self("astype", keeps_grid, dtype=argument("dtype", *constants("f8"), sampled(constants(*inputs.DTYPES)))), own_errors=(TypeError, ValueError)),
     dataclasses.replace(of_self("resize", keeps_grid, shape=argument("shape", *constants((6, 64)))), own_errors=(ValueError,)),
@@ -705,7 +709,7 @@ def display(path, axes="ax", **given):
         finally:
             pyplot.close("all")
 
-    called = {"X": ["images"], "condition": ["fitted"], "components": ["component"], "ax": ["axes"], "quality": ["score"], "sparsity": ["score"], "estimator": ["fitted", "images", "codes"]}
+    called = {"X": ["images"], "condition": ["fitted"], "components": ["component"], "ax": ["axes"], "quality": ["score"], "sparsity": ["score"], "cv_results": ["results"], "images": ["labels"], "estimator": ["fitted", "images", "codes"]}
     return dataclasses.replace(target, call=call, called=called)
 
 
