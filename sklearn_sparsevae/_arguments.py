@@ -40,7 +40,9 @@ def as_ndarray(values, name):
         values = values.detach().cpu().to_dense()
         values = values.float() if "bfloat16" in str(values.dtype) else values
     with naming(name):
-        return np.asarray(values)
+        array = np.asarray(values)
+    # torch and SciPy know only the byte order of the machine.
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def as_table(X, name, check=check_array, **options):

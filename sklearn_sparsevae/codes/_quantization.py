@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sklearn_sparsevae._arguments import whole_number
 from sklearn_sparsevae.codes._conversion import as_codes
 from sklearn_sparsevae.codes._layout import canonical
 
@@ -44,6 +45,7 @@ def quantize_codes(codes, coef_bits):
     >>> quantize_codes(codes, 3).toarray()
     array([[ 1.,  0., -3.,  0.]], dtype=float32)
     """
+    coef_bits = whole_number(coef_bits, "coef_bits")
     if coef_bits not in range(2, 17):
         raise ValueError(
             f"Got coef_bits={coef_bits!r}; expected an integer from 2, which leaves "

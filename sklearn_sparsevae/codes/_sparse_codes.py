@@ -109,8 +109,8 @@ class SparseCodes(sparse.csr_array):
             super().__init__(arg1, shape=shape, dtype=dtype, copy=copy, **kwargs)
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"Got codes that are no CSR array with shape={shape} and dtype={dtype}: "
-                f"{error}."
+                "Got codes that are no CSR array "
+                f"with shape={shape} and dtype={dtype}: {error}."
             ) from error
         check_numbers(self, "codes")
         check_pointers(self)

@@ -55,13 +55,15 @@ def _check_site_size(estimator, photos, site_size, patch_size):
             f"patch_size={patch_size} needs images or grids of latents, got "
             "vectors (n, n_features), which are one site each: leave it at 1."
         )
-    side = photos.crop_size or max(max(shape[:2]) for shape in photos.shapes)
+    side, seen = photos.crop_size, "crops of crop_size="
+    if side is None:
+        side = max(max(shape[:2]) for shape in photos.shapes)
+        seen = "images, which measure at most "
     if site_size > side:
         raise ValueError(
             f"A site of {site_size}x{site_size} pixels, from n_downsamples="
             f"{estimator.n_downsamples} and patch_size={patch_size}, is larger than "
-            f"the images or crops, of at most {side} pixels a side: lower these "
-            "parameters."
+            f"the {seen}{side} pixels a side: lower these parameters."
         )
 
 

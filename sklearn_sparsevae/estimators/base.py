@@ -11,7 +11,7 @@ from sklearn.base import _fit_context
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
-from sklearn_sparsevae._arguments import random_numbers, whole_number
+from sklearn_sparsevae._arguments import naming, random_numbers, whole_number
 from sklearn_sparsevae._parameters import parameters
 from sklearn_sparsevae.codes import as_codes, quantize_codes
 from sklearn_sparsevae.estimators import _parameters as groups
@@ -413,10 +413,5 @@ def _is_list_of_codes(X):
 
 def _shape_of_codes(X):
     """Shape of what may be a plain matrix of codes, or an error in words."""
-    try:
-        return tuple(np.shape(X))
-    except ValueError as error:  # ragged rows
-        raise ValueError(
-            f"Codes cannot become a matrix ({error}); expected one row per image, as "
-            "transform returns them."
-        ) from error
+    with naming("X"):
+        return np.shape(X)

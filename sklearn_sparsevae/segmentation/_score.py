@@ -4,6 +4,7 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_sparsevae import metrics
+from sklearn_sparsevae._arguments import as_ndarray
 
 # A variance below this share of the mean square is none: networks see the padding of
 # a constant image.
@@ -32,15 +33,16 @@ def check_masks(masks, labels, is_scene):
     """
     n_expected = len(labels)
     if is_scene:
-        masks = np.asarray(masks)
+        masks = as_ndarray(masks, "y")
         if masks.shape != (n_expected,):
             raise ValueError(
                 f"Got masks of shape {masks.shape} as y; expected the true labels of "
                 f"the {n_expected} rows of the scene."
             )
         return masks
-    if not hasattr(masks, "__len__") or len(masks) != n_expected:
-        found = len(masks) if hasattr(masks, "__len__") else repr(masks)
+    is_set = hasattr(masks, "__len__") and getattr(masks, "ndim", 1) > 0
+    found = len(masks) if is_set else repr(masks)
+    if found != n_expected:
         raise ValueError(
             f"Got {found} masks as y; expected one mask for each of the {n_expected} "
             "predictions."
@@ -53,7 +55,7 @@ def _check_mask(mask, n_expected):
         raise ValueError(
             "Got a masked array among the masks, as y; expected ordinary ones."
         )
-    mask = np.asarray(mask)
+    mask = as_ndarray(mask, "y")
     if mask.ndim == 3 and mask.shape[-1] == 1:
         mask = mask[..., 0]
     if mask.ndim != 2 or mask.size == 0:

@@ -124,6 +124,16 @@ def check_signals(signals, atoms, name, check_finite):
         refuse_nonfinite(name, atoms)
 
 
+def check_same_dtype(name, tensor, other_name, other):
+    """Refuse tensors of two dtypes, or of two devices."""
+    check_same_device(name, tensor, other_name, other)
+    if tensor.dtype != other.dtype:
+        raise TypeError(
+            f"{other_name} must have the dtype of {name}, {tensor.dtype}, got "
+            f"{other.dtype}: convert one of them."
+        )
+
+
 def check_same_device(name, tensor, other_name, other):
     """Refuse tensors of two devices."""
     if tensor.device != other.device:

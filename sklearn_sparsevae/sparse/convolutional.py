@@ -18,7 +18,7 @@ from sklearn_sparsevae.sparse._arrays import (
     accepts_arrays,
     check_count,
     check_number,
-    check_same_device,
+    check_same_dtype,
     check_tensor,
     refuse_nonfinite,
 )
@@ -47,6 +47,7 @@ def synthesize(maps, kernels, stride, size):
     """
     _check_kernels(kernels, stride)
     check_tensor("maps", maps, ("n", "K", "h", "w"))
+    check_same_dtype("maps", maps, "kernels", kernels)
     if maps.shape[1:] != (len(kernels), *_sites_of(size, stride)):
         raise ValueError(
             f"maps of shape {tuple(maps.shape)} do not fit {len(kernels)} kernels and "
@@ -249,4 +250,4 @@ def _check_images(name, images, kernels, stride):
         raise ValueError(
             f"{name} must have at least one pixel, got shape {tuple(images.shape)}."
         )
-    check_same_device(name, images, "kernels", kernels)
+    check_same_dtype(name, images, "kernels", kernels)

@@ -19,7 +19,7 @@ def resolve_device(device: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         resolved = torch.device(device)
-        torch.empty(0, device=resolved)
+        torch.zeros(1, device=resolved).item()
     except (RuntimeError, AssertionError) as error:
         raise ValueError(
             f"device={device!r} is not available here ({error}). Use 'auto' or 'cpu'."

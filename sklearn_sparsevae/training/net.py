@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import functools
 
+import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
@@ -43,7 +44,11 @@ class RunSettings:
         """Take the parameters of an estimator that have the same names."""
         names = {field.name for field in dataclasses.fields(cls)}
         given = {k: v for k, v in vars(estimator).items() if k in names} | changed
-        return cls(**(given | {"callbacks": tuple(given.get("callbacks") or ())}))
+        # NumPy's integers of few bits would overflow in what is computed from them.
+        plain = {k: v.item() for k, v in given.items() if isinstance(v, np.generic)}
+        return cls(
+            **(given | plain | {"callbacks": tuple(given.get("callbacks") or ())})
+        )
 
 
 class Net(NeuralNet):

@@ -319,7 +319,7 @@ METRICS = [
             "X": images("X"),
             "y": argument("y", *constants(None), sampled(IMAGES), arrays((6, 8, 8)), sampled(LABELS)),
         },
-        called={"name": ["y_true", "y", "X", "estimator"], "estimator": ["fitted", "X"], "X": ["y_true"], "y": ["y_true"]},
+        called={"name": ["y_true", "y", "X", "estimator"], "estimator": ["fitted", "X", "PCA"], "X": ["y_true"], "y": ["y_true"]},
     ),
 ]
 _known = {"grid_shape": (2, 2), "n_atoms": 16}
