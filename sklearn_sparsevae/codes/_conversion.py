@@ -57,8 +57,9 @@ def as_codes(X, grid_shape=None, n_atoms=None, *, image_shape=None):
         )
     own_grid = X.grid_shape if isinstance(X, SparseCodes) else None
     if own_grid is None and grid_shape is None:
+        shape = getattr(X, "shape", None)
         raise ValueError(
-            f"Got a plain matrix of shape {tuple(getattr(X, 'shape', ()))} as X, which "
+            f"Got a plain matrix of shape {shape} as X, which "
             "does not say how its columns are laid out in sites; expected SparseCodes "
             "as transform returns them. Pass grid_shape=(h, w), the number of sites "
             "per column and per row; scipy.sparse.vstack loses it, concatenate_codes "

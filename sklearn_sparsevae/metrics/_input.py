@@ -92,12 +92,16 @@ def as_set(images, name):
 def _is_lazy(images):
     """Whether something is read image by image, as the sequences of `datasets` are."""
     parts = ("__len__", "__getitem__")
-    known = hasattr(images, "__array__") or isinstance(images, str | bytes | dict)
+    known = hasattr(images, "shape") or isinstance(images, str | bytes | dict)
     return not known and all(hasattr(images, part) for part in parts)
 
 
 def as_array(values, name):
     """Return an ndarray, and refuse what would lose its meaning as one."""
+    if hasattr(values, "toarray"):
+        raise TypeError(
+            f"Got {name} as a sparse matrix; expected a dense array. Use .toarray()."
+        )
     if isinstance(values, np.ma.MaskedArray):
         raise ValueError(
             f"Got {name} as a masked array; expected a plain one, since the mask would "

@@ -118,6 +118,10 @@ class _Scorers:
         return f"make_scorers({', '.join(map(repr, self.names))})"
 
     def __call__(self, estimator, X, y=None):
+        if isinstance(estimator, type):
+            raise TypeError(
+                f"Got the class {estimator.__name__} as estimator; fit one."
+            )
         images, codes, masks = (
             [name for name in self.names if name in table]
             for table in (_IMAGE_SCORES, _CODE_SCORES, _MASK_SCORES)

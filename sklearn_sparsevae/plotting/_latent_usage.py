@@ -1,6 +1,7 @@
 """How much each dimension of a normal code says."""
 
 import numbers
+import sys
 
 import numpy as np
 
@@ -39,7 +40,8 @@ class LatentUsageDisplay:
     """
 
     def __init__(self, kl_per_dim, threshold=0.01):
-        if not isinstance(threshold, numbers.Real) or not np.isfinite(threshold):
+        is_number = isinstance(threshold, numbers.Real)
+        if not is_number or not abs(threshold) <= sys.float_info.max:
             raise ValueError(f"Got threshold={threshold!r}; expected a finite number.")
         self.kl_per_dim = as_row(kl_per_dim, "kl_per_dim")
         self.threshold = threshold

@@ -24,6 +24,8 @@ from sklearn_sparsevae.sparse._arrays import (
 )
 from sklearn_sparsevae.sparse.unrolled import fista_momentum
 
+_LARGEST_STRIDE = 2**31 - 1  # of which torch counts pixels
+
 _SAFETY = 0.9  # times 1 / curvature: power iteration approaches it from below
 
 
@@ -227,6 +229,8 @@ def _sites_of(size, stride):
 def _check_kernels(kernels, stride):
     check_tensor("kernels", kernels, ("K", "C", "k", "k"))
     check_count("stride", stride)
+    if stride > _LARGEST_STRIDE:
+        raise ValueError(f"stride must be at most {_LARGEST_STRIDE}, got {stride}.")
     if 0 in kernels.shape:
         raise ValueError(
             f"kernels must hold at least one number each, got {tuple(kernels.shape)}."

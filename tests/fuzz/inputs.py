@@ -110,7 +110,7 @@ HOLDERS = {
     "list": np.ndarray.tolist,
     "tuple of arrays": tuple,
     "list of arrays": list,
-    "ragged list": lambda a: [*a.tolist(), a[0].tolist()[1:]],
+    "ragged list": lambda a: [*a.tolist(), a[:1].tolist()],
     "generator": iter,
     "tensor": lambda a: _tensor(a),
     "tensor of bfloat16": lambda a: _tensor(a).bfloat16(),
