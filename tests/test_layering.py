@@ -128,7 +128,7 @@ def test_long_modules_say_why():
 
 
 # What several bottlenecks, or the parts of one, share.
-SHARED_FILES = {"base", "divergences", "probabilistic", "selection"} | {
+SHARED_FILES = {"dead_atoms", "base", "divergences", "probabilistic", "selection"} | {
     "spike_priors",
     "thresholds",
 }

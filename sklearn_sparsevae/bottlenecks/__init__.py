@@ -5,6 +5,7 @@ from sklearn_sparsevae.bottlenecks.dictionary_learning import DictionaryLearning
 from sklearn_sparsevae.bottlenecks.gaussian import Gaussian
 from sklearn_sparsevae.bottlenecks.lista import PENALTIES, THRESHOLDS, LearnedISTA
 from sklearn_sparsevae.bottlenecks.probabilistic import ProbabilisticBottleneck
+from sklearn_sparsevae.bottlenecks.pursuit import LearnedPursuit
 from sklearn_sparsevae.bottlenecks.spike_priors import PRIORS
 from sklearn_sparsevae.bottlenecks.spike_slab import SpikeSlab
 from sklearn_sparsevae.bottlenecks.vector_quantization import VectorQuantization
@@ -18,6 +19,7 @@ __all__ = [
     "DictionaryLearning",
     "Gaussian",
     "LearnedISTA",
+    "LearnedPursuit",
     "MeansApart",
     "ProbabilisticBottleneck",
     "SpikeSlab",

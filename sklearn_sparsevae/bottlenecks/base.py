@@ -174,6 +174,17 @@ class MeansApart(Bottleneck):
             torch.eye(self.n_mean_dims).to(self.atoms), self.unit_atoms
         )
 
+    def check_dictionary(self, dictionary):
+        """Return given atoms ``(K, n)`` as a float32 tensor, or say what is wrong."""
+        dictionary = torch.as_tensor(dictionary, dtype=torch.float32)
+        if tuple(dictionary.shape) != self.atom_shape:
+            raise ValueError(
+                f"The dictionary has shape {tuple(dictionary.shape)}, expected "
+                f"(n_components, latent_dim) = {self.atom_shape} without the "
+                f"{self.n_mean_dims} that are coded apart."
+            )
+        return dictionary
+
     def split(self, latents):
         """Means ``(N, n_mean_dims)`` and the rest ``(N, n)`` of all sites; their grid.
 

@@ -118,14 +118,7 @@ class LearnedISTA(MeansApart):
         if dictionary is None:
             generator = torch.Generator().manual_seed(0)
             dictionary = torch.randn(n_atoms, dim, generator=generator)
-        dictionary = torch.as_tensor(dictionary, dtype=torch.float32)
-        if tuple(dictionary.shape) != (n_atoms, dim):
-            raise ValueError(
-                f"The dictionary has shape {tuple(dictionary.shape)}, expected "
-                f"(n_components, latent_dim) = ({n_atoms}, {dim}) without the "
-                f"{n_mean_dims} that are coded apart."
-            )
-        dictionary = normalize_atoms(dictionary)
+        dictionary = normalize_atoms(self.check_dictionary(dictionary))
         self.atoms = nn.Parameter(dictionary, requires_grad=self.learn_dictionary)
         self.filters = nn.Parameter(torch.empty(n_atoms, dim))
         self.inhibition = (

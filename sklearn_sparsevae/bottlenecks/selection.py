@@ -6,17 +6,11 @@ import torch
 from torch import nn
 
 from sklearn_sparsevae.bottlenecks.base import Bottleneck, CompactCodes, combine
+from sklearn_sparsevae.bottlenecks.dead_atoms import DeadAtomsReset
 from sklearn_sparsevae.sparse import normalize_atoms
 
-# At most this share of the atoms is replaced at once.
-_RESET_AT_ONCE = 0.05
-# An atom is replaced when it is used less than this share of the mean usage.
-_LITTLE_USED = 0.5
-# A latent of smaller norm is no atom to start from.
-_FLAT = 1e-6
 
-
-class AtomSelection(Bottleneck):
+class AtomSelection(DeadAtomsReset, Bottleneck):
     """Selects atoms by a rule that has no gradient (LASERS, Section 3).
 
     The decoder sees the combination of the atoms, the encoder receives the decoder's
@@ -49,9 +43,7 @@ class AtomSelection(Bottleneck):
             n_components, latent_dim * patch_size**2, generator=generator
         )
         self.atoms = nn.Parameter(normalize_atoms(start), requires_grad=train_atoms)
-        self.register_buffer("usage", torch.zeros(n_components), persistent=False)
-        # Latents of the last batch, which replace dead atoms.
-        self.register_buffer("fresh", torch.empty(0, start.shape[1]), persistent=False)
+        self._watch()
 
     @abc.abstractmethod
     def _select(self, rows):
@@ -63,13 +55,6 @@ class AtomSelection(Bottleneck):
     def _targets(self, rows, indices):
         """Return what the selected atoms represent, ``(N, any number, n)``."""
         return rows[:, None]
-
-    def _fresh_atoms(self, rows):
-        """Return the atoms that ``rows`` of latents become."""
-        return rows
-
-    def _restart(self, atoms):
-        """Reset the statistics of the atoms of these indices."""
 
     def encode(self, latents):
         """Compact codes."""
@@ -89,7 +74,8 @@ class AtomSelection(Bottleneck):
         if self.atoms.requires_grad:
             losses["codebook"] = _distance(rows.detach(), decoded)  # [LASERS Eq. 3, 13]
         if self.training:
-            self._observe(rows.detach(), indices)
+            targets = self._targets(rows.detach(), indices).flatten(0, 1)
+            self._observe(targets, indices)
             if not self.atoms.requires_grad:
                 self._learn(rows.detach(), indices, values)
         passed = rows + (decoded - rows).detach()  # [LASERS Eq. 7]
@@ -100,30 +86,6 @@ class AtomSelection(Bottleneck):
             ),
             "losses": losses,
         }
-
-    @torch.no_grad()
-    def _observe(self, rows, indices):
-        """Count how often atoms are used, and keep some of what they represent."""
-        used = indices.flatten()
-        self.usage += torch.bincount(used[used >= 0], minlength=len(self.usage))
-        targets = self._targets(rows, indices).flatten(0, 1)
-        n_fresh = max(1, int(_RESET_AT_ONCE * self.n_components))
-        chosen = torch.randperm(len(targets), device=targets.device)[:n_fresh]
-        self.fresh = targets[chosen]
-
-    @torch.no_grad()
-    def reset_dead_atoms(self):
-        """Replace the atoms that were used least by random latents of the last batch.
-
-        Random latents are found where latents are dense, which makes usage more even.
-        """
-        fresh = self.fresh[self.fresh.norm(dim=1) > _FLAT]
-        order = torch.argsort(self.usage, stable=True)[: len(fresh)]
-        weak = order[self.usage[order] < _LITTLE_USED * self.usage.mean()]
-        self.usage.zero_()
-        self.atoms[weak] = self._fresh_atoms(fresh[: len(weak)])
-        self._restart(weak)
-        return {self.atoms: weak} if len(weak) else {}
 
 
 def _distance(a, b):

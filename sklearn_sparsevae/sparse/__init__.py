@@ -24,6 +24,7 @@ from sklearn_sparsevae.sparse.rate_reduction import (
     rate_reduction,
     transcription_terms,
 )
+from sklearn_sparsevae.sparse.refit import refit
 from sklearn_sparsevae.sparse.unrolled import fista_momentum, unrolled_ista
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "power_start",
     "rate_distance",
     "rate_reduction",
+    "refit",
     "soft_threshold",
     "synthesize",
     "transcription_terms",

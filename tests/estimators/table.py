@@ -18,4 +18,7 @@ ESTIMATORS = {
 }
 
 #: Settings of an autoencoder whose codes are of another kind than its default's.
-VARIANTS = {SpikeSlabVAE: [{"prior": "threshold"}]}
+VARIANTS = {
+    SparseCodingVAE: [{"shrinkage": "support", "alpha": 0.03}],
+    SpikeSlabVAE: [{"prior": "threshold"}],
+}

@@ -1,0 +1,53 @@
+"""Coefficients of atoms that have been selected, with a gradient."""
+
+import torch
+
+from sklearn_sparsevae.sparse._arrays import (
+    accepts_arrays,
+    check_atoms,
+    check_tensor,
+)
+
+# Added to the Gram matrix of selected atoms, whose diagonal is about 1: float32 cannot
+# factorise one whose smallest eigenvalue is below its rounding.
+_RIDGE = 1e-6
+
+
+@accepts_arrays
+def refit(signals, dictionary, indices):
+    """Least-squares coefficients of given atoms, differentiable in signals and atoms.
+
+    Minimises ``||x - z D||^2`` over the coefficients of the atoms of each signal: what
+    :func:`batch_omp` has at its end, but with a gradient.
+
+    Parameters
+    ----------
+    signals : (N, n) tensor or ndarray
+        The signals x, one a row.
+    dictionary : (K, n) tensor or ndarray
+        Atoms of about unit norm, one a row.
+    indices : (N, S) int64 tensor or ndarray
+        Atoms of each signal, each at most once and linearly independent; -1 for none.
+
+    Returns
+    -------
+    values : (N, S) tensor or ndarray
+        Their coefficients, 0 where there is no atom.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_sparsevae.sparse import refit
+    >>> refit(np.array([[3.0, 0.5, 2.0]]), np.eye(3), np.array([[2, 0, -1]])).round(4)
+    array([[2., 3., 0.]])
+    """
+    check_tensor("signals", signals, ("N", "n"))
+    check_atoms("dictionary", dictionary)
+    check_tensor("indices", indices, ("N", "S"), floating=False)
+    used = (indices >= 0)[..., None]
+    chosen = dictionary[indices.clamp(min=0)] * used
+    # Where there is no atom, the identity: the coefficient of a zero is zero.
+    gram = chosen @ chosen.mT + torch.diag_embed((~used[..., 0]).to(chosen) + _RIDGE)
+    factor, _ = torch.linalg.cholesky_ex(gram)
+    correlations = chosen @ signals[..., None]
+    return torch.cholesky_solve(correlations, factor)[..., 0] * used[..., 0]
