@@ -8,7 +8,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 	--constraint constraints.txt
 STUDIES = $(filter-out benchmarks/suite.py,$(sort $(wildcard benchmarks/[a-z]*.py)))
 
-.PHONY: help demo test lint bench studies docs clean
+.PHONY: help demo test fuzz lint bench studies docs clean
 .NOTPARALLEL:
 
 help:
@@ -20,6 +20,9 @@ demo: .venv/installed-plot ## fit on sample photos, write pictures to build/demo
 
 test: .venv/installed-tests ## run the tests and doctests
 	OMP_NUM_THREADS=1 MPLBACKEND=Agg $(BIN)/python -m pytest -n $(WORKERS)
+
+fuzz: .venv/installed-tests ## try 10,000 random inputs on all public callables
+	OMP_NUM_THREADS=1 MPLBACKEND=Agg $(BIN)/python -m tests.fuzz --examples 10000 --seed 0
 
 lint: .venv/installed-dev ## check style, format and spelling
 	$(BIN)/ruff check .

@@ -27,8 +27,9 @@ def naming(name):
     """
     try:
         yield
-    except (TypeError, ValueError, OverflowError) as error:
-        if re.search(rf"\b{re.escape(name)}\b", str(error)):
+    except (TypeError, ValueError, IndexError, OverflowError) as error:
+        named = re.search(rf"\b{re.escape(name)}\b", str(error))
+        if named and isinstance(error, TypeError | ValueError):
             raise
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{name}: {error}") from error

@@ -1,7 +1,5 @@
 """What selects whole rows of codes, and what only scales them."""
 
-import sys
-
 import numpy as np
 from scipy import sparse
 
@@ -14,7 +12,7 @@ def is_scale(factor):
         return False
     factor = np.asarray(factor)
     real = factor.ndim == 0 and factor.dtype.kind in "biuf"
-    return real and bool(abs(factor) <= sys.float_info.max)
+    return real and bool(np.isfinite(factor))
 
 
 def row_key(key, n_rows):

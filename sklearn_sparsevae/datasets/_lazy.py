@@ -8,6 +8,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from sklearn_sparsevae._arguments import naming
+
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
@@ -182,9 +184,21 @@ class LazyView(Sequence):
     """
 
     def __init__(self, photos, indices=None):
+        if not (hasattr(photos, "__len__") and hasattr(photos, "__getitem__")):
+            raise TypeError(
+                f"Got photos of type {type(photos).__name__}; expected a sequence, "
+                "with len(photos) and photos[i]."
+            )
+        with naming("photos"):
+            every = np.arange(len(photos))
+        with naming("indices"):
+            chosen = np.asarray(every if indices is None else indices)
+            self.indices = every[chosen if chosen.size else chosen.astype(int)]
+        if self.indices.ndim != 1:
+            raise ValueError(
+                f"Got indices of shape {self.indices.shape}; expected a row of them."
+            )
         self.photos = photos
-        n_photos = len(photos)
-        self.indices = np.arange(n_photos) if indices is None else np.asarray(indices)
 
     def __len__(self):
         return len(self.indices)

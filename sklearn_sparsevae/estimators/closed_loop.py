@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from sklearn_sparsevae._arguments import as_table, random_numbers
+from sklearn_sparsevae._arguments import as_table, naming, random_numbers
 from sklearn_sparsevae.backbones import ConvolutionalSparseCoding
 from sklearn_sparsevae.codes import SparseCodes, concatenate_codes
 from sklearn_sparsevae.estimators import _parameters as groups
@@ -393,7 +393,8 @@ def _with_classes(photos, y):
             "target='y' needs classes, one label for each image: pass them as y, or "
             "set target='X'."
         )
-    y = column_or_1d(y, dtype=None)
+    with naming("y"):
+        y = column_or_1d(y, dtype=None)
     check_consistent_length(photos.shapes, y)
     if type_of_target(y, input_name="y") not in ("binary", "multiclass"):
         raise ValueError(

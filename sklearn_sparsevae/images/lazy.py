@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from sklearn_sparsevae._arguments import naming
+
 
 def is_lazy(X):
     """Whether ``X`` has a length and items, and is no list, array or mapping."""
@@ -73,7 +75,8 @@ class LazyPhotos:
         shapes = getattr(self._photos, "shapes", None)
         if shapes is None:
             shapes = (np.shape(self._photos[i]) for i in range(len(self)))
-        shapes = [tuple(int(side) for side in shape) for shape in shapes]
+        with naming(f"{self._name}.shapes"):
+            shapes = [tuple(int(side) for side in shape) for shape in shapes]
         if len(shapes) != len(self):
             raise ValueError(
                 f"{self._name}.shapes has {len(shapes)} entries for {len(self)} "

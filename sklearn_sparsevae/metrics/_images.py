@@ -3,7 +3,7 @@
 import numpy as np
 from skimage.metrics import structural_similarity
 
-from sklearn_sparsevae.metrics._input import image_pairs, in_units
+from sklearn_sparsevae.metrics._input import image_pairs, in_units, mean_or_each
 
 _LEAST_MSE = 1e-10  # in units of the squared range: 100 dB
 _SSIM_WINDOW = 11  # pixels: what sigma 1.5 spans in scikit-image
@@ -57,7 +57,7 @@ def psnr(y_true, y_pred, *, data_range=1.0, per_image=False):
     """
     pairs = image_pairs(y_true, y_pred, data_range, min_ndim=1)
     values = np.array([_psnr(true, pred) for true, pred in pairs])
-    return values if per_image else float(values.mean())
+    return mean_or_each(values, per_image)
 
 
 def peak_psnr(targets, outputs, peak):
@@ -139,7 +139,7 @@ def ssim(y_true, y_pred, *, data_range=1.0, per_image=False):
     """
     pairs = image_pairs(y_true, y_pred, data_range, min_ndim=2)
     values = np.array([_ssim(true, pred) for true, pred in pairs])
-    return values if per_image else float(values.mean())
+    return mean_or_each(values, per_image)
 
 
 def _ssim(true, pred):

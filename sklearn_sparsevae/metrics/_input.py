@@ -92,7 +92,8 @@ def as_set(images, name):
 def _is_lazy(images):
     """Whether something is read image by image, as the sequences of `datasets` are."""
     parts = ("__len__", "__getitem__")
-    known = hasattr(images, "shape") or isinstance(images, str | bytes | dict)
+    known = any(hasattr(images, part) for part in ("__array__", "toarray"))
+    known = known or isinstance(images, str | bytes | dict)
     return not known and all(hasattr(images, part) for part in parts)
 
 
@@ -114,6 +115,18 @@ def as_array(values, name):
             f"Got {name} in lists of different lengths; expected numbers that fill an "
             "array. Give a list of arrays where images differ in size."
         ) from None
+
+
+def mean_or_each(values, per_image):
+    """Return values of images as they are, or their mean as a float."""
+    check_flag("per_image", per_image)
+    return values if per_image else float(values.mean())
+
+
+def check_flag(name, value):
+    """Refuse what is neither true nor false."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"Got {name}={value!r}; expected True or False.")
 
 
 def check_data_range(data_range):

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from sklearn_sparsevae.metrics._input import as_set, check_same_shapes
+from sklearn_sparsevae.metrics._input import as_set, check_same_shapes, mean_or_each
 
 
 def iou(y_true, y_pred, *, per_image=False):
@@ -100,7 +100,7 @@ def matched_iou(y_true, y_pred, *, per_image=False):
     """
     y_true, y_pred = _label_maps(y_true, y_pred)
     values = np.array([_match(true, pred) for true, pred in zip(y_true, y_pred)])
-    return values if per_image else float(values.mean())
+    return mean_or_each(values, per_image)
 
 
 def segmentation_covering(y_true, y_pred, *, per_image=False):
@@ -149,7 +149,7 @@ def segmentation_covering(y_true, y_pred, *, per_image=False):
     """
     y_true, y_pred = _label_maps(y_true, y_pred)
     values = np.array([_cover(true, pred) for true, pred in zip(y_true, y_pred)])
-    return values if per_image else float(values.mean())
+    return mean_or_each(values, per_image)
 
 
 def _overlaps(y_true, y_pred):
@@ -185,7 +185,7 @@ def _mean_ratio(numerator, denominator, per_image):
     values = np.divide(
         numerator, denominator, out=np.ones(len(numerator)), where=denominator > 0
     )
-    return values if per_image else float(values.mean())
+    return mean_or_each(values, per_image)
 
 
 def _match(true, pred):

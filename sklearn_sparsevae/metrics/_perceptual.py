@@ -4,7 +4,7 @@ import numbers
 
 import numpy as np
 
-from sklearn_sparsevae.metrics._input import rgb_pairs
+from sklearn_sparsevae.metrics._input import check_flag, mean_or_each, rgb_pairs
 
 
 def lpips(y_true, y_pred, *, network=None, data_range=1.0, per_image=False):
@@ -74,7 +74,7 @@ def lpips(y_true, y_pred, *, network=None, data_range=1.0, per_image=False):
     distance = PerceptualDistance(network)
     values = np.concatenate([distance.on_arrays(*pair) for pair in batches])
     values = values.astype(np.float64)
-    return values if per_image else float(values.mean())
+    return mean_or_each(values, per_image)
 
 
 def flip(
@@ -158,7 +158,8 @@ def flip(
         for true, pred in zip(*batch)
     ]
     values = np.array([one.mean(dtype=np.float64) for one in maps])
-    value = values if per_image else float(values.mean())
+    value = mean_or_each(values, per_image)
+    check_flag("return_maps", return_maps)
     if not return_maps:
         return value
     same_size = len({one.shape for one in maps}) == 1

@@ -49,11 +49,12 @@ class PerceptualDistance(FixedNetwork):
         if images.shape[1] == 1:
             images = images.expand(-1, 3, -1, -1)
         layers = self.network(images)
-        if isinstance(layers, torch.Tensor):
+        is_list = isinstance(layers, list | tuple)
+        if not is_list or not all(getattr(f, "ndim", 0) == 4 for f in layers):
             raise TypeError(
-                "The feature network returned a tensor of shape "
-                f"{tuple(layers.shape)}; expected a list of feature maps: let it "
-                "return [features]."
+                "The feature network returned "
+                f"{getattr(layers, 'shape', type(layers).__name__)}; expected a list "
+                "of feature maps (n, channels, h, w): let it return [features]."
             )
         return [f * (f.square().sum(1, keepdim=True) + 1e-8).rsqrt() for f in layers]
 

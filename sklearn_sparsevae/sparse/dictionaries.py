@@ -96,7 +96,7 @@ def learn_dictionary(
     check_selection(selection)
     check_count("batch_size", batch_size)
     signals = _check_learning(signals, n_components, n_iter, seed)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(int(seed))
     unit = power_of_two(signals)
     signals = signals / unit
     dictionary = _draw_atoms(signals, n_components, generator)
@@ -249,7 +249,7 @@ def learn_codebook(signals, n_components, *, n_levels=1, n_iter=10, seed=0):
     """
     check_count("n_levels", n_levels)
     signals = _check_learning(signals, n_components, n_iter, seed)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(int(seed))
     n_levels = min(n_levels, n_components)
     unit = power_of_two(signals)
     signals, parts = signals / unit, []

@@ -47,6 +47,7 @@ def lipschitz_constant(dictionary):
     """
     check_atoms("dictionary", dictionary)
     refuse_nonfinite("dictionary", dictionary)
+    (dictionary,) = in_float(dictionary)
     n_components, latent_dim = dictionary.shape
     small = (
         dictionary.mT @ dictionary

@@ -4,8 +4,9 @@ import torch
 
 from sklearn_sparsevae.sparse._arrays import (
     accepts_arrays,
-    check_atoms,
+    check_signals,
     check_tensor,
+    in_float,
 )
 
 # Added to the Gram matrix of selected atoms, whose diagonal is about 1: float32 cannot
@@ -41,9 +42,9 @@ def refit(signals, dictionary, indices):
     >>> refit(np.array([[3.0, 0.5, 2.0]]), np.eye(3), np.array([[2, 0, -1]])).round(4)
     array([[2., 3., 0.]])
     """
-    check_tensor("signals", signals, ("N", "n"))
-    check_atoms("dictionary", dictionary)
-    check_tensor("indices", indices, ("N", "S"), floating=False)
+    check_signals(signals, dictionary, "dictionary", check_finite=False)
+    _check_indices(indices, len(signals), len(dictionary))
+    signals, dictionary = in_float(signals, dictionary)
     used = (indices >= 0)[..., None]
     chosen = dictionary[indices.clamp(min=0)] * used
     # Where there is no atom, the identity: the coefficient of a zero is zero.
@@ -51,3 +52,17 @@ def refit(signals, dictionary, indices):
     factor, _ = torch.linalg.cholesky_ex(gram)
     correlations = chosen @ signals[..., None]
     return torch.cholesky_solve(correlations, factor)[..., 0] * used[..., 0]
+
+
+def _check_indices(indices, n_signals, n_atoms):
+    check_tensor("indices", indices, ("N", "S"), floating=False)
+    if indices.dtype != torch.int64 or len(indices) != n_signals:
+        raise ValueError(
+            f"indices must be int64, a row for each of {n_signals} signals, got "
+            f"{indices.dtype} of shape {tuple(indices.shape)}."
+        )
+    if indices.numel() and not -1 <= indices.min() <= indices.max() < n_atoms:
+        raise ValueError(
+            f"indices must lie from -1 to {n_atoms - 1}, got them from "
+            f"{indices.min().item()} to {indices.max().item()}."
+        )

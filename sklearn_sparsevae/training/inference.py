@@ -152,7 +152,7 @@ class Coder:
         along which one fades out as linearly as the other fades in.
         """
         side = self.module.site_size
-        n_sites = max(4, -(-tile // side))
+        n_sites = max(4, -(-min(tile, length) // side))
         overlap = n_sites // 4 * side
         step = n_sites * side - overlap
         ramp = (np.arange(overlap, dtype=np.float32) + 0.5) / overlap

@@ -27,7 +27,7 @@ def main():
         if tried % 250 == 0:
             print(f"{tried} of {options.examples}", file=sys.stderr, flush=True)
 
-    report = run(options.examples, options.seed, options.only, see)
+    report = run(options.examples, options.seed, options.only, see, usual=True)
     row = "{:<45}{:>8}{:>10}{:>9}{:>7}"
     print(row.format("", "tried", *OUTCOMES[:2], "faults"))
     for name, counts in sorted(report.counts.items()):

@@ -33,8 +33,8 @@ class Report:
         return sum(counts[outcome] for counts in self.counts.values())
 
 
-def run(n_examples, seed_=0, only="", see=lambda *_: None):
-    """Try examples; ``see`` is told of every one.
+def run(n_examples, seed_=0, only="", see=lambda *_: None, usual=False):
+    """Try examples, and first all ``usual`` arguments; ``see`` is told of every one.
 
     Returns
     -------
@@ -42,6 +42,13 @@ def run(n_examples, seed_=0, only="", see=lambda *_: None):
     """
     targets = [target for name, target in TARGETS.items() if only in name]
     report = Report()
+
+    def count(target, drawn):
+        outcome, fault = try_one(target, drawn)
+        report.counts[target.name][outcome] += 1
+        if fault is not None and fault.kind not in report.faults:
+            report.faults[fault.kind] = smallest(target, drawn, fault)
+        see(report, target, drawn, outcome)
 
     @seed(seed_)
     @settings(
@@ -54,16 +61,13 @@ def run(n_examples, seed_=0, only="", see=lambda *_: None):
     )
     @given(examples(targets))
     def try_all(example):
-        target, drawn = example
-        outcome, fault = try_one(target, drawn)
-        report.counts[target.name][outcome] += 1
-        if fault is not None and fault.kind not in report.faults:
-            report.faults[fault.kind] = smallest(target, drawn, fault)
-        see(report, target, drawn, outcome)
+        count(*example)
 
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
+        for target in targets if usual else ():
+            count(target, {})
         try_all()
     finally:
         torch.set_num_threads(n_threads)
@@ -91,7 +95,9 @@ class Fault:
 def try_one(target, drawn):
     """Call a target; return "answered", "refused" or "fault", and the fault."""
     recipes = {name: a.usual for name, a in target.arguments.items()} | drawn
-    values = {name: make(np.random.default_rng(0)) for name, (_, make) in recipes.items()}
+    values = {
+        name: make(np.random.default_rng(0)) for name, (_, make) in recipes.items()
+    }
     before, generators = fingerprint(list(values.values())), global_state()
     try:
         with quietly(), warnings.catch_warnings():
@@ -145,7 +151,11 @@ def is_refusal(error, target, drawn):
 def global_state():
     """State of the generators that belong to everybody."""
     numpy = np.random.get_state()
-    return torch.get_rng_state().numpy().tobytes(), numpy[1].tobytes(), random.getstate()
+    return (
+        torch.get_rng_state().numpy().tobytes(),
+        numpy[1].tobytes(),
+        random.getstate(),
+    )
 
 
 def describe(error, target, drawn):
@@ -157,7 +167,9 @@ def describe(error, target, drawn):
     text = f"{type(error).__name__}: {error}"[:600]
     named = "" if isinstance(error, AssertionError) else place
     kind = type(error).__name__, place, "" if named else str(error)[:30]
-    return Fault(kind, f"{target.name}({given})", f"{text}\n    at {place}: {ours[-1].line}")
+    return Fault(
+        kind, f"{target.name}({given})", f"{text}\n    at {place}: {ours[-1].line}"
+    )
 
 
 def smallest(target, drawn, fault):

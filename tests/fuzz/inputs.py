@@ -213,7 +213,10 @@ IMAGES = [
     ("one photo", lambda rng: photos(rng)[0]),
     ("list", lambda rng: list(photos(rng))),
     ("sizes", lambda rng: [p[: 8 - i % 3] for i, p in enumerate(photos(rng))]),
-    ("grey sizes", lambda rng: [p[: 8 - i % 3, :, 0] for i, p in enumerate(photos(rng))]),
+    (
+        "grey sizes",
+        lambda rng: [p[: 8 - i % 3, :, 0] for i, p in enumerate(photos(rng))],
+    ),
     ("sizes, one empty", lambda rng: [*photos(rng, 3), photos(rng, 1)[0, :0]]),
     ("sizes and dtypes", lambda rng: [photos(rng)[0], photos(rng)[1, :5] / 255]),
     ("colour and grey", lambda rng: [photos(rng)[0], photos(rng)[1, :5, :, 0]]),
@@ -231,9 +234,15 @@ IMAGES = [
     ("a map", lambda rng: map(np.asarray, photos(rng))),
     ("codes", lambda rng: codes(rng)),
     ("lazy", lambda rng: Lazy(photos(rng))),
-    ("lazy sizes", lambda rng: Lazy([p[: 8 - i % 3] for i, p in enumerate(photos(rng))])),
+    (
+        "lazy sizes",
+        lambda rng: Lazy([p[: 8 - i % 3] for i, p in enumerate(photos(rng))]),
+    ),
     ("lazy, none", lambda rng: Lazy([])),
-    *((f"lazy, {f}", lambda rng, f=f: Lazy(photos(rng), f)) for f in [*FAULTS, "other"]),
+    *(
+        (f"lazy, {f}", lambda rng, f=f: Lazy(photos(rng), f))
+        for f in [*FAULTS, "other"]
+    ),
 ]
 
 
@@ -255,7 +264,10 @@ def _damaged(part, index, value):
 
 CODES = [
     ("codes", codes),
-    ("counts", lambda rng: _like(codes(rng), np.eye(16, dtype=np.float32)[:6].repeat(4, 1))),
+    (
+        "counts",
+        lambda rng: _like(codes(rng), np.eye(16, dtype=np.float32)[:6].repeat(4, 1)),
+    ),
     ("codes of images", lambda rng: codes(rng, image_shape=(8, 8, 3))),
     ("codes[0]", lambda rng: codes(rng)[0]),
     ("codes[:0]", lambda rng: codes(rng)[:0]),
