@@ -108,10 +108,8 @@ class SparseCodes(sparse.csr_array):
         try:
             super().__init__(arg1, shape=shape, dtype=dtype, copy=copy, **kwargs)
         except (TypeError, ValueError) as error:
-            raise ValueError(
-                "Got codes that are no CSR array "
-                f"with shape={shape} and dtype={dtype}: {error}."
-            ) from error
+            wrong = f"no CSR array with shape={shape} and dtype={dtype}: {error}."
+            raise ValueError(f"Got codes that are {wrong}") from error
         check_numbers(self, "codes")
         check_pointers(self)
         narrow(self)

@@ -281,8 +281,8 @@ class CodePrior(
             grid_shape = grid_shape or self.grid_shape
             if grid_shape is None and sparse.issparse(X):
                 raise ValueError(
-                    f"Got X as a sparse matrix of shape {X.shape}, which does not say what "
-                    "grid its columns are of; expected SparseCodes as transform "
+                    f"Got X as a sparse matrix of shape {X.shape}, which does not say "
+                    "what grid its columns are of; expected SparseCodes as transform "
                     "returns them. Join them with concatenate_codes, or set "
                     "grid_shape=(h, w)."
                 )
