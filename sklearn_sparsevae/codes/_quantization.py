@@ -1,8 +1,9 @@
 """Coefficients rounded to what few bits can say."""
 
+import numbers
+
 import numpy as np
 
-from sklearn_sparsevae._arguments import whole_number
 from sklearn_sparsevae.codes._conversion import as_codes
 from sklearn_sparsevae.codes._layout import canonical
 
@@ -45,8 +46,8 @@ def quantize_codes(codes, coef_bits):
     >>> quantize_codes(codes, 3).toarray()
     array([[ 1.,  0., -3.,  0.]], dtype=float32)
     """
-    coef_bits = whole_number(coef_bits, "coef_bits")
-    if coef_bits not in range(2, 17):
+    is_integer = isinstance(coef_bits, numbers.Integral)
+    if not is_integer or coef_bits not in range(2, 17):
         raise ValueError(
             f"Got coef_bits={coef_bits!r}; expected an integer from 2, which leaves "
             "the levels -1, 0 and 1, to 16."
@@ -55,7 +56,7 @@ def quantize_codes(codes, coef_bits):
     if are_counts(codes):
         return codes
     values = codes.data.astype(np.float64)
-    largest = 2 ** (coef_bits - 1) - 1
+    largest = 2 ** (int(coef_bits) - 1) - 1
     # From no clipping to clipping at a 32nd of the largest magnitude.
     steps = np.abs(values).max() / largest * 2.0 ** -np.arange(0, 5.01, 0.25)
     errors = [np.square(_round(values, s, largest) - values).sum() for s in steps]
