@@ -6,6 +6,9 @@ import numpy as np
 
 from sklearn_sparsevae.metrics._input import check_flag, mean_or_each, rgb_pairs
 
+# Its windows grow with the pixels of a degree; an eye cannot tell a hundred.
+_MOST_PIXELS = 1000
+
 
 def lpips(y_true, y_pred, *, network=None, data_range=1.0, per_image=False):
     """Perceptual distance in the features of a network, per image and then averaged.
@@ -144,10 +147,10 @@ def flip(
     (0.0, (2, 16, 16))
     """
     is_number = isinstance(pixels_per_degree, numbers.Real)
-    if not is_number or not 0 < pixels_per_degree < np.inf:
+    if not is_number or not 1 <= pixels_per_degree <= _MOST_PIXELS:
         raise ValueError(
-            f"Got pixels_per_degree={pixels_per_degree!r}; expected a positive number, "
-            "67 for a usual screen."
+            f"Got pixels_per_degree={pixels_per_degree!r}; expected a number from 1 to "
+            f"{_MOST_PIXELS}, 67 for a usual screen."
         )
     batches = rgb_pairs(y_true, y_pred, data_range)
     evaluate = _flip_evaluator()
