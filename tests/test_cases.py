@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_sample_images
@@ -43,7 +44,8 @@ from sklearn_sparsevae import (
     SpectralSegmenter,
     SpikeSlabVAE,
 )
-from sklearn_sparsevae.datasets import load_image_folder
+from sklearn_sparsevae.codes import concatenate_codes
+from sklearn_sparsevae.datasets import LazyView, load_image_folder
 from sklearn_sparsevae.degrade import gaussian_noise
 from sklearn_sparsevae.metrics import make_scorers, psnr
 
@@ -319,6 +321,32 @@ def test_a8_what_is_no_code_is_refused_in_words(imgs, codes):
     model = small(max_epochs=0).fit(imgs)
     with pytest.raises((ValueError, TypeError), match=r"[Cc]odes|X"):
         model.inverse_transform(codes)
+
+
+def test_a9_codes_of_another_grid_than_the_model_makes_are_refused(imgs):
+    model = small(max_epochs=0).fit(imgs)
+    codes = model.transform(imgs[:, :8])
+    codes.image_shape = (16, 16, 3)
+    with pytest.raises(ValueError, match=r"grid of 2 x 4 sites.*4x4 pixels"):
+        model.inverse_transform(codes)
+    coarse = small(n_downsamples=3).fit(imgs).transform(imgs)
+    with pytest.raises(ValueError, match="grid of 2 x 2 sites"):
+        model.inverse_transform(coarse)
+
+
+def test_a7_a_prior_needs_the_grid_of_its_codes(imgs):
+    codes = small(max_epochs=0).fit(imgs).transform(imgs)
+    plain = sparse.vstack([codes, codes], format="csr")
+    make = functools.partial(CodePrior, width=16, n_layers=1, max_epochs=1)
+    with pytest.raises(ValueError, match="what grid.*concatenate_codes.*grid_shape="):
+        make().fit(plain)
+    prior = make(grid_shape=(4, 4)).fit(plain)
+    assert prior.sample(2).grid_shape == (4, 4)
+    assert make().fit(concatenate_codes([codes, codes])).sample(2).grid_shape == (4, 4)
+    known = make().fit(codes)
+    np.testing.assert_allclose(
+        known.score_samples(plain[:16]), known.score_samples(codes)
+    )
 
 
 # ---- B. what one method takes, all take ---------------------------------------------
@@ -806,12 +834,22 @@ def test_d4_parameters_that_are_none_are_named(imgs, params):
         small(**params).fit(imgs)
 
 
-def test_folds_of_lazy_sequences_stay_lazy(imgs, tmp_path):
-    from PIL import Image
+class Counted(Pairs):
+    def __init__(self, images):
+        super().__init__(images)
+        self.shapes = [image.shape for image in images]
 
-    for i, image in enumerate(imgs):
-        Image.fromarray(image).save(tmp_path / f"{i:02}.png")
-    lazy = load_image_folder(tmp_path).images
+    def __getitem__(self, index):
+        return self.images[index]
+
+
+@pytest.mark.parametrize("kind", ["folder", "view"])
+def test_folds_of_lazy_sequences_stay_lazy(imgs, tmp_path, kind):
+    lazy = LazyView(Counted(imgs))
+    if kind == "folder":
+        for i, image in enumerate(imgs):
+            Image.fromarray(image).save(tmp_path / f"{i:02}.png")
+        lazy = load_image_folder(tmp_path).images
     seen = []
 
     class Watch(VQVAE):
@@ -822,15 +860,6 @@ def test_folds_of_lazy_sequences_stay_lazy(imgs, tmp_path):
     scores = cross_val_score(small(Watch), lazy, cv=2, error_score="raise")
     assert [type(X) for X in seen] == [type(lazy)] * 2
     np.testing.assert_allclose(scores, cross_val_score(small(), imgs, cv=2), atol=1e-3)
-
-
-class Counted(Pairs):
-    def __init__(self, images):
-        super().__init__(images)
-        self.shapes = [image.shape for image in images]
-
-    def __getitem__(self, index):
-        return self.images[index]
 
 
 def test_lazy_photos_are_checked_once(imgs, monkeypatch):

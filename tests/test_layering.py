@@ -1,6 +1,7 @@
 """Imports run one way: the layout of CONTRIBUTING.md, read from the source."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -83,6 +84,45 @@ def test_imports_run_one_way(path):
         return
     wrong = [name for name in imports_of(path) if not is_allowed(name, room)]
     assert not wrong, f"{room} must not import {wrong}; see CONTRIBUTING.md"
+
+
+def test_no_module_imports_itself_by_a_detour():
+    names = {
+        ".".join((PACKAGE, *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(
+            ".__init__"
+        ): path
+        for path in MODULES
+    }
+    graph = {
+        name: {
+            found
+            for imported in imports_of(path)
+            for found in (imported, imported.rpartition(".")[0])
+            if found in names and found != name and not name.startswith(f"{found}.")
+        }
+        for name, path in names.items()
+    }
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+def test_no_constructor_is_longer_than_fifteen_parameters():
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+                n_own = len(node.args.args) - 1 + len(node.args.kwonlyargs)
+                assert n_own <= 15, f"{path}:{node.lineno}"
+            if isinstance(node, ast.ClassDef):
+                fields = [n for n in node.body if isinstance(n, ast.AnnAssign)]
+                assert len(fields) <= 15, f"{path}: {node.name}"
+
+
+def test_long_modules_say_why():
+    for path in MODULES:
+        source = path.read_text(encoding="utf-8")
+        docstring = ast.get_docstring(ast.parse(source)) or ""
+        assert source.count("\n") <= 300 or "\n" in docstring, (
+            f"{path} has more than 300 lines: split it, or say at its top why not."
+        )
 
 
 # What several bottlenecks, or the parts of one, share.

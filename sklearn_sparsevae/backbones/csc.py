@@ -145,9 +145,9 @@ class ConvolutionalSparseCoding(nn.Module):
     def parameter_groups(self, lr):
         """Optimizer groups, ``"encoder"`` or ``"decoder"`` by name, of one tensor each.
 
-        Adam moves every number of a tensor alike, so that an output that sums many of
-        them moves far: the rate is ``lr`` divided by how many. The encoder goes slower
-        still, since it must not run away from the decoder.
+        Adam moves all entries of a tensor by similar amounts, so that an output that
+        sums many of them moves far: the rate is ``lr`` divided by their number. The
+        encoder is slower still, so that the decoder can follow.
         """
         fans, pace = {}, {"encoder": _ENCODER_PACE, "decoder": 1}
         for layer in self.layers:

@@ -148,6 +148,6 @@ def _unit(kernels):
 
 
 def _opposite_axes(patches, start):
-    """Principal axes of the patches, plus and minus; what is left over stays random."""
+    """Principal axes of the patches, plus and minus; surplus kernels stay random."""
     axes = principal_axes(patches)[0][: len(start) // 2].to(patches)
     return torch.cat([axes, -axes, start[2 * len(axes) :]])

@@ -24,10 +24,10 @@ class ResidualBackbone(Backbone):
     n_channels : int
         Image channels C.
     n_downsamples : int
-        A site is a patch of ``2 ** n_downsamples`` pixels a side.
+        A site is a square patch whose side is ``2 ** n_downsamples`` pixels.
     latent_dim : int, default=None
         At most ``C * 4 ** n_downsamples``, the default; a smaller one keeps the channel
-        means and the first principal components of what is left.
+        means and the first principal components of the rest.
     width : int, default=None
         Channels of the branches; None takes ``16 * 2 ** n_downsamples``, which costs
         the same for every pixel whatever ``n_downsamples``.
@@ -61,7 +61,7 @@ class ResidualBackbone(Backbone):
         return self.basis[:, :, None, None]
 
     def initialize(self, images):
-        """Turn the latents to the principal axes when some have to go."""
+        """Align the latents with the principal axes if some are dropped."""
         n_means = self.n_mean_dims
         if len(self.basis) == self.basis.shape[1]:
             return
@@ -78,8 +78,8 @@ class ResidualBackbone(Backbone):
     def encode(self, images):
         """Orthonormal map of patches, plus the branch.
 
-        The branch may turn the detail of a site, not scale it: shrunken latents would
-        cost less under any penalty on the codes, and the decoder could undo it.
+        The branch may rotate the detail of a site, not scale it: smaller latents would
+        be penalised less, and the decoder could undo the scaling.
         """
         patches, n_means = self._patches(images), self.n_mean_dims
         linear = F.conv2d(patches, self._map)
@@ -107,7 +107,7 @@ class ResidualBackbone(Backbone):
         detail = self.basis.clone()
         detail[: self.n_mean_dims] = 0
         latents = (atoms @ detail.cpu().mT)[:, self.n_mean_dims :]
-        told_apart = latents.norm(dim=1) > 0.3  # the rest is mean or cut away
+        told_apart = latents.norm(dim=1) > 0.3  # the rest is mean, or dropped
         latents = normalize_atoms(latents[told_apart])
         repeats = (latents @ latents.mT).abs().tril(-1) > 0.999
         latents = latents[~repeats.any(1)]

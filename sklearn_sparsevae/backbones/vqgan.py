@@ -25,7 +25,7 @@ class VQGANBackbone(Backbone):
     n_channels : int
         Image channels.
     n_downsamples : {3, 4, 6, 8}
-        As in SC-VAE; at 256 x 256 pixels 32, 16, 4 or 1 sites a side.
+        As in SC-VAE; at 256 x 256 pixels 32, 16, 4 or 1 sites along each axis.
     latent_dim : int, default=None
         Channels of the latents; 256, as in SC-VAE, when None.
     width : int

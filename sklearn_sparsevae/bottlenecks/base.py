@@ -1,7 +1,7 @@
 """The contract of a bottleneck: what sits between every encoder and decoder.
 
-A new bottleneck is one file beside this one, an import line in ``__init__.py`` and an
-entry in the table of ``tests/bottlenecks/test_contract.py``. It subclasses
+A new bottleneck is one file beside this one, its name in ``__init__.py`` and an entry
+with an oracle in the table of ``tests/bottlenecks/test_contract.py``. It subclasses
 `Bottleneck`, or
 
 * `MeansApart` where its codes are sparse and linear: channel means are the largest
@@ -18,8 +18,10 @@ What the tests of estimators ask for beyond the methods:
   bit, products by `row_products`, which rounds alike for any number of rows.
 * At most S atoms per site are returned as `CompactCodes`, not written out over all K.
 * `initialize` copes with any data: constant, all zeros, fewer rows than atoms.
-* Atoms of a linear code have unit norm where they are used, so that no penalty on the
-  codes can be avoided by scaling.
+* Atoms are the parameter ``atoms``; those of a linear code have unit norm where they
+  are used, so that no penalty on the codes can be avoided by scaling.
+* All that decides the codes is in the state dict, and `forward` in evaluation decodes
+  what `encode` returns.
 """
 
 import abc
@@ -107,7 +109,7 @@ class Bottleneck(nn.Module, abc.ABC):
         Returns
         -------
         replaced : dict of {Parameter: index tensor}
-            The rows that changed, whose optimizer state must start anew.
+            The rows that changed, whose optimizer state must be reset.
         """
         return {}
 
@@ -180,6 +182,20 @@ class MeansApart(Bottleneck):
         rows = self.to_rows(latents)
         means, rest = rows.flatten(0, 2).tensor_split([self.n_mean_dims], 1)
         return means, rest, rows.shape[:3]
+
+    def join(self, means, codes, grid):
+        """Codes of a grid, from the means and the codes of the rest of each site.
+
+        ``codes`` are ``(N, K)``, or `CompactCodes` ``(N, S)`` whose indices count
+        `atoms`; in either form the means come first.
+        """
+        if not isinstance(codes, CompactCodes):
+            return torch.cat([means, codes], 1).unflatten(0, grid)
+        first = torch.arange(self.n_mean_dims, device=means.device)
+        indices = codes.indices + self.n_mean_dims * (codes.indices >= 0)
+        indices = torch.cat([first.expand(len(means), -1), indices], 1)
+        values = torch.cat([means, codes.values], 1)
+        return CompactCodes(indices.unflatten(0, grid), values.unflatten(0, grid))
 
 
 def combine(codes, atoms):

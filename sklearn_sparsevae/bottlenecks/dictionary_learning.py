@@ -83,7 +83,7 @@ class DictionaryLearning(AtomSelection):
         return normalize_atoms(rows)
 
     def _restart(self, atoms):
-        """Drop what the moving averages hold of what the atoms were before."""
+        """Drop what the accumulators hold of the replaced atoms."""
         if not self.atoms.requires_grad:
             self.a[atoms], self.a[:, atoms], self.b[atoms] = 0, 0, 0
 

@@ -3,9 +3,9 @@
 The model starts as probabilistic PCA (Tipping and Bishop 1999), in closed form: between
 linear isometries the evidence lower bound is then the evidence itself (Lucas et al.
 2019), and directions whose variance is below that of the noise start switched off.
-Training adds what is not linear.
+Training adds the non-linear part.
 
-All that learns works in whitened coordinates: latents less their mean, along their
+All trained parts work in whitened coordinates: latents less their mean, along their
 principal axes, in units of their standard deviation there. One learning rate then suits
 strong and weak directions, and latents of any scale.
 """
@@ -19,10 +19,10 @@ from sklearn_sparsevae.bottlenecks.divergences import mmd, normal_kl
 from sklearn_sparsevae.bottlenecks.probabilistic import ProbabilisticBottleneck
 from sklearn_sparsevae.sparse.rows import principal_axes
 
-_WIDTH = 128  # hidden units of what is not linear
-# Log-variances stay between these, smoothly: a gradient always leads back.
+_WIDTH = 128  # hidden units of the non-linear part
+# Log-variances stay between these, smoothly, so that the gradient never vanishes.
 _LOG_VARIANCES = (-30.0, 10.0)
-# A direction is never taken to vary less than this part of the strongest one.
+# Smallest variance of a direction, relative to that of the strongest one.
 _FLAT = 1e-6
 # Largest number of codes of a batch that are compared with the prior.
 _MMD_ROWS = 512
@@ -39,7 +39,7 @@ class Gaussian(ProbabilisticBottleneck):
     Parameters
     ----------
     latent_dim, n_components : int
-        Length n of a latent and number K of dimensions of z at a site.
+        Length n of a latent and number K of dimensions of z per site.
     noise_variance : float
         Variance c of a number of the decoder's output, positive.
     beta : float
@@ -100,7 +100,7 @@ class Gaussian(ProbabilisticBottleneck):
         if n_levels == 2:
             n_second = max(1, n_components // 2)
             self.infer = branch_from_zero(_conv3x3, _WIDTH, n_components, 2 * n_second)
-            # What z2 says at first is not nothing: p(z1|z2) could not learn from it.
+            # z2 is informative from the start: p(z1|z2) could not learn from noise.
             nn.init.normal_(self.infer[-1].weight[:n_second], std=_WIDTH**-0.5 / 3)
             self.prior = branch_from_zero(_conv3x3, _WIDTH, n_second, 2 * n_components)
         self.register_buffer("mean", torch.zeros(latent_dim))
@@ -158,7 +158,7 @@ class Gaussian(ProbabilisticBottleneck):
         self.ramp = min(1.0, n_epochs / self.beta_warmup) if self.beta_warmup else 1.0
 
     def _offset(self, condition):
-        """Whitened latents of the code 0, ``(n,)`` or ``(batch, 1, 1, n)``."""
+        """Whitened latents of code 0, ``(n,)`` or ``(batch, 1, 1, n)``."""
         if condition is None:
             return self.bias
         offset = self.bias + self.offsets(condition) + self.offset_branch(condition)

@@ -163,7 +163,7 @@ class LearnedISTA(MeansApart):
         """Codes ``(batch, h, w, K)`` with exact zeros."""
         means, x, grid = self.split(latents)
         codes, _ = self._code(x, self.unit_atoms, self.thresholds(latents))
-        return torch.cat([means, codes], 1).unflatten(0, grid)
+        return self.join(means, codes, grid)
 
     def forward(self, latents):
         """Code and decode, with the terms of SC-VAE's Eq. 4 averaged over the sites."""
@@ -176,7 +176,7 @@ class LearnedISTA(MeansApart):
         decoded = torch.cat([means, decoded], 1).unflatten(0, grid)
         return {
             "latents": self.from_rows(decoded),
-            "codes": torch.cat([means, codes], 1).unflatten(0, grid),
+            "codes": self.join(means, codes, grid),
             "losses": {"latent": latent, "sparsity": 2 * penalty},
         }
 

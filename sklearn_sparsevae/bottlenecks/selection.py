@@ -1,4 +1,4 @@
-"""What bottlenecks that select a few atoms for every site have in common (LASERS)."""
+"""The common part of bottlenecks that select a few atoms per site (LASERS)."""
 
 import abc
 
@@ -17,7 +17,7 @@ _FLAT = 1e-6
 
 
 class AtomSelection(Bottleneck):
-    """Selects atoms without a gradient, and trains around that (LASERS, Section 3).
+    """Selects atoms by a rule that has no gradient (LASERS, Section 3).
 
     The decoder sees the combination of the atoms, the encoder receives the decoder's
     gradient straight through (Eq. 7); a codebook term moves the atoms to the latents,
@@ -50,7 +50,7 @@ class AtomSelection(Bottleneck):
         )
         self.atoms = nn.Parameter(normalize_atoms(start), requires_grad=train_atoms)
         self.register_buffer("usage", torch.zeros(n_components), persistent=False)
-        # Latents of the last batch: what atoms that are replaced become.
+        # Latents of the last batch, which replace dead atoms.
         self.register_buffer("fresh", torch.empty(0, start.shape[1]), persistent=False)
 
     @abc.abstractmethod
@@ -61,7 +61,7 @@ class AtomSelection(Bottleneck):
         """Train the atoms on a batch, where no optimizer does."""
 
     def _targets(self, rows, indices):
-        """Return what the selected atoms stand for, ``(N, any number, n)``."""
+        """Return what the selected atoms represent, ``(N, any number, n)``."""
         return rows[:, None]
 
     def _fresh_atoms(self, rows):
@@ -69,7 +69,7 @@ class AtomSelection(Bottleneck):
         return rows
 
     def _restart(self, atoms):
-        """Forget what was learned of the atoms of these indices."""
+        """Reset the statistics of the atoms of these indices."""
 
     def encode(self, latents):
         """Compact codes."""
@@ -103,7 +103,7 @@ class AtomSelection(Bottleneck):
 
     @torch.no_grad()
     def _observe(self, rows, indices):
-        """Count how often atoms are used, and keep some of what they stand for."""
+        """Count how often atoms are used, and keep some of what they represent."""
         used = indices.flatten()
         self.usage += torch.bincount(used[used >= 0], minlength=len(self.usage))
         targets = self._targets(rows, indices).flatten(0, 1)

@@ -12,12 +12,12 @@ turns codes back into rows. What departs from the papers or their codes, and why
 * The first ``n_mean_dims`` latents are coded apart, as normal and always on.
 * Spike probabilities are computed from logits. In VSC's code their logarithm is
   ``-relu(-a)``, without a gradient where ``a`` is positive.
-* What warms up is the weight of all that pulls towards the prior. VSC's warm-up scales
+* The warm-up raises the weight of the whole KL divergence. VSC's warm-up scales
   means and variances from those of the prior, which would undo a start from data.
 * VSC lets a classifier choose one pseudo-input, whose posterior is the prior. Here the
   prior of the spikes is the mixture over all pseudo-inputs, by a bound without a
   classifier; slabs keep theirs. Pseudo-inputs are rows of latents.
-* VSCLT thresholds noise, and adds the mean to what is left, so that the mean alone has
+* VSCLT thresholds noise, and adds the mean to the result, so that the mean alone has
   no code. Here mean and noise are thresholded together.
 
 References
@@ -42,7 +42,7 @@ from sklearn_sparsevae.bottlenecks.spike_priors import PRIORS
 from sklearn_sparsevae.sparse import normalize_atoms
 from sklearn_sparsevae.sparse.rows import power_of_two, principal_axes, row_products
 
-_N_START = 8192  # rows that thresholds and scales start from
+_N_START = 8192  # rows from which thresholds and scales start
 _SMALLEST = 1e-6  # threshold to start from where latents are zero
 _LEAST_THRESHOLD = 1e-3  # of the root mean square of the latents
 _HIDDEN = 64  # units of the network beside the linear heads
@@ -166,7 +166,7 @@ class SpikeSlab(MeansApart, ProbabilisticBottleneck):
         """Codes ``(batch, h, w, K)`` with exact zeros."""
         means, rows, grid = self.split(latents)
         codes = self.distribution.code(self._posterior(rows))
-        return torch.cat([means, codes], 1).unflatten(0, grid)
+        return self.join(means, codes, grid)
 
     def forward(self, latents):
         """Decode a sample (the code, in evaluation), with the terms of the KL.
@@ -176,13 +176,13 @@ class SpikeSlab(MeansApart, ProbabilisticBottleneck):
         """
         means, rows, grid = self.split(latents)
         q = self._posterior(rows)
-        codes = decoded = torch.cat([means, self.distribution.code(q)], 1)
+        codes = decoded = self.join(means, self.distribution.code(q), grid)
         if self.training:
             noise = self.c.sqrt() * torch.randn_like(means)
-            decoded = torch.cat([means + noise, self.distribution.sample(q)], 1)
+            decoded = self.join(means + noise, self.distribution.sample(q), grid)
         return {
-            "latents": self.decode(decoded.unflatten(0, grid)),
-            "codes": codes.unflatten(0, grid),
+            "latents": self.decode(decoded),
+            "codes": codes,
             "losses": self._losses(q, means),
         }
 
@@ -261,14 +261,14 @@ def _learn_basis(rows, n_atoms, share, n_iter=60):
 
 
 def _upper_quantile(values, share):
-    """Size that a share of the values exceeds."""
+    """Magnitude that a share of the values exceeds."""
     sizes = values.abs().flatten()
     rank = min(len(sizes), 1 + int((1 - share) * len(sizes)))
     return float(sizes.kthvalue(rank).values)
 
 
 def _best_gain(rows, decoded):
-    """Factor at which what is decoded explains most of the rows."""
+    """Factor that brings the decoded rows closest to the rows."""
     rows, decoded = rows.double(), decoded.double()
     energy = float(decoded.pow(2).sum())
     gain = float((decoded * rows).sum()) / energy if energy > 0 else 1.0

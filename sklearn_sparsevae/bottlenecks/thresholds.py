@@ -1,17 +1,17 @@
-"""How the thresholds of learned ISTA come about: SC-VAE, and SSC-VAE (Wang et al.).
+"""The thresholds of learned ISTA: SC-VAE, and SSC-VAE (Wang et al.).
 
 A policy maps a grid of latents ``(batch, n, h, w)`` to non-negative thresholds, in
 units of the L1 weight: ``(K,)`` for all sites, or ``(batch * h * w, K)``. All start at
 ``alpha`` everywhere, so that every rollout starts as (F)ISTA.
 
-Where SSC-VAE's equations or its code are departed from:
+Departures from SSC-VAE's equations or its code:
 
 * A softplus keeps the thresholds non-negative. In the released code half of them are
   negative at the start, and the shrinkage then inflates.
 * The residual blocks and attentions start as the identity, and the attentions as
   factors in (0, 2) rather than (0, 1).
-* The blocks are narrow in the middle: their full width would take more time than all
-  of the rollout.
+* The blocks have a bottleneck of few channels: at full width they would take more
+  time than the whole rollout.
 """
 
 import math
@@ -47,7 +47,7 @@ class ScalarThreshold(nn.Module):
         return F.softplus(self.raw)
 
     def networks(self) -> list[nn.Parameter]:
-        """Parameters that train as fast as a network, not as fast as a threshold."""
+        """Parameters with the learning rate of a network, not of a threshold."""
         return [p for name, p in self.named_parameters() if name != "raw"]
 
 

@@ -5,12 +5,12 @@ import torch
 from sklearn_sparsevae.bottlenecks.selection import AtomSelection
 from sklearn_sparsevae.sparse import learn_codebook, nearest_code
 
-# Laplace smoothing of the counts: a code that is hardly used divides by no zero.
+# Laplace smoothing of the counts, which keeps unused codes from dividing by zero.
 _SMOOTHING = 1e-5
 
 
 class VectorQuantization(AtomSelection):
-    """The nearest code for every site; more levels quantise what is left [1]_ [2]_.
+    """The nearest code for every site; further levels quantise the residual [1]_ [2]_.
 
     All levels share one codebook, so that the codes are counts: how often each code is
     part of the sum.
@@ -79,7 +79,7 @@ class VectorQuantization(AtomSelection):
         return indices, torch.ones_like(indices, dtype=rows.dtype)
 
     def _targets(self, rows, indices):
-        """Return what the levels before each level left, ``(N, n_quantizers, n)``."""
+        """Return the residuals that each level quantises, ``(N, n_quantizers, n)``."""
         left = [rows]
         for index in indices.unbind(1)[:-1]:
             left.append(left[-1] - self.atoms[index])

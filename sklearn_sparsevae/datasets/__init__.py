@@ -4,10 +4,12 @@ from sklearn_sparsevae.datasets._bsds500 import fetch_bsds500
 from sklearn_sparsevae.datasets._cub import fetch_cub
 from sklearn_sparsevae.datasets._flowers import fetch_oxford_flowers
 from sklearn_sparsevae.datasets._isic2016 import fetch_isic2016
+from sklearn_sparsevae.datasets._lazy import LazyView
 from sklearn_sparsevae.datasets._local import load_image_archive, load_image_folder
 from sklearn_sparsevae.datasets._samples import load_sample_photos, random_crops
 
 __all__ = [
+    "LazyView",
     "fetch_bsds500",
     "fetch_cub",
     "fetch_isic2016",

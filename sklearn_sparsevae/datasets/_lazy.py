@@ -122,8 +122,7 @@ class LazySequence(Sequence):
         return (len(self),)
 
     def __getitem__(self, index):
-        if isinstance(index, tuple) and len(index) == 2 and index[1] is Ellipsis:
-            index = index[0]  # as scikit-learn indexes arrays of any number of axes
+        index = row_part(index)
         if np.ndim(index) == 0 and not isinstance(index, slice):
             return self._read(index, self.decoder)
         chosen = np.arange(len(self))[index]
@@ -151,3 +150,65 @@ class LazyImages(LazySequence):
         if common is not None:
             return [common] * len(self)
         return [self._read(i, self.decoder.shape) for i in range(len(self))]
+
+
+class LazyView(Sequence):
+    """Any sequence of photos, so that scikit-learn's folds of it stay lazy.
+
+    scikit-learn makes lists of what it does not know: each fold of a cross-validation
+    would be read into memory. A view is indexed by slices and arrays without reading.
+
+    Parameters
+    ----------
+    photos : sequence
+        ``len(photos)``, items ``photos[i]`` that are photos, and perhaps
+        ``photos.shapes``, their shapes.
+    indices : array-like of int, default=None
+        Which of them, in which order; None stands for all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.model_selection import train_test_split
+    >>> from sklearn_sparsevae.datasets import LazyView
+    >>> class Frames:
+    ...     def __len__(self):
+    ...         return 10
+    ...     def __getitem__(self, i):
+    ...         return np.full((8, 8), i, np.uint8)
+    >>> train, test = train_test_split(LazyView(Frames()), random_state=0)
+    >>> len(train), int(test[0][0, 0])
+    (7, 2)
+    """
+
+    def __init__(self, photos, indices=None):
+        self.photos = photos
+        n_photos = len(photos)
+        self.indices = np.arange(n_photos) if indices is None else np.asarray(indices)
+
+    def __len__(self):
+        return len(self.indices)
+
+    @property
+    def shape(self):
+        """``(n,)``, by which scikit-learn knows what to index as it does arrays."""
+        return (len(self),)
+
+    def __getitem__(self, index):
+        index = row_part(index)
+        if np.ndim(index) == 0 and not isinstance(index, slice):
+            return self.photos[int(self.indices[index])]
+        return LazyView(self.photos, self.indices[index])
+
+    @property
+    def shapes(self):
+        """Shapes of the photos, if the sequence of all has them."""
+        shapes = self.photos.shapes
+        return [shapes[i] for i in self.indices]
+
+
+def row_part(index):
+    """Part of an index that selects rows: scikit-learn adds an Ellipsis to it."""
+    if isinstance(index, tuple) and len(index) == 2 and index[1] is Ellipsis:
+        return index[0]
+    return index

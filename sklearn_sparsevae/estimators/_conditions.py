@@ -1,4 +1,8 @@
-"""What is known of images beside their pixels, as rows of numbers."""
+"""Conditions: what is known of images beside their pixels, as rows of numbers.
+
+All about them is here: labels to rows, and the methods that take them with their
+docstrings, hence the length.
+"""
 
 import dataclasses
 

@@ -76,10 +76,10 @@ class ImageTransformer(
 
     def _keep(self, net, photos, spec, names):
         """Set what is known after a fit."""
-        judged = photos if photos.targets is None else photos.targets
+        targets = photos if photos.targets is None else photos.targets
         low, high = spec.value_range.limits
         if photos.value_range.free:
-            low, high = judged.span()
+            low, high = targets.span()
         self.net_ = net
         self.history_ = net.epochs
         self.n_epochs_ = len(self.history_)

@@ -1,7 +1,9 @@
-"""What all autoencoders share: input, training, codes out, images back."""
+"""What all autoencoders share: input, training, codes out, images back.
+
+Longer than other modules because the docstrings that all estimators inherit are here.
+"""
 
 import abc
-import inspect
 import numbers
 
 import numpy as np
@@ -12,15 +14,17 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
 from sklearn_sparsevae._parameters import parameters
-from sklearn_sparsevae.backbones import BACKBONES
 from sklearn_sparsevae.codes import as_codes, quantize_codes
 from sklearn_sparsevae.estimators import _parameters as groups
+from sklearn_sparsevae.estimators._building import (
+    check_needs_of_images,
+    make_autoencoder,
+)
 from sklearn_sparsevae.estimators._collecting import collect_codes
 from sklearn_sparsevae.estimators._stopping import warn_and_raise
 from sklearn_sparsevae.estimators._transformer import ImageTransformer
 from sklearn_sparsevae.images import InputSpec
 from sklearn_sparsevae.training import (
-    Autoencoder,
     Coder,
     ImageBatches,
     TrainingSettings,
@@ -130,11 +134,11 @@ class BaseSparseAutoencoder(
         photos, spec, names = self._open_to_fit(X, y, spec)
         photos, conditions = self._with_condition(photos, condition, warm)
         photos = self._with_crops(photos)
-        self._check_needs_of_images(photos.layout)
+        check_needs_of_images(self, photos.layout)
         if warm:
             photos.layout.check_like(self.layout_, type(self).__name__)
         net = train_net(
-            lambda: self._make_autoencoder(photos),
+            lambda: make_autoencoder(self, photos),
             photos,
             TrainingSettings.of(self, **changed),
             self._draw_seed(warm),
@@ -191,76 +195,6 @@ class BaseSparseAutoencoder(
         if photos.is_one_size and (smallest <= side or given):
             return photos
         return photos.with_crops(min(side, smallest))
-
-    def _check_needs_of_images(self, layout):
-        """Refuse losses that judge images, and what degrades them, without images."""
-        weights = [
-            f"{name}={value}"
-            for name in ("perceptual_weight", "adversarial_weight")
-            if (value := getattr(self, name)) > 0
-        ]
-        needs = weights + (["degrade"] if self.degrade is not None else [])
-        if not needs:
-            return
-        what = "latents" if self.backbone == "identity" else layout.describe()
-        if self.backbone == "identity" or layout.is_vector:
-            raise ValueError(
-                f"{' and '.join(needs)} needs images, got {what}: set it to 0 (degrade "
-                "to None), or pass image_shape=(H, W, C) if the rows are images."
-            )
-        if self.perceptual_weight > 0 and layout.channels not in (1, 3):
-            raise ValueError(
-                f"{weights[0]} needs images with 1 or 3 channels, got {what}: set it "
-                "to 0, or convert the images."
-            )
-
-    def _make_autoencoder(self, photos):
-        layout, patch_size = photos.layout, getattr(self, "patch_size", 1)
-        name = self._backbone_name(layout.is_vector)
-        free = layout.is_vector or name == "identity"
-        n_downsamples = 0 if free else self.n_downsamples
-        site_size = 2**n_downsamples * patch_size
-        self._check_site_size(photos, site_size, patch_size)
-        backbone_params = _check_backbone_params(name, self.backbone_params)
-        backbone = BACKBONES[name](
-            layout.channels, n_downsamples, self.latent_dim, **backbone_params
-        )
-        given = {}
-        if photos.condition is not None:
-            given["n_conditions"] = photos.condition.shape[1]
-        bottleneck = self._make_bottleneck(backbone, **given)
-        return Autoencoder(backbone, bottleneck, site_size, self.precision)
-
-    def _check_site_size(self, photos, site_size, patch_size):
-        if photos.layout.is_vector and patch_size > 1:
-            raise ValueError(
-                f"patch_size={patch_size} needs images or grids of latents, got "
-                "vectors (n, n_features), which are one site each: leave it at 1."
-            )
-        side = photos.crop_size or max(max(shape[:2]) for shape in photos.shapes)
-        if site_size > side:
-            raise ValueError(
-                f"A site of {site_size}x{site_size} pixels, from n_downsamples="
-                f"{self.n_downsamples} and patch_size={patch_size}, is larger than the "
-                f"images or crops, of at most {side} pixels a side: lower these "
-                "parameters."
-            )
-
-    def _backbone_name(self, vector):
-        if self.backbone == "auto":
-            return "dense" if vector else "residual"
-        if vector and self.backbone not in ("dense", "identity"):
-            raise ValueError(
-                f"backbone={self.backbone!r} needs images, got vectors of shape "
-                "(n, n_features): pass image_shape=(H, W, C) if the rows are "
-                "images, or use backbone='dense'."
-            )
-        if self.backbone == "dense" and not vector:
-            raise ValueError(
-                "backbone='dense' needs vectors (n, n_features), got images: flatten "
-                "them, or use backbone='residual'."
-            )
-        return self.backbone
 
     # ---- codes and images -----------------------------------------------------------
 
@@ -438,7 +372,16 @@ class BaseSparseAutoencoder(
                     "SparseCodes that transform returns, or give them a grid with "
                     "sklearn_sparsevae.codes.as_codes(X, grid_shape=(h, w))."
                 )
-        return as_codes(X, grid_shape=grid, n_atoms=coder.n_components)
+        codes = as_codes(X, grid_shape=grid, n_atoms=coder.n_components)
+        size = codes.image_shape
+        if size is not None and coder.grid_shape(size) != tuple(codes.grid_shape):
+            side = coder.module.site_size
+            raise ValueError(
+                f"Codes of a grid of {codes.grid_shape[0]} x {codes.grid_shape[1]} "
+                f"sites cannot be of images of shape {size}, since a site of this "
+                f"model is {side}x{side} pixels. Pass codes of this model."
+            )
+        return codes
 
     def _decoded_size(self, codes, coder):
         if codes.image_shape is not None:
@@ -472,22 +415,3 @@ def _shape_of_codes(X):
             f"Codes cannot become a matrix ({error}); expected one row per image, as "
             "transform returns them."
         ) from error
-
-
-def _check_backbone_params(name, given):
-    """Arguments for a backbone that it has and that are sizes, or an error."""
-    given = given or {}
-    known = dict(list(inspect.signature(BACKBONES[name]).parameters.items())[3:])
-    unknown = sorted(set(map(str, given)) - set(known))
-    if unknown:
-        raise ValueError(
-            f"backbone_params has {', '.join(map(repr, unknown))}, which backbone="
-            f"{name!r} does not take; expected some of {list(known)}."
-        )
-    for key, value in given.items():
-        whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-        if not (whole and value > 0) and value is not known[key].default:
-            raise ValueError(
-                f"backbone_params has {key}={value!r}; expected a positive integer."
-            )
-    return given

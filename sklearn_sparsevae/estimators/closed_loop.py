@@ -1,10 +1,12 @@
-"""Closed-loop transcription via convolutional sparse coding."""
+"""Closed-loop transcription via convolutional sparse coding.
+
+Longer than other modules: half of it says what the paper leaves open.
+"""
 
 import dataclasses
 import numbers
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import _fit_context
 from sklearn.utils import check_consistent_length, check_random_state, check_scalar
 from sklearn.utils._param_validation import Interval
@@ -12,7 +14,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
 
 from sklearn_sparsevae.backbones import ConvolutionalSparseCoding
-from sklearn_sparsevae.codes import SparseCodes
+from sklearn_sparsevae.codes import SparseCodes, concatenate_codes
 from sklearn_sparsevae.estimators import _parameters as groups
 from sklearn_sparsevae.estimators._conditions import Conditions
 from sklearn_sparsevae.estimators._docs import shares_parameters
@@ -345,10 +347,10 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
         grid = {"grid_shape": grid_shape, "n_atoms": n_atoms}
         batches = transcriber.maps(photos, n_layers)
         parts = [SparseCodes.from_sites(*sites, **grid) for sites in batches]
-        return SparseCodes(
-            parts[0] if len(parts) == 1 else sparse.vstack(parts, format="csr"),
-            **grid,
-        )
+        codes = concatenate_codes(parts)
+        if not photos.layout.is_vector:
+            codes.image_shape = photos.layout.public_shape(*size)
+        return codes
 
     @property
     def components_(self):

@@ -4,6 +4,7 @@ import functools
 import numbers
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import BaseEstimator, DensityMixin, _fit_context
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state, check_scalar
@@ -46,8 +47,7 @@ class CodePrior(
         new_images = encoder.inverse_transform(CodePrior().fit(codes).sample(16))
 
     Codes that count atoms, as those of :class:`~sklearn_sparsevae.VQVAE`, have a token
-    for each level of quantisation and no others. A plain matrix is one site, its
-    columns the atoms.
+    for each level of quantisation and no others.
 
     A transformer looks at the sites before, once for each site; memory and time are
     quadratic in the sites only there, and linear in the non-zeros of a site. On one
@@ -67,6 +67,10 @@ class CodePrior(
         Attention heads, a divisor of ``width``.
     dropout : float, default=0.2
         Part of the activations that training leaves out, in [0, 1).
+    grid_shape : tuple of int (h, w), default=None
+        Grid of codes that come as a plain matrix. Without it, an array is codes of one
+        site each, its columns the atoms, and a sparse matrix is refused: it may be what
+        arithmetic left of codes with a grid.
     max_epochs : int, default=20
         Passes over the training codes.
     lr : float, default=0.001
@@ -114,6 +118,7 @@ class CodePrior(
         "n_layers": [POSITIVE_INT],
         "n_heads": [POSITIVE_INT],
         "dropout": [Interval(numbers.Real, 0, 1, closed="left")],
+        "grid_shape": [tuple, list, None],
     }
 
     n_bins: int = 64
@@ -121,6 +126,7 @@ class CodePrior(
     n_layers: int = 3
     n_heads: int = 4
     dropout: float = 0.2
+    grid_shape: tuple | None = None
     max_epochs: int = 20
     early_stopping: bool = True
 
@@ -266,6 +272,14 @@ class CodePrior(
         if not hasattr(X, "grid_shape"):
             first, like = space is None, {"accept_sparse": "csr", "dtype": np.float32}
             X = validate_data(self, X, reset=first, **like)
+            grid_shape = grid_shape or self.grid_shape
+            if grid_shape is None and sparse.issparse(X):
+                raise ValueError(
+                    f"Got a sparse matrix of shape {X.shape}, which does not say what "
+                    "grid its columns are of; expected SparseCodes as transform "
+                    "returns them. Join them with concatenate_codes, or set "
+                    "grid_shape=(h, w)."
+                )
             grid_shape = grid_shape or (1, 1)
         codes = as_codes(X, grid_shape, n_atoms)
         if codes.shape[0] == 0:
@@ -274,5 +288,5 @@ class CodePrior(
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = self.grid_shape is not None
         return tags

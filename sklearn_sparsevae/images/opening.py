@@ -5,14 +5,17 @@ Nothing after it asks again what the input is.
 
 import dataclasses
 import numbers
-import os
-import warnings
-from collections.abc import Mapping
 
 import numpy as np
-from scipy import sparse
 from sklearn.utils.validation import check_array
 
+from sklearn_sparsevae.images.arrays import (
+    are_photos,
+    as_array,
+    photo_array,
+    refuse_what_is_no_array,
+    warn_of_rows_of_bytes,
+)
 from sklearn_sparsevae.images.layouts import Layout
 from sklearn_sparsevae.images.lazy import (
     LazyPhotos,
@@ -86,15 +89,15 @@ class InputSpec:
         """
         if isinstance(X, Photos):
             return X
-        _refuse_what_is_no_array(X, name)
+        refuse_what_is_no_array(X, name)
         if is_lazy(X):
             return self._open_lazy(X, name)
-        if isinstance(X, list | tuple) and len(X) and _are_photos(X, name):
-            photos = [_photo_array(p, f"{name}[{i}]") for i, p in enumerate(X)]
+        if isinstance(X, list | tuple) and len(X) and are_photos(X, name):
+            photos = [photo_array(p, f"{name}[{i}]") for i, p in enumerate(X)]
             if len({photo.shape for photo in photos}) > 1:
                 return self._open_list(photos, name)
             X = np.stack(photos)
-        X = _array(X, name)
+        X = as_array(X, name)
         if X.ndim <= 2:
             return self._open_rows(X, name)
         return self._open_images(X, name)
@@ -137,7 +140,7 @@ class InputSpec:
         """
         photos = self.open_pair(X, y)
         if photos.layout.is_vector:
-            _warn_of_rows_of_bytes(X)
+            warn_of_rows_of_bytes(X)
         if not self.from_data:
             return photos, self
         settled, targets = ValueRange(free=True), photos.targets
@@ -166,7 +169,7 @@ class InputSpec:
         return ValueRange(free=True)
 
     def _open_lazy(self, X, name):
-        photos = LazyPhotos(X, name, _photo_array, self.value_range.check)
+        photos = LazyPhotos(X, name, photo_array, self.value_range.check)
         sizes = set(photos.shapes)
         shape = sizes.pop()
         if sizes:
@@ -265,111 +268,6 @@ def _check_image_shape(image_shape):
             "integers."
         )
     return (*map(int, image_shape), 1)[:3]
-
-
-def _refuse_what_is_no_array(X, name):
-    """Raise for what users take for images and is none."""
-    if sparse.issparse(X):
-        raise TypeError(
-            f"{name} is a sparse matrix of shape {X.shape}; expected dense images or "
-            f"rows. Use {name}.toarray(), or inverse_transform if it holds codes."
-        )
-    if isinstance(X, str | bytes | os.PathLike | Mapping) or X is None:
-        raise TypeError(
-            f"{name} is {type(X).__name__}; expected an array of images. "
-            + _how_to_load(X)
-        )
-    _refuse_masked(X, name)
-    kind = getattr(getattr(X, "dtype", None), "kind", "")
-    if kind == "O" and getattr(X, "ndim", 0) in (1, 3, 4):
-        raise TypeError(
-            f"{name} is a {type(X).__name__} of dtype object and shape {X.shape}; "
-            "expected numbers. Photos of different sizes come as a list: "
-            f"list({name}). Convert images of one size with np.stack."
-        )
-
-
-def _refuse_masked(X, name):
-    if np.ma.is_masked(X):
-        raise ValueError(
-            f"{name} is a masked array, and its mask would be lost: fill it in with "
-            f"{name}.filled(value), or leave those images out."
-        )
-
-
-def _how_to_load(X):
-    if isinstance(X, Mapping):
-        return "Pass the images in it, for instance X['images']."
-    if X is None:
-        return "Pass the images as X."
-    return (
-        "Load files with sklearn_sparsevae.datasets.load_image_folder, or read each "
-        "with skimage.io.imread."
-    )
-
-
-def _are_photos(X, name):
-    """Whether the items of a list are photos, rather than rows or numbers of one."""
-    if isinstance(X[0], str | bytes | os.PathLike):
-        raise TypeError(
-            f"{name} is a list of {type(X[0]).__name__}; expected arrays. "
-            + _how_to_load(X[0])
-        )
-    if isinstance(X[0], tuple) and len(X[0]) == 2 and np.ndim(X[0][0]) >= 2:
-        _photo_array(X[0], f"{name}[0]")
-    try:
-        return any(
-            hasattr(p, "__array_interface__") or np.ndim(p) >= 2 for p in X
-        ) and not all(np.ndim(p) == 1 for p in X)
-    except ValueError:  # items that are ragged themselves
-        return True
-
-
-def _photo_array(photo, name):
-    """Array of one photo, ``(H, W)`` or ``(H, W, C)``."""
-    if isinstance(photo, tuple):
-        raise TypeError(
-            f"{name} is a tuple of {len(photo)}; expected an array (H, W, C) or (H, "
-            "W). Give the images alone: [image for image, _ in dataset]."
-        )
-    _refuse_what_is_no_array(photo, name)
-    photo = _array(photo, name)
-    if photo.ndim not in (2, 3):
-        raise ValueError(
-            f"{name} has shape {photo.shape}; expected photos (H, W, C) or (H, W)."
-        )
-    return photo
-
-
-def _array(X, name):
-    """Make an array of what holds numbers; a DataFrame stays one."""
-    if hasattr(X, "detach"):  # a tensor, from any device
-        X = X.detach().cpu()
-        X = (X.float() if "bfloat16" in str(X.dtype) else X).numpy()
-    if hasattr(X, "iloc") and getattr(X, "ndim", 0) == 2:
-        return X
-    try:
-        array = np.asarray(X)
-    except ValueError as error:
-        raise ValueError(
-            f"{name} cannot become an array ({error}); expected images of one shape, "
-            "or a list of arrays (H, W, C) that differ only in height and width."
-        ) from error
-    return array
-
-
-def _warn_of_rows_of_bytes(X):
-    dtype = getattr(X, "dtype", None)
-    if dtype is None or np.ndim(X) != 2 or getattr(dtype, "kind", "") != "u":
-        return
-    n_rows, n_columns = np.shape(X)
-    warnings.warn(
-        f"X has shape {(n_rows, n_columns)} and dtype {dtype}, and is taken for "
-        f"{n_rows} vectors of {n_columns} features. If the rows are images, say "
-        "image_shape=(H, W, C); one grey image is X[None]; vectors of counts are "
-        "X.astype(float).",
-        stacklevel=4,
-    )
 
 
 def _describe(photos):

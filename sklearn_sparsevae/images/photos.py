@@ -139,15 +139,15 @@ class Photos:
 
     def with_crops(self, crop_size):
         """Return the same photos, to be trained on through crops."""
+        if crop_size is not None and self.layout.kind in ("flat", "vector"):
+            raise ValueError(
+                f"crop_size={crop_size} needs images (n, H, W, C) or (n, H, W), got "
+                "flat rows: reshape them or leave crop_size out."
+            )
         smallest = self.smallest_side
         if crop_size is not None and crop_size > smallest:
             raise ValueError(
                 f"crop_size={crop_size} exceeds the {smallest} pixels of the smallest "
                 "side in X: lower crop_size or leave that photo out."
-            )
-        if crop_size is not None and self.layout.kind in ("flat", "vector"):
-            raise ValueError(
-                f"crop_size={crop_size} needs images (n, H, W, C) or (n, H, W), got "
-                "flat rows: reshape them or leave crop_size out."
             )
         return dataclasses.replace(self, crop_size=crop_size)

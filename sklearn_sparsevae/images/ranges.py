@@ -74,9 +74,9 @@ class ValueRange:
         """
         low, high = self.limits_of(images.dtype)
         if not self.free and (low, high) != (0, 1):
-            if images.dtype.itemsize > 2:  # float32 holds whole numbers up to 2**24
-                images = images.astype(np.float64)
-            images = (images - np.float32(low)) / np.float32(high - low)
+            # float32 holds whole numbers up to 2**24.
+            exact = np.float64 if images.dtype.itemsize > 2 else np.float32
+            images = (images - exact(low)) / exact(high - low)
         return np.require(images, np.float32, "CW")
 
     def from_unit(self, images):
@@ -112,7 +112,7 @@ class ValueRange:
             raise ValueError(
                 f"{name} contains NaN or infinity: replace or leave out those pixels."
             )
-        if max(-smallest, largest) > np.finfo(np.float32).max:
+        if max(-smallest, largest) > float(np.finfo(np.float32).max):
             raise ValueError(
                 f"{name} has values too large for float32: scale the features."
             )

@@ -65,7 +65,7 @@ class LPIPSNetwork(nn.Module):
         height, width = images.shape[-2:]
         if min(height, width) < _SMALLEST:
             raise ValueError(
-                f"LPIPS needs images of at least {_SMALLEST} pixels a side, got "
+                f"LPIPS needs images of at least {_SMALLEST}x{_SMALLEST} pixels, got "
                 f"{height}x{width}: give larger images, or a network of your own that "
                 "takes these."
             )

@@ -8,8 +8,8 @@ from sklearn_sparsevae.sparse.convolutional import (
     power_start,
     synthesize,
 )
+from sklearn_sparsevae.sparse.dct import dct_dictionary
 from sklearn_sparsevae.sparse.dictionaries import (
-    dct_dictionary,
     dense_codes,
     learn_codebook,
     learn_dictionary,

@@ -47,14 +47,14 @@ def batch_omp(
 
         ||x - z D||_2^2   subject to   ||z||_0 <= n_nonzero_coefs
 
-    by taking one atom after the other, and fitting all coefficients anew after each
+    by selecting one atom after another, and refitting all coefficients after each
     (LASERS [2]_, Algorithm 1). Only correlations are updated, from the Gram matrix of
     the atoms; no residual is formed.
 
     A signal stops early when its residual is as small as ``tol`` asks, when the atom to
     be taken lies in the span of those taken before, and when its correlation with the
     residual, relative to the norms of atom and signal, is no more than the square root
-    of the dtype's resolution: what is left is rounding. So zero signals, zero atoms and
+    of the dtype's resolution: what remains is rounding. So zero signals, zero atoms and
     repeated atoms are harmless. A signal's code does not depend on the other signals of
     the call.
 
@@ -75,7 +75,7 @@ def batch_omp(
     selection : {"omp", "ols"}, default="omp"
         Which atom is taken next: the one of largest absolute correlation with the
         residual (``"omp"``, Equation 19 of [2]_), or the one that lowers the residual
-        most once all coefficients are fitted anew (``"ols"``, orthogonal least squares
+        most once all coefficients are refitted (``"ols"``, orthogonal least squares
         [3]_; smaller residuals when atoms are similar to one another).
     check_finite : bool, default=True
         Refuse numbers that are not finite, or whose squares are not. Without the check
@@ -232,10 +232,10 @@ def _correlate(signals, dictionary, buffer):
 def _code_rows(*, alphas, energies, gram, tol, tiny, floor, ols, found, values):
     """Fill ``found`` and ``values`` (B, S) from the correlations ``alphas`` (B, K).
 
-    ``alphas`` is used up. A signal that stops goes along with zero weights, so that no
+    ``alphas`` is used up. A signal that has stopped stays with zero weights, so that no
     step waits for the device. Of the arrays as large as ``alphas`` that a step makes,
-    each is freed before the next: two of them the allocator would hand back to the
-    system, and fetching their pages anew takes as long as all the arithmetic.
+    each is freed before the next: two of them the allocator would return to the system,
+    and the page faults of allocating them again cost as much as all the arithmetic.
     """
     n_signals, n_steps = found.shape
     diagonal = gram.diagonal()

@@ -24,7 +24,7 @@ from sklearn_sparsevae.sparse._arrays import (
 )
 from sklearn_sparsevae.sparse.unrolled import fista_momentum
 
-_SAFETY = 0.9  # of the longest step, since power iteration approaches it from below
+_SAFETY = 0.9  # times 1 / curvature: power iteration approaches it from below
 
 
 @accepts_arrays

@@ -1,4 +1,4 @@
-"""How much room features take, and how much of it keeps their groups apart.
+"""Coding rate: the volume that features span, and how much of it separates groups.
 
 References
 ----------
@@ -130,7 +130,7 @@ def rate_reduction(features, labels, eps2=0.5, *, check_finite=True):
 
 @accepts_arrays
 def rate_distance(features, others, eps2=0.5, *, check_finite=True):
-    """Rate reduction of two sets: how different the room is that they take.
+    """Rate reduction of two sets: how different the subspaces are that they span.
 
     Dai et al. [1]_, for two sets of equal size::
 

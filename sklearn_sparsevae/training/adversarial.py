@@ -1,4 +1,4 @@
-"""A discriminator that trains beside a net and sharpens its images (LASERS, 3.4)."""
+"""A discriminator that is trained with a net and sharpens its images (LASERS, 3.4)."""
 
 import math
 
@@ -10,7 +10,7 @@ from sklearn_sparsevae.training.callbacks import clip_gradients, not_finite
 
 _WIDTH = 64  # channels after the first convolution; they double from layer to layer
 _MOST_HALVINGS = 3
-_SMALLEST_MAP = 4  # pixels a side that the halvings leave at least
+_SMALLEST_MAP = 4  # smallest side that the halvings leave, in pixels
 _DELTA = 1e-6  # the delta of Eq. 16
 _MAX_ADAPTIVE_WEIGHT = 1e4
 
@@ -55,14 +55,14 @@ class PatchDiscriminator(nn.Sequential):
     def _check(self, side):
         if side < self.smallest:
             raise ValueError(
-                f"This discriminator judges images of {self.smallest} pixels a side or "
-                f"more, got {side}: give larger images or crops, or set "
+                f"This discriminator needs images of at least {self.smallest} pixels "
+                f"per side, got {side}: give larger images or crops, or set "
                 "adversarial_weight=0."
             )
 
 
 class Adversary:
-    """A discriminator with its optimizer, and its part in the training of a net.
+    """A discriminator with its optimizer, and its term in the loss of a net.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class Adversary:
     Attributes
     ----------
     weight : float
-        What the adversarial term counts beside the loss of the images.
+        Weight of the adversarial term relative to the loss of the images.
     start : int
         Epochs before it takes part.
     max_norm : float
@@ -116,14 +116,14 @@ class Adversary:
         return self.weight * adaptive * loss, adaptive  # [LASERS Eq. 15]
 
     def generator_loss(self, fakes):
-        """Low where reconstructions pass for data; its gradient is theirs alone."""
+        """Low where reconstructions pass for data; the discriminator is held fixed."""
         self.discriminator.requires_grad_(False)
         return -self.discriminator(fakes).mean()
 
     def step(self, net, reals, fakes):
-        """Let the discriminator learn, at the net's rate; return its loss.
+        """Train the discriminator, at the net's learning rate; return its loss.
 
-        Nothing of it reaches the network that made the fakes.
+        No gradient reaches the network that made the fakes.
         """
         self.discriminator.requires_grad_(True)
         self.optimizer.zero_grad()
@@ -158,7 +158,7 @@ def _initialize(module):
 
 
 def adaptive_weight(image_loss, adversarial_loss, last_layer):
-    """Weight at which both losses pull alike at the decoder's last layer (Eq. 16).
+    """Weight that balances the gradients of both losses at the last layer (Eq. 16).
 
     The paper writes gradients where it means their norms. At most 10 000, as in Esser
     et al. (2021), and itself without gradient.

@@ -1,4 +1,4 @@
-"""What happens around the steps: the epoch's figures and the progress bar."""
+"""Callbacks: gradient clipping, dead atoms, schedule, figures, progress bar."""
 
 import math
 import sys
@@ -39,8 +39,8 @@ class GradientClipping(Callback):
 class DeadAtomReset(Callback):
     """Let the bottleneck replace little-used atoms, and reset their moments in Adam.
 
-    Every 100 steps in the first nine tenths of ``n_steps``: what is replaced has to
-    have time to settle.
+    Every 100 steps in the first nine tenths of ``n_steps``: what is replaced needs
+    time to settle.
     """
 
     def __init__(self, n_steps):

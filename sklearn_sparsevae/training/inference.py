@@ -13,7 +13,7 @@ from sklearn_sparsevae.training.seeds import OwnGenerator
 
 # Entries of dense codes, or of images, that a batch may hold: 32 MiB of float32.
 _BATCH_ENTRIES = 2**23
-# Share of the atoms up to which a site's non-zeros are decoded one by one.
+# Largest share of non-zeros of a site that are decoded one by one.
 _COMPACT = 1 / 8
 
 
@@ -55,7 +55,7 @@ class Coder:
 
         ``values`` and ``atoms`` hold the non-zeros site by site, ``counts`` how many
         each site has; ``thumbnails`` are the padded images ``(n, m * h, m * w, C)``,
-        shrunk to m by m pixels a site, in uint8.
+        shrunk to m by m pixels per site, in uint8.
         """
         for unit, _ in self._unit_batches(photos):
             codes = self.module.bottleneck.encode(self.module.latents(unit))
@@ -222,12 +222,12 @@ class Coder:
 
 
 def _thumbnail_step(site_size):
-    """Pixels of the image to one of its thumbnail, per axis: at most 4 by 4 a site."""
+    """Pixels of the image per pixel of its thumbnail; a site has at most 4 by 4."""
     return min(site_size, max(2, site_size // 4))
 
 
 def code_coordinates(codes):
-    """Non-zeros of codes in order of site and atom: values, atoms, counts of a site."""
+    """Non-zeros of codes in order of site and atom: values, atoms, counts per site."""
     if isinstance(codes, CompactCodes):
         return _merge(codes.indices.cpu().numpy(), codes.values.cpu().numpy())
     rows = codes.flatten(0, 2)

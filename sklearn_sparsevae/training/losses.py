@@ -1,4 +1,4 @@
-"""What a reconstructed image costs: its pixels, and what a network sees in it."""
+"""Losses of reconstructed images: of pixels, and in the features of a network."""
 
 import torch
 from torch import nn
@@ -12,9 +12,9 @@ PIXEL_LOSSES = {"mse": torch.square, "l1": torch.abs}
 class ImageLoss(nn.Module):
     """Pixel loss and perceptual distance of reconstructions (LASERS, Eq. 6).
 
-    Both are means over all that is in an image, mixed as ``eta`` to ``1 - eta``; their
-    mix is multiplied by half the numbers of a site, which makes it a sum per site like
-    the terms of the bottlenecks. So neither their balance nor that with the bottleneck
+    Both are means over an image, weighted ``eta`` and ``1 - eta``; the result is
+    multiplied by half the numbers of a site, which makes it a sum per site like the
+    terms of the bottlenecks. So neither their balance nor that with the bottleneck
     depends on the size of the images or the number of sites.
 
     Parameters

@@ -5,7 +5,6 @@ once.
 """
 
 import contextlib
-import copy
 import dataclasses
 import functools
 
@@ -21,6 +20,7 @@ from sklearn_sparsevae.training.callbacks import (
 )
 from sklearn_sparsevae.training.devices import resolve_device
 from sklearn_sparsevae.training.seeds import OwnGenerator
+from sklearn_sparsevae.training.snapshots import KeepEpochs, Snapshot
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -119,7 +119,7 @@ class Net(NeuralNet):
         self.device = resolve_device(settings.device)
         self.module_.to(self.device)
         self.train_split = None if valid is None else predefined_split(valid)
-        begin = _Snapshot(self)
+        begin = Snapshot(self)
         last = KeepEpochs()
         self.callbacks = self._callbacks(settings, len(train), valid is not None, last)
         self.initialize_callbacks()
@@ -250,38 +250,6 @@ class Net(NeuralNet):
 def _whole(batch):
     """Collate function for batches that come whole from their dataset."""
     return batch
-
-
-class KeepEpochs(Callback):
-    """Keeps what training moves, as it was after the last complete epoch."""
-
-    snapshot = None
-
-    def on_epoch_end(self, net, **kwargs):
-        """Keep it in memory."""
-        self.snapshot = _Snapshot(net)
-
-
-class _Snapshot:
-    """Copies of all that training moves, to which a net can go back."""
-
-    def __init__(self, net):
-        self.n_epochs = len(net.history)
-        self.states = {
-            name: None if part is None else copy.deepcopy(part.state_dict())
-            for name, part in net.training_state().items()
-        }
-
-    def restore(self, net):
-        """Bring the net back, its history too."""
-        for name, part in net.training_state().items():
-            state = self.states[name]
-            if part is not None and state is not None:
-                part.load_state_dict(state)
-            elif name == "optimizer":
-                net.optimizer_ = None
-        net.module_.eval()
-        del net.history[self.n_epochs :]
 
 
 def _interruption(net, begin, last):

@@ -1,7 +1,8 @@
 """Every bottleneck keeps the contract of bottlenecks/base.py.
 
 A new bottleneck is one more entry in ``BOTTLENECKS``: variants of it by name, each a
-function of ``(latent_dim, n_components)``, and an independent oracle for its codes.
+function of ``(latent_dim, n_components)``, and an independent oracle for its codes. Its
+atoms are the parameter ``atoms``.
 """
 
 import functools
@@ -370,7 +371,8 @@ def test_zero_latents_are_nothing_special(make, oracle, state):
     latents[0] = 0
     latents.requires_grad_()
     out = model(latents)
-    if model.code_kind in {"counts", "dense"}:  # which have no zero
+    # What is counted or dense, or has a bias, need not be zero.
+    if model.code_kind in {"counts", "dense"} or hasattr(model, "bias"):
         assert dense(out["codes"]).isfinite().all() and out["latents"].isfinite().all()
     else:
         assert not dense(out["codes"])[0].any()

@@ -1,5 +1,7 @@
 """Bad input is refused with what came, what was expected and what to do."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -54,19 +56,41 @@ def test_pixels_that_are_not_finite(tiny, fitted, images, method, bad):
         getattr(model, method)(images)
 
 
-@pytest.mark.parametrize("dtype", [np.int16, np.int64, np.uint16, bool])
-def test_integers_other_than_bytes(tiny, photos, dtype):
-    message = f"dtype {np.dtype(dtype)}; expected uint8.*floats.*Divide other integers"
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int64])
+@pytest.mark.parametrize("method", ["fit", "transform"])
+def test_signed_integers_do_not_say_what_they_span(tiny, fitted, photos, method, dtype):
+    model = tiny() if method == "fit" else fitted
+    message = f"dtype {np.dtype(dtype)}; expected unsigned.*floats.*value_range=.*low"
     with pytest.raises(TypeError, match=message):
-        tiny().fit(photos.astype(dtype))
+        getattr(model, method)((photos // 2).astype(dtype))
 
 
-def test_not_numbers_at_all(tiny):
-    with pytest.raises(TypeError, match="expected uint8"):
-        tiny().fit(np.full((2, 4, 4, 3), "red"))
+@pytest.mark.parametrize("value_range", [None, (0, 1)])
+def test_booleans_are_no_numbers(tiny, photos, value_range):
+    message = r"dtype bool; expected unsigned.*X.astype\(float\)"
+    with pytest.raises(TypeError, match=message):
+        tiny(value_range=value_range).fit(photos > 99)
 
 
-@pytest.mark.parametrize("value_range", [(1, 0), (0, 0), (0, 1, 2)])
+@pytest.mark.parametrize("value", ["red", 1j, np.datetime64("2020-01-01")])
+def test_not_numbers_at_all(tiny, value):
+    with pytest.raises(TypeError, match="expected unsigned integers.*floats"):
+        tiny().fit(np.full((2, 8, 8, 3), value))
+
+
+@pytest.mark.parametrize("method", ["fit", "transform"])
+def test_integers_outside_of_a_given_range(tiny, photos, method):
+    model = tiny(value_range=(0, 100), max_epochs=0)
+    if method != "fit":
+        model.fit(np.minimum(photos, 100))
+    message = r"values in \[.*, 2\d\d\], expected \[0, 100\].*without a value_range"
+    with pytest.raises(ValueError, match=message):
+        getattr(model, method)(photos)
+
+
+@pytest.mark.parametrize(
+    "value_range", [(1, 0), (0, 0), (0, 1, 2), (0, np.inf), (np.nan, 1), (0, "1")]
+)
 def test_value_range_that_is_none(tiny, images, value_range):
     with pytest.raises(
         ValueError, match=r"value_range=.*pair \(low, high\).*low < high"
@@ -87,9 +111,46 @@ def test_another_number_of_channels(fitted, images):
         fitted.score(images[..., 0])
 
 
-def test_channels_first(fitted, images):
-    with pytest.raises(ValueError, match="16 channel.*3 channel.*channels last"):
-        fitted.transform(images.transpose(0, 3, 1, 2))
+@pytest.mark.parametrize("n_channels", [1, 3])
+def test_channels_first(tiny, fitted, images, n_channels):
+    X = images.transpose(0, 3, 1, 2)[:, :n_channels]
+    shape = rf"shape \({n_channels}, 16, 16\)"
+    message = f"{shape}.*channels first; expected channels last.*np.moveaxis"
+    for act in (tiny().fit, fitted.transform, fitted.reconstruct, fitted.score):
+        for given in (X, list(X), [X[0], X[1, :, :9]]):
+            with pytest.raises(ValueError, match=message):
+                act(given)
+
+
+def test_low_images_of_many_channels_are_fine_if_that_is_said(tiny, rng):
+    X = rng.random((5, 4, 16, 6), dtype=np.float32)
+    with pytest.raises(ValueError, match=r"say image_shape=\(4, 16, 6\) if it is 4"):
+        tiny().fit(X)
+    model = tiny(image_shape=(4, 16, 6)).fit(X)
+    assert model.image_shape_ == (4, 16, 6)
+    assert model.reconstruct(X).shape == X.shape
+
+
+def test_one_photo_without_an_axis_of_images(tiny, fitted, images):
+    photo = images[0]
+    message = r"shape \(16, 16, 3\), which is one photo .*axis in front, X\[None\]"
+    for act in (tiny().fit, fitted.transform, fitted.reconstruct, fitted.score):
+        with pytest.raises(ValueError, match=message):
+            act(photo)
+    assert fitted.reconstruct(photo[None]).shape == (1, 16, 16, 3)
+    narrow = tiny(image_shape=(16, 3), n_downsamples=1, n_components=4).fit(photo)
+    assert narrow.reconstruct(photo).shape == (16, 16, 3)  # grey, 16 x 3 pixels
+
+
+def test_rows_of_bytes_are_taken_for_vectors_with_a_warning(tiny, photos):
+    rows = photos.reshape(12, -1)[:, :30]
+    message = r"\(12, 30\) and dtype uint8.*12 vectors of 30 features.*image_shape="
+    with pytest.warns(UserWarning, match=message):
+        tiny(backbone_params=None).fit(rows)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tiny(backbone_params=None).fit(rows.astype(float))
+        tiny(image_shape=(16, 16, 3)).fit(photos.reshape(12, -1))
 
 
 def test_another_number_of_features(estimator, tiny, vectors):
@@ -139,13 +200,32 @@ def test_size_that_is_not_whole_sites_is_padded(fitted, images):
 # ---- lists and crops ----------------------------------------------------------------
 
 
-def test_different_sizes_without_crop_size(tiny, fitted, photos):
-    X = [photos[0], photos[1][:8]]
-    for act in (tiny(crop_size=None).fit, fitted.transform):
+def test_different_sizes_without_crop_size(tiny, photos):
+    X, model = [photos[0], photos[1][:8]], tiny(crop_size=None)
+    for act in (model.fit, model.partial_fit):
         with pytest.raises(
-            ValueError, match="different sizes, which only fit.*crop_size"
+            ValueError, match="different sizes, which are trained.*set crop_size"
         ):
             act(X)
+
+
+def test_a_list_of_what_is_no_photo(tiny, fitted, photos, images):
+    X = [photos[0], photos[1][:8]]
+    for act in (tiny().fit, fitted.transform):
+        with pytest.raises(
+            ValueError, match=r"X\[1\] has shape \(16,\); expected phot"
+        ):
+            act([photos[0], photos[1][0, :, 0]])
+        with pytest.raises(ValueError, match=r"X\[2\] has shape \(0, 4, 3\).*leave it"):
+            act([*X, photos[2][:0, :4]])
+        with pytest.raises(
+            TypeError, match="X is a list of str; expected arrays.*load"
+        ):
+            act(["1.png", "2.png"])
+        with pytest.raises(TypeError, match=r"X\[0\] is a tuple of 2.*images alone"):
+            act([(photo, 1) for photo in X])
+        with pytest.raises(TypeError, match=r"dtype object.*come as a list: list\(X\)"):
+            act(np.array([*X, None], dtype=object)[:2])
 
 
 def test_different_channels_in_a_list(tiny, photos):
@@ -154,7 +234,8 @@ def test_different_channels_in_a_list(tiny, photos):
 
 
 def test_different_dtypes_in_a_list(tiny, photos, images):
-    with pytest.raises(ValueError, match="differ in their dtypes.*float32.*uint8"):
+    message = r"X\[1\] has dtype float32, but X\[0\] uint8.*their dtypes differ"
+    with pytest.raises(ValueError, match=message):
         tiny(crop_size=8).fit([photos[0], images[1][:8]])
 
 

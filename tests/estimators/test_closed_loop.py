@@ -7,7 +7,9 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from skorch.callbacks import Callback
 
 from sklearn_sparsevae import ClosedLoopVAE
 from sklearn_sparsevae.metrics import psnr
@@ -40,7 +42,7 @@ def digits():
 
 @pytest.fixture(scope="module")
 def fitted(digits):
-    return tiny().fit(*digits)
+    return tiny(target="y").fit(*digits)
 
 
 def test_features_lie_on_the_sphere(fitted, digits):
@@ -56,9 +58,11 @@ def test_regeneration_is_coding_and_decoding(fitted, digits):
         fitted.inverse_transform(fitted.transform(images)), once
     )
     assert once.shape == images.shape and once.dtype == np.float32
-    assert fitted.score(images) == pytest.approx(
-        psnr(images, once, data_range=1.0), abs=1e-4
-    )
+    expected = pytest.approx(psnr(images, once, data_range=1.0), abs=1e-4)
+    assert fitted.score(images) == expected
+    assert fitted.score(images, digits[1][:50]) == expected  # classes are no images
+    for found, same in zip(fitted.compare(images), (images, once), strict=True):
+        np.testing.assert_array_equal(found, same)
 
 
 def test_the_start_is_close_to_principal_components(digits):
@@ -80,7 +84,7 @@ def test_classes_come_apart_in_training(digits):
     images, labels = digits[0][:200], digits[1][:200]
     rates = []
     for max_epochs in (0, 10):
-        model = tiny(max_epochs=max_epochs, batch_size=100, lr=0.15)
+        model = tiny(target="y", max_epochs=max_epochs, batch_size=100, lr=0.15)
         features = model.fit(images, labels).transform(images)
         rates.append(float(rate_reduction(features, labels)))
     assert rates[1] > rates[0] + 0.1
@@ -94,22 +98,39 @@ def test_classes_come_apart_in_training(digits):
 def test_names_of_classes_do_not_matter(digits):
     images, labels = digits
     names = np.array(list("abcdefghij"), dtype=object)[labels]
-    one, other = tiny().fit(images, labels), tiny().fit(images, names)
+    one, other = (tiny(target="y").fit(images, y) for y in (labels, names))
     np.testing.assert_array_equal(one.transform(images), other.transform(images))
     assert other.classes_.tolist() == list("abcdefghij")
 
 
-@pytest.mark.parametrize("y", [None, np.linspace(0, 1, 400), np.zeros((400, 2))])
-def test_only_classes_are_used(digits, y):
-    model = tiny().fit(digits[0], y)
+@pytest.mark.parametrize("y", [None, "labels", "numbers", "masks", "images"])
+def test_classes_are_used_only_if_they_are_said_to_be(digits, y):
+    images, labels = digits
+    targets = {"labels": labels, "numbers": np.linspace(0, 1, 400)}
+    targets |= {None: None, "masks": images > 0.5, "images": images}
+    model = tiny().fit(images, targets[y])
     assert model.classes_ is None
-    without = tiny().fit(digits[0]).transform(digits[0])
-    np.testing.assert_array_equal(model.transform(digits[0]), without)
+    without = tiny().fit(images).transform(images)
+    np.testing.assert_array_equal(model.transform(images), without)
+    assert not np.array_equal(tiny(target="y").fit(*digits).transform(images), without)
 
 
-def test_labels_of_another_number_are_refused(digits):
-    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
-        tiny().fit(digits[0], digits[1][:-1])
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (None, "target='y' needs classes, one label for each image: pass them as y"),
+        (np.linspace(0, 1, 400), "continuous values; expected classes.*target='X'"),
+        (np.zeros((400, 2)), "1d array"),
+        (np.zeros((400, 8, 8)), "dim 3"),
+        (np.arange(399) % 3, "inconsistent numbers of samples"),
+    ],
+    ids=["none", "numbers", "columns", "images", "too few"],
+)
+def test_what_is_no_class_of_each_image_is_refused(digits, y, message):
+    model = tiny(target="y")
+    with pytest.raises(ValueError, match=message):
+        model.fit(digits[0], y)
+    assert not hasattr(model, "net_")
 
 
 def test_the_seed_decides_and_the_global_generators_stay(digits):
@@ -181,6 +202,34 @@ def test_lazy_photos_give_what_an_array_gives(digits):
     np.testing.assert_array_equal(eager.transform(images), lazy.transform(Lazy(images)))
     assert eager.score(images) == lazy.score(Lazy(images))
     assert (eager.sparse_maps(images) != lazy.sparse_maps(Lazy(images))).nnz == 0
+
+
+def test_photos_of_different_sizes_have_maps_and_no_features(fitted, rng):
+    X = [rng.random(size, dtype=np.float32) for size in ((8, 8), (11, 6), (5, 17))]
+    for act in (fitted.transform, fitted.reconstruct, fitted.score, tiny().fit):
+        with pytest.raises(ValueError, match="describes a whole image.*[Rr]esize"):
+            act(X)
+    for photo, maps in zip(X, fitted.sparse_maps(X), strict=True):
+        alone = fitted.sparse_maps(photo[None])
+        assert maps.grid_shape == alone.grid_shape
+        np.testing.assert_allclose(maps.toarray(), alone.toarray(), atol=1e-5)
+
+
+def test_a_fit_that_is_stopped_keeps_its_complete_epochs(digits):
+    class Stop(Callback):
+        def on_epoch_begin(self, net, **kwargs):
+            if len(net.history) == 3:
+                raise KeyboardInterrupt
+
+    images = digits[0][:100]
+    model = tiny(max_epochs=5, callbacks=[Stop()])
+    with (
+        pytest.warns(ConvergenceWarning, match="keeps the 2 complete epoch"),
+        pytest.raises(KeyboardInterrupt, match="in epoch 3.*2 epoch.*before it are ke"),
+    ):
+        model.fit(images)
+    assert model.n_epochs_ == len(model.history_) == 2
+    assert np.isfinite(model.transform(images)).all()
 
 
 def test_a_single_layer_is_a_number(digits):

@@ -8,8 +8,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from skorch.callbacks import Callback
 
 from sklearn_sparsevae import VQVAE, CodePrior, SparseCodes
 from sklearn_sparsevae.codes import as_codes
@@ -233,6 +235,31 @@ def test_early_stopping_keeps_the_best_weights():
     assert whole.n_epochs_ == 60 and "valid_loss" not in whole.history_[0]
     fresh = random_codes(1, "rq")
     assert prior.score(fresh) > whole.score(fresh)
+
+
+@pytest.mark.parametrize("kept", [0, 2])
+def test_a_fit_that_is_stopped_keeps_its_complete_epochs(kept):
+    class Stop(Callback):
+        def on_batch_begin(self, net, **kwargs):
+            if len(net.history) == kept + 1:
+                raise KeyboardInterrupt
+
+    codes = random_codes(0, "omp")
+    params = QUICK | {"max_epochs": 5}
+    prior = CodePrior(**params, callbacks=[Stop()])
+    if kept == 0:
+        with pytest.raises(KeyboardInterrupt, match="in epoch 1.*as it was before"):
+            prior.fit(codes)
+        assert not hasattr(prior, "net_")
+        return
+    with (
+        pytest.warns(ConvergenceWarning, match="keeps the 2 complete epoch"),
+        pytest.raises(KeyboardInterrupt, match="in epoch 3.*2 epoch.*are kept"),
+    ):
+        prior.fit(codes)
+    assert prior.n_epochs_ == len(prior.history_) == 2
+    assert np.isfinite(prior.score(codes))
+    assert prior.sample(3, random_state=0).shape == (3, codes.shape[1])
 
 
 def test_codes_that_do_not_fit_are_refused():

@@ -14,9 +14,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_validate
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
+from skorch.callbacks import Callback
 
 from sklearn_sparsevae import GaussianVAE
-from sklearn_sparsevae.estimators import base
+from sklearn_sparsevae.codes import as_codes
 from sklearn_sparsevae.training import inference
 
 
@@ -202,6 +203,7 @@ def test_a_condition_is_needed_everywhere_and_changes_what_comes_out(
         "inverse_transform": (codes,),
         "reconstruct": (images,),
         "score": (images,),
+        "compare": (images,),
         "score_samples": (images,),
         "sample": (12,),
         "partial_fit": (images,),
@@ -243,27 +245,28 @@ def test_conditions_that_do_not_fit(images, tiny):
         given.transform(images, condition=np.ones((12, 3)))
 
 
+class Batches(Callback):
+    """Keeps images and conditions of all batches, of training and of validation."""
+
+    def __init__(self):
+        self.seen = []
+
+    def on_batch_begin(self, net, batch=None, **kwargs):
+        inputs, targets = batch
+        assert (inputs["images"] == targets).all()
+        self.seen.append((inputs["images"].numpy(), inputs["condition"].numpy()))
+
+
 @pytest.mark.parametrize("params", [{"early_stopping": True}, {"crop_size": 8}])
-def test_conditions_stay_with_their_images(images, tiny, params, monkeypatch):
+def test_conditions_stay_with_their_images(images, tiny, params):
     """In splits, crops, batches and shuffles: each image is told by its condition."""
     told = images.mean((1, 2)).astype(np.float64)
-    seen = []
-    # As they are, not standardised.
-    monkeypatch.setattr(
-        GaussianVAE, "_condition_rows", lambda *args, **kw: told.astype(np.float32)
-    )
-    monkeypatch.setattr(
-        base,
-        "make_net",
-        lambda build, images, targets, settings, seed, rows: seen.extend(
-            _batches(images, settings, rows, seed)
-        ),
-    )
-    model = tiny(**params)
-    with pytest.raises(AttributeError):  # no net is made
-        model.fit(images)
-    assert seen
-    for batch, condition in seen:
+    callback = Batches()
+    model = tiny(callbacks=[callback], max_epochs=2, **params)
+    model.fit(images, condition=told)
+    assert callback.seen
+    for batch, condition in callback.seen:
+        condition = condition * told.std(0) + told.mean(0)  # not standardised
         if "crop_size" in params:  # a crop is one of the photo of that mean
             owner = abs(told[:, None] - condition).max(2).argmin(0)
             assert all(_is_crop(c, images[i]) for c, i in zip(batch, owner))
@@ -271,19 +274,37 @@ def test_conditions_stay_with_their_images(images, tiny, params, monkeypatch):
             np.testing.assert_allclose(batch.mean((1, 2)), condition, atol=1e-5)
 
 
-def _batches(images, settings, rows, seed):
-    from sklearn_sparsevae.training.reconstruction import _split
-
-    for batches in _split(images, None, settings, seed, rows):
-        if batches is not None:
-            inputs, targets = batches.__getitems__(np.arange(len(batches))[::-3])
-            assert (inputs["images"] == targets).all()
-            yield inputs["images"].numpy(), inputs["condition"].numpy()
-
-
 def _is_crop(crop, image):
     windows = np.lib.stride_tricks.sliding_window_view(image, crop.shape)[:, :, 0]
     return (windows == crop).all((2, 3, 4)).any()
+
+
+def test_conditions_of_photos_of_different_sizes(images, tiny):
+    labels = labels_of(12)
+    sizes = [image[: 16 - i % 3, : 12 + i % 4] for i, image in enumerate(images)]
+    model = tiny(crop_size=8, batch_size=256).fit(sizes, condition=labels)
+    codes = [
+        as_codes(code, (-(-size[0] // 4), -(-size[1] // 4)), 24, image_shape=size)
+        for code, size in zip(
+            model.transform(sizes, condition=labels), [p.shape for p in sizes]
+        )
+    ]
+    back = model.inverse_transform(codes, condition=labels)
+    same = model.reconstruct(sizes, condition=labels)
+    bounds = model.score_samples(sizes, condition=labels)
+    targets, outputs = model.compare(sizes, condition=labels)
+    for i in range(12):
+        given = {"condition": labels[i : i + 1]}
+        alone = model.reconstruct(sizes[i][None], **given)[0]
+        np.testing.assert_array_equal(same[i], alone)
+        np.testing.assert_allclose(back[i], alone, atol=1e-5)
+        np.testing.assert_array_equal(outputs[i], alone)
+        np.testing.assert_array_equal(targets[i], sizes[i])
+        expected = model.score_samples(sizes[i][None], **given)
+        np.testing.assert_allclose(bounds[i], expected[0], rtol=1e-6)
+    errors = [np.mean((t - o) ** 2) for t, o in zip(targets, outputs, strict=True)]
+    found = model.score(sizes, condition=labels)
+    assert found == pytest.approx(np.mean(-10 * np.log10(errors)), rel=1e-5)
 
 
 def test_partial_fit_keeps_the_classes_of_the_first_call(images, tiny):

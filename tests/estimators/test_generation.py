@@ -6,12 +6,28 @@ from numpy.testing import assert_allclose
 from scipy import sparse
 from sklearn.decomposition import PCA
 
-from sklearn_sparsevae import VQVAE, DictionaryLearningVAE, SparseCodes
+from sklearn_sparsevae import (
+    VQVAE,
+    DictionaryLearningVAE,
+    GaussianVAE,
+    SparseCodes,
+)
 from sklearn_sparsevae.estimators._generation import GenerationMixin
+from sklearn_sparsevae.images import InputSpec, Photos
 
 
 class LinearCodes(GenerationMixin, PCA):
     """Dense codes, whose images can be computed by hand."""
+
+    def _open(self, X):
+        return X if isinstance(X, Photos) else InputSpec().open(X)
+
+    def _codes_of(self, photos):
+        return self.transform(photos.floats())
+
+    def _decode_rows(self, codes, rows=None):
+        assert rows is None  # photos have no condition
+        return self.inverse_transform(codes)
 
 
 def dense(codes):
@@ -20,8 +36,8 @@ def dense(codes):
 
 def recorded(model):
     """Let a model decode, and keep the codes that it decodes."""
-    codes, decode = [], model.inverse_transform
-    model.inverse_transform = lambda X: codes.append(X) or decode(X)
+    codes, decode = [], model._decode_rows
+    model._decode_rows = lambda X, *rows: codes.append(X) or decode(X, *rows)
     return codes
 
 
@@ -65,6 +81,7 @@ def test_photos_of_another_size_than_in_the_fit(rng, fitted):
 def test_sparse_codes_stay_sparse(images, fitted):
     codes = recorded(fitted)
     fitted.interpolate(images[:2], images[2:4], n_steps=3)
+    assert len(codes) == 2
     a, b = fitted.transform(images[:2]), fitted.transform(images[2:4])
     for i, way in enumerate(codes):
         assert isinstance(way, SparseCodes) and way.grid_shape == (4, 4)
@@ -93,6 +110,30 @@ def test_ends_that_do_not_match_are_refused(images, fitted):
         fitted.interpolate(tall, wide)
     with pytest.raises(ValueError, match="n_steps == 1, must be >= 2"):
         fitted.interpolate(images[:1], images[1:2], n_steps=1)
+
+
+@pytest.mark.parametrize("estimator", [VQVAE])
+def test_photos_of_different_sizes_are_refused(images, fitted):
+    X = [images[0], images[1, :8]]
+    for act, name in (
+        (lambda: fitted.interpolate(X, images[:2]), "A"),
+        (lambda: fitted.interpolate(images[:2], X), "B"),
+        (lambda: fitted.traverse(X, [0], [1.0]), "X"),
+    ):
+        with pytest.raises(ValueError, match=f"{name} holds photos of different sizes"):
+            act()
+
+
+@pytest.mark.parametrize("estimator", [GaussianVAE])
+def test_tables_for_others_do_not_matter_here(images, fitted):
+    pytest.importorskip("pandas")
+    ways = fitted.interpolate(images[:2], images[2:4], n_steps=3)
+    strips = fitted.traverse(images[:2], [3], [1.0])
+    fitted.set_output(transform="pandas")
+    assert hasattr(fitted.transform(images[:2]), "columns")
+    found = fitted.interpolate(images[:2], images[2:4], n_steps=3)
+    np.testing.assert_array_equal(found, ways)
+    np.testing.assert_array_equal(fitted.traverse(images[:2], [3], [1.0]), strips)
 
 
 # ---- traversal ----------------------------------------------------------------------
@@ -128,6 +169,7 @@ def test_the_present_value_gives_the_reconstruction(images, fitted):
 def test_only_the_sites_named_are_set(images, fitted):
     codes = recorded(fitted)
     fitted.traverse(images[:2], [3], [2.0, 0.0], sites=[(0, 1), (3, 2), (0, 1)])
+    assert len(codes) == 2
     for i, code in enumerate(codes):
         expected = dense(fitted.transform(images[i : i + 1]))
         expected = np.repeat(expected.reshape(1, 4, 4, -1), 2, axis=0)

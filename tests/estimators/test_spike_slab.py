@@ -10,6 +10,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import InvalidParameterError
 
 from sklearn_sparsevae import SpikeSlabVAE
+from sklearn_sparsevae.training.autoencoder import channels_first
 
 both_priors = pytest.mark.parametrize("prior", ["spike_slab", "threshold"])
 

@@ -110,6 +110,17 @@ def test_tiles_come_back_in_the_layout_of_the_input(photo, tiny, layout):
     )
 
 
+@pytest.mark.parametrize("estimator", [VQVAE])
+def test_tiles_of_photos_of_different_sizes(photo, photos, tiny):
+    model = tiny().fit(photos)
+    X = [photo[0, :40, :50], photo[0, 30:90, :33]]
+    tiled = model.reconstruct(X, tile=16)
+    for image, found in zip(X, tiled, strict=True):
+        alone = model.reconstruct(image[None], tile=16)[0]
+        np.testing.assert_array_equal(found, alone)
+        assert np.abs(model.reconstruct(image[None])[0] - alone).max() > 1e-6
+
+
 @pytest.mark.parametrize(("tile", "error"), [(0, ValueError), (32.0, TypeError)])
 def test_a_tile_has_whole_pixels(untrained, tile, error):
     with pytest.raises(error, match="tile"):

@@ -69,7 +69,7 @@ def test_the_metric_takes_the_path_of_the_weights(vgg_file, rng):
     expected = metrics.lpips(photos, others, network=network, per_image=True)
     np.testing.assert_array_equal(values, expected)
     assert values.shape == (3,) and values.min() > 0
-    with pytest.raises(ValueError, match="at least 16 pixels a side, got 8x16"):
+    with pytest.raises(ValueError, match="at least 16x16 pixels, got 8x16"):
         metrics.lpips(photos[:, :8], others[:, :8], network=str(vgg_file))
 
 

@@ -97,14 +97,14 @@ def test_discriminator_starts_from_narrow_normals():
 
 
 def test_images_that_are_too_small_are_refused(images):
-    with pytest.raises(ValueError, match="8 pixels a side or more, got 7.*weight=0"):
+    with pytest.raises(ValueError, match="8 pixels per side, got 7.*weight=0"):
         PatchDiscriminator(1, 7)
     model = tiny(adversarial_weight=0.5)
     with pytest.raises(ValueError, match="got 6"):
         model.fit(images[:, :6])
     large = np.tile(images, (1, 4, 4, 1))[:4]
     model.partial_fit(large)
-    with pytest.raises(ValueError, match="32 pixels a side or more, got 8"):
+    with pytest.raises(ValueError, match="32 pixels per side, got 8"):
         model.partial_fit(images)
 
 

@@ -1,6 +1,7 @@
 """The game: who moves when, which way, and what is recorded of it."""
 
 import copy
+import dataclasses
 import pickle
 
 import numpy as np
@@ -8,15 +9,13 @@ import pytest
 import torch
 
 from sklearn_sparsevae.backbones import ConvolutionalSparseCoding
+from sklearn_sparsevae.images import InputSpec
 from sklearn_sparsevae.sparse import transcription_terms
-from sklearn_sparsevae.training import (
-    ClosedLoopSettings,
-    Transcription,
-    make_closed_loop,
-)
+from sklearn_sparsevae.training import RunSettings, Transcription, train_closed_loop
+from sklearn_sparsevae.training.autoencoder import channels_first
 
-SETTINGS = ClosedLoopSettings(
-    max_epochs=1, batch_size=16, lr=1e-3, gradient_clip=100.0, device="cpu", verbose=0
+SETTINGS = RunSettings(
+    max_epochs=1, batch_size=16, lr=1e-3, gradient_clip=100.0, device="cpu"
 )
 
 
@@ -30,27 +29,30 @@ def images():
 
 def build():
     backbone = ConvolutionalSparseCoding((8, 8, 2), (16, 24), 12, 3, 0.05, 3)
-    return Transcription(backbone, (0, 1))
+    return Transcription(backbone)
 
 
 def train(images, labels=None, **changes):
-    settings = ClosedLoopSettings(**(vars(SETTINGS) | changes))
-    return make_closed_loop(build, images, labels, settings, seed=0)
+    settings = dataclasses.replace(SETTINGS, **changes)
+    photos = InputSpec().open(images)
+    if labels is not None:
+        one_hot = (labels[:, None] == np.unique(labels)).astype(np.float32)
+        photos = dataclasses.replace(photos, condition=one_hot)
+    return train_closed_loop(build, photos, settings, seed=0)
 
 
 @pytest.fixture
 def net(images):
     """A net at its start that can still train."""
     net = train(images, max_epochs=0)
-    net.initialize_optimizer()
     net.module_.train()
     net.history.new_epoch()
     net.history.new_batch()
     return net
 
 
-def unit_batch(net, images):
-    return net.module_.to_unit(torch.from_numpy(images[:16]))
+def unit_batch(images):
+    return channels_first(torch.from_numpy(images[:16]))
 
 
 def objective(net, unit, regenerated=None):
@@ -68,7 +70,7 @@ def weights(net, player):
 
 
 def test_the_encoder_raises_the_objective_and_moves_alone(net, images):
-    unit = unit_batch(net, images)
+    unit = unit_batch(images)
     with torch.no_grad():
         regenerated = net.module_.images(net.module_.latents(unit))
     before, decoder = objective(net, unit, regenerated), weights(net, "decoder")
@@ -80,7 +82,7 @@ def test_the_encoder_raises_the_objective_and_moves_alone(net, images):
 
 
 def test_the_decoder_lowers_the_objective_and_moves_alone(net, images):
-    unit = unit_batch(net, images)
+    unit = unit_batch(images)
     before, encoder = objective(net, unit), weights(net, "encoder")
     decoder = weights(net, "decoder")
     for _ in range(3):
@@ -104,7 +106,7 @@ def test_both_steps_can_be_clipped(net, images):
 
 
 def test_regenerated_sets_come_closer_where_only_the_decoder_learns(net, images):
-    unit = unit_batch(net, images)
+    unit = unit_batch(images)
     start = objective(net, unit)
     for _ in range(100):
         net._decoder_step(unit, None)
@@ -119,15 +121,31 @@ def test_the_history_holds_the_means_of_the_terms(images):
     assert names <= set(plain.history[0]) and not more & set(plain.history[0])
     assert names | more <= set(with_classes.history[0])
     module = copy.deepcopy(train(images, max_epochs=0).module_)
-    unit = module.to_unit(torch.from_numpy(images))
+    unit = channels_first(torch.from_numpy(images))
     with torch.no_grad():
         output = module.images(module.latents(unit))
     psnr = float(-10 * torch.log10((output - unit).square().mean()))
     assert plain.history[0]["train_psnr"] == pytest.approx(psnr, abs=0.5)
 
 
+def test_classes_are_those_of_the_photos(net, images):
+    """What a step is told of a batch is the class of each of its images."""
+    told = []
+    net._encoder_step = lambda unit, labels: told.append(labels)
+    net._decoder_step = lambda unit, labels: told.append(labels)
+    batch = torch.from_numpy(images[:3])
+    one_hot = torch.tensor([[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
+    net.train_step(({"images": batch, "condition": one_hot}, batch))
+    net.train_step((batch, batch))
+    assert [None if t is None else t.tolist() for t in told] == [
+        *([[1, 0, 1]] * 2),
+        *([None] * 2),
+    ]
+
+
 def test_nothing_of_the_training_is_kept(images):
     net = train(images)
+    net.forget_training()
     assert net.optimizer_ is None and not net.module_.training
     assert all(p.grad is None for p in net.module_.parameters())
     loaded = pickle.loads(pickle.dumps(net))

@@ -10,6 +10,7 @@ from scipy.stats import chisquare
 from sklearn_sparsevae.training import (
     CodeSpace,
     CodeTransformer,
+    RunSettings,
     draw_tokens,
     log_likelihood,
     train_prior,
@@ -116,14 +117,9 @@ def test_training_finds_the_distribution(rng):
     space = SPACES["coefficients"]
     two = every_code(space)[[37, 200]]
     tokens = two[rng.integers(0, 2, 256)]
-    settings = {"max_epochs": 12, "batch_size": 32, "lr": 0.01, "seed": 0}
-    stopping = {"n_epochs_no_change": 5, "tol": 0.0, "device": "cpu", "verbose": 0}
+    settings = RunSettings(max_epochs=12, batch_size=32, lr=0.01, device="cpu")
     net = train_prior(
-        lambda: CodeTransformer(space, 16, 1, 2, 0.0),
-        tokens,
-        None,
-        **settings,
-        **stopping,
+        lambda: CodeTransformer(space, 16, 1, 2, 0.0), tokens, None, settings, seed=0
     )
     values = log_likelihood(net.module_, two, "cpu")
     np.testing.assert_allclose(np.exp(values), 0.5, atol=0.1)

@@ -2,15 +2,17 @@
 
 import pickle
 import re
+import threading
 
 import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback, EarlyStopping
 
 from sklearn_sparsevae import SparseCodingVAE
-from sklearn_sparsevae.training.devices import resolve_device, seeded
+from sklearn_sparsevae.training.devices import resolve_device
 
 TERMS = ("reconstruction", "latent", "sparsity")
 
@@ -221,16 +223,118 @@ def test_early_stopping_holds_out_photos_of_different_sizes(images):
 # ---- what surfaces ------------------------------------------------------------------
 
 
-def test_ctrl_c_comes_out_of_fit(images):
-    def interrupt(net):
-        raise KeyboardInterrupt
+def raising(error, epoch):
+    """Raise in an epoch, counted over all fits of a net."""
 
-    probe = Probe(batch_begin=lambda net: interrupt(net) if net.history else None)
+    def act(net):
+        if len(net.history) == epoch:
+            raise error
+
+    return act
+
+
+def test_ctrl_c_in_the_first_epoch_leaves_nothing(images):
+    probe = Probe(batch_begin=raising(KeyboardInterrupt, 1))
     model = tiny(callbacks=[probe])
-    with pytest.raises(KeyboardInterrupt, match="interrupted in epoch 1.*fit again"):
+    message = "interrupted in epoch 1.*as it was before.*Fit again"
+    with pytest.raises(KeyboardInterrupt, match=message):
         model.fit(images)
     assert probe.seen[-1] == "train_end"
     assert not hasattr(model, "net_")
+
+
+STOPS = {
+    "Ctrl-C": (KeyboardInterrupt(), "interrupted in epoch 3.*the 2 epoch.*are kept"),
+    "an error": (OSError("the disk is gone"), "the disk is gone"),
+}
+
+
+@pytest.mark.parametrize("moment", ["epoch_begin", "batch_begin", "grad"])
+@pytest.mark.parametrize("stop", STOPS)
+def test_what_stops_a_fit_comes_out_and_complete_epochs_stay(images, stop, moment):
+    error, message = STOPS[stop]
+    probe = Probe(**{moment: raising(error, 3)})
+    params = {"lr_schedule": None, "max_epochs": 5}
+    model = tiny(callbacks=[probe], **params)
+    with (
+        pytest.warns(ConvergenceWarning, match="keeps the 2 complete epoch"),
+        pytest.raises(type(error), match=message),
+    ):
+        model.fit(images)
+    assert probe.seen[-1] == "train_end"
+    assert model.n_epochs_ == len(model.history_) == 2
+    expected = tiny(**(params | {"max_epochs": 2})).fit(images)
+    assert torch.equal(weights_of(model), weights_of(expected))
+    np.testing.assert_array_equal(
+        model.transform(images).toarray(), expected.transform(images).toarray()
+    )
+    assert model.net_.optimizer_ is None and not model.net_.module_.training
+
+
+def test_images_that_cannot_be_read_stop_a_fit_like_ctrl_c(images):
+    class Failing:
+        """Photos whose file is gone after a while."""
+
+        shapes = [image.shape for image in images]
+        n_reads = 0
+
+        def __len__(self):
+            return len(images)
+
+        def __getitem__(self, index):
+            self.n_reads += 1
+            if self.n_reads > 1 + 3 * len(images):  # the start and two epochs
+                raise OSError("the disk is gone")
+            return images[index]
+
+    model = tiny(max_epochs=5)
+    with (
+        pytest.warns(ConvergenceWarning, match="by OSError.*keeps the 2 complete"),
+        pytest.raises(OSError, match="the disk is gone"),
+    ):
+        model.fit(Failing())
+    assert model.n_epochs_ == 2 and np.isfinite(model.score(images))
+
+
+@pytest.mark.parametrize("epoch", [3, 4])
+def test_going_on_that_is_stopped_keeps_what_was_before(images, epoch):
+    """In the first epoch of the second fit nothing changes, optimizer included."""
+    model = tiny(warm_start=True, lr_schedule=None).fit(images)
+    kept = clone(model).fit(images)
+    weights = weights_of(model)
+    model.callbacks = [Probe(grad=raising(KeyboardInterrupt, epoch))]
+    if epoch == 3:
+        with pytest.raises(KeyboardInterrupt, match="as it was before"):
+            model.fit(images)
+        assert torch.equal(weights_of(model), weights)
+    else:
+        with (
+            pytest.warns(ConvergenceWarning, match="keeps the 3 complete epoch"),
+            pytest.raises(KeyboardInterrupt, match="the 1 epoch.*before it are kept"),
+        ):
+            model.fit(images)
+        kept.set_params(max_epochs=1).fit(images)
+        assert torch.equal(weights_of(model), weights_of(kept))
+    assert model.n_epochs_ == len(model.history_) == epoch - 1
+    for each in (model, kept):
+        each.set_params(callbacks=None, max_epochs=1).fit(images)
+    assert model.history_[-1]["epoch"] == epoch
+    assert torch.equal(weights_of(model), weights_of(kept))
+
+
+@pytest.mark.parametrize("warm_start", [False, True])
+@pytest.mark.parametrize("error", [ValueError, FloatingPointError, KeyboardInterrupt])
+def test_a_fit_that_fails_leaves_the_earlier_model(images, error, warm_start):
+    model = tiny(warm_start=warm_start).fit(images)
+    before, history = model.transform(images).toarray(), list(model.history_)
+    model.set_params(
+        n_components=16 if warm_start else 20,
+        callbacks=[Probe(grad=raising(error, 3 if warm_start else 1))],
+    )
+    with pytest.raises(error):
+        model.fit(images)
+    np.testing.assert_array_equal(model.transform(images).toarray(), before)
+    assert model.history_ == history
 
 
 def poison(part):
@@ -261,18 +365,39 @@ def test_what_is_not_finite_ends_the_training(images, part, what):
     assert not hasattr(model, "net_")
 
 
+def test_what_is_not_finite_later_leaves_the_earlier_model(images):
+    model = tiny(warm_start=True, max_epochs=1).fit(images)
+    weights, history = weights_of(model), list(model.history_)
+    part = "backbone.decoder_branch.4.bias"
+    model.callbacks = [Probe(epoch_begin=poison(part))]
+    with pytest.raises(FloatingPointError, match="in epoch 2"):
+        model.fit(images)
+    assert torch.equal(weights_of(model), weights) and model.history_ == history
+    model.set_params(callbacks=None).fit(images)
+    assert np.isfinite(model.history_[-1]["train_loss"])
+
+
 def test_a_callback_may_stop_early(images):
     stopping = EarlyStopping("train_loss", patience=1, threshold=10.0)
     model = tiny(max_epochs=5, callbacks=[stopping]).fit(images)
     assert model.n_epochs_ == 2
 
 
-def test_errors_of_a_callback_come_out_of_fit(images):
+@pytest.mark.parametrize("moment", ["train_begin", "epoch_begin", "batch_begin"])
+def test_errors_of_a_callback_come_out_of_fit(images, moment):
     def fail(net):
         raise RuntimeError("mine")
 
+    model = tiny(callbacks=[Probe(**{moment: fail})])
     with pytest.raises(RuntimeError, match="mine"):
-        tiny(callbacks=[Probe(epoch_end=fail)]).fit(images)
+        model.fit(images)
+    assert not hasattr(model, "net_")
+
+
+@pytest.mark.parametrize("given", [[print], ["stop"], [("named", 3)], [Probe(), None]])
+def test_what_is_no_callback_is_named(images, given):
+    with pytest.raises(TypeError, match="callbacks holds .*expected skorch callbacks"):
+        tiny(callbacks=given).fit(images)
 
 
 def test_callbacks_follow_the_training(images):
@@ -323,13 +448,22 @@ def test_another_seed_is_another_model(images):
     assert not torch.equal(weights_of(first), weights_of(second))
 
 
-def test_seeded_block_gives_back_the_state():
-    state = torch.get_rng_state()
-    with seeded(3, torch.device("cpu")):
-        first = torch.rand(3)
-    with seeded(3, torch.device("cpu")):
-        assert torch.equal(first, torch.rand(3))
-    assert torch.equal(state, torch.get_rng_state())
+def test_other_threads_do_not_change_a_fit(images):
+    expected = weights_of(tiny().fit(images))
+    stop = threading.Event()
+
+    def draw():
+        while not stop.wait(1e-4):
+            torch.rand(7)
+
+    thread = threading.Thread(target=draw)
+    thread.start()
+    try:
+        found = weights_of(tiny().fit(images))
+    finally:
+        stop.set()
+        thread.join()
+    assert torch.equal(found, expected)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

@@ -1,0 +1,101 @@
+"""From an estimator's parameters to its module, or what is wrong with them."""
+
+import inspect
+import numbers
+
+from sklearn_sparsevae.backbones import BACKBONES
+from sklearn_sparsevae.training import Autoencoder
+
+
+def check_needs_of_images(estimator, layout):
+    """Refuse losses that judge images, and what degrades them, without images."""
+    weights = [
+        f"{name}={value}"
+        for name in ("perceptual_weight", "adversarial_weight")
+        if (value := getattr(estimator, name)) > 0
+    ]
+    needs = weights + (["degrade"] if estimator.degrade is not None else [])
+    if not needs:
+        return
+    what = "latents" if estimator.backbone == "identity" else layout.describe()
+    if estimator.backbone == "identity" or layout.is_vector:
+        raise ValueError(
+            f"{' and '.join(needs)} needs images, got {what}: set it to 0 (degrade "
+            "to None), or pass image_shape=(H, W, C) if the rows are images."
+        )
+    if estimator.perceptual_weight > 0 and layout.channels not in (1, 3):
+        raise ValueError(
+            f"{weights[0]} needs images with 1 or 3 channels, got {what}: set it "
+            "to 0, or convert the images."
+        )
+
+
+def make_autoencoder(estimator, photos):
+    """Fresh `Autoencoder` of the parameters, for photos of a layout."""
+    layout, patch_size = photos.layout, getattr(estimator, "patch_size", 1)
+    name = _backbone_name(estimator, layout.is_vector)
+    free = layout.is_vector or name == "identity"
+    n_downsamples = 0 if free else estimator.n_downsamples
+    site_size = 2**n_downsamples * patch_size
+    _check_site_size(estimator, photos, site_size, patch_size)
+    backbone_params = _check_backbone_params(name, estimator.backbone_params)
+    backbone = BACKBONES[name](
+        layout.channels, n_downsamples, estimator.latent_dim, **backbone_params
+    )
+    given = {}
+    if photos.condition is not None:
+        given["n_conditions"] = photos.condition.shape[1]
+    bottleneck = estimator._make_bottleneck(backbone, **given)
+    return Autoencoder(backbone, bottleneck, site_size, estimator.precision)
+
+
+def _check_site_size(estimator, photos, site_size, patch_size):
+    if photos.layout.is_vector and patch_size > 1:
+        raise ValueError(
+            f"patch_size={patch_size} needs images or grids of latents, got "
+            "vectors (n, n_features), which are one site each: leave it at 1."
+        )
+    side = photos.crop_size or max(max(shape[:2]) for shape in photos.shapes)
+    if site_size > side:
+        raise ValueError(
+            f"A site of {site_size}x{site_size} pixels, from n_downsamples="
+            f"{estimator.n_downsamples} and patch_size={patch_size}, is larger than "
+            f"the images or crops, of at most {side} pixels a side: lower these "
+            "parameters."
+        )
+
+
+def _backbone_name(estimator, vector):
+    if estimator.backbone == "auto":
+        return "dense" if vector else "residual"
+    if vector and estimator.backbone not in ("dense", "identity"):
+        raise ValueError(
+            f"backbone={estimator.backbone!r} needs images, got vectors of shape "
+            "(n, n_features): pass image_shape=(H, W, C) if the rows are "
+            "images, or use backbone='dense'."
+        )
+    if estimator.backbone == "dense" and not vector:
+        raise ValueError(
+            "backbone='dense' needs vectors (n, n_features), got images: flatten "
+            "them, or use backbone='residual'."
+        )
+    return estimator.backbone
+
+
+def _check_backbone_params(name, given):
+    """Arguments for a backbone that it has and that are sizes, or an error."""
+    given = given or {}
+    known = dict(list(inspect.signature(BACKBONES[name]).parameters.items())[3:])
+    unknown = sorted(set(map(str, given)) - set(known))
+    if unknown:
+        raise ValueError(
+            f"backbone_params has {', '.join(map(repr, unknown))}, which backbone="
+            f"{name!r} does not take; expected some of {list(known)}."
+        )
+    for key, value in given.items():
+        whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+        if not (whole and value > 0) and value is not known[key].default:
+            raise ValueError(
+                f"backbone_params has {key}={value!r}; expected a positive integer."
+            )
+    return given
