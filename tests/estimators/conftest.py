@@ -5,23 +5,9 @@ import pytest
 from skimage.transform import resize
 from sklearn.datasets import load_sample_images
 
-from sklearn_sparsevae import (
-    VQVAE,
-    DictionaryLearningVAE,
-    GaussianVAE,
-    SparseCodingVAE,
-    SpikeSlabVAE,
-)
+from sklearn_sparsevae import GaussianVAE
 from sklearn_sparsevae.codes import SparseCodes, as_codes
-
-#: Every estimator, with what makes it quick.
-ESTIMATORS = {
-    SparseCodingVAE: {"n_rollout_steps": 5},
-    DictionaryLearningVAE: {"n_nonzero_coefs": 3},
-    GaussianVAE: {},
-    SpikeSlabVAE: {"sparsity": 0.2},
-    VQVAE: {},
-}
+from tests.estimators.table import ESTIMATORS
 
 
 @pytest.fixture(scope="session")

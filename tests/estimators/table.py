@@ -1,0 +1,21 @@
+"""The estimators that the tests of all of them run through: add a new one here."""
+
+from sklearn_sparsevae import (
+    VQVAE,
+    DictionaryLearningVAE,
+    GaussianVAE,
+    SparseCodingVAE,
+    SpikeSlabVAE,
+)
+
+#: Every autoencoder, with what makes it quick.
+ESTIMATORS = {
+    SparseCodingVAE: {"n_rollout_steps": 5},
+    DictionaryLearningVAE: {"n_nonzero_coefs": 3},
+    GaussianVAE: {},
+    SpikeSlabVAE: {"sparsity": 0.2},
+    VQVAE: {},
+}
+
+#: Settings of an autoencoder whose codes are of another kind than its default's.
+VARIANTS = {SpikeSlabVAE: [{"prior": "threshold"}]}
