@@ -65,7 +65,7 @@ def _code_row(alpha, energy, gram, rule, ols, found, values, work):
 
     Whole arrays are indexed, since every view of one costs two atomic counts.
     """
-    tol, tiny, diagonal, limits = rule
+    tol, min_decrease, tiny, diagonal, limits = rule
     # Row s of the basis: correlations of the s-th orthonormalised atom with all atoms.
     basis, cholesky, projections, powers, scores = work
     if ols:
@@ -87,6 +87,8 @@ def _code_row(alpha, energy, gram, rule, ols, found, values, work):
             pivot -= basis[s, atom] * basis[s, atom]
         square = alpha[atom] * alpha[atom]
         if pivot <= limits[atom] or square <= least * diagonal[atom]:
+            break
+        if square <= min_decrease * pivot:
             break
         cholesky[size, size] = np.sqrt(pivot)
         projection = alpha[atom] / cholesky[size, size]
@@ -123,14 +125,14 @@ def _code_rows(alphas, energies, gram, rule, ols, found, values):
         _code_row(alphas[i], energies[i], gram, rule, ols, found[i], values[i], work)
 
 
-def code_rows(*, alphas, energies, gram, tol, tiny, floor, ols, found, values):
+def code_rows(*, alphas, energies, gram, stops, tiny, floor, ols, found, values):
     """Fill ``found`` and ``values`` (B, S) from the correlations ``alphas`` (B, K).
 
     The arguments are tensors of one dtype on the CPU; ``alphas`` is used up.
     """
     dtype = alphas.numpy().dtype.type
     diagonal = gram.diagonal().numpy().copy()
-    rule = dtype(tol), dtype(tiny), diagonal, dtype(floor) * diagonal
+    rule = *map(dtype, (*stops, tiny)), diagonal, dtype(floor) * diagonal
     alphas, energies, gram, found, values = (
         tensor.numpy() for tensor in (alphas, energies, gram, found, values)
     )

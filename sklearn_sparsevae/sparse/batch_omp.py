@@ -39,6 +39,7 @@ def batch_omp(
     tol=None,
     *,
     selection="omp",
+    min_decrease=0.0,
     check_finite=True,
 ):
     """Sparse codes by batch orthogonal matching pursuit (Batch-OMP [1]_).
@@ -52,11 +53,11 @@ def batch_omp(
     the atoms; no residual is formed.
 
     A signal stops early when its residual is as small as ``tol`` asks, when the atom to
-    be taken lies in the span of those taken before, and when its correlation with the
-    residual, relative to the norms of atom and signal, is no more than the square root
-    of the dtype's resolution: what remains is rounding. So zero signals, zero atoms and
-    repeated atoms are harmless. A signal's code does not depend on the other signals of
-    the call.
+    be taken lowers it by no more than ``min_decrease``, when that atom lies in the span
+    of those taken before, and when its correlation with the residual, relative to the
+    norms of atom and signal, is no more than the square root of the dtype's resolution:
+    what remains is rounding. So zero signals, zero atoms and repeated atoms are
+    harmless. A signal's code does not depend on the other signals of the call.
 
     Parameters
     ----------
@@ -77,6 +78,10 @@ def batch_omp(
         residual (``"omp"``, Equation 19 of [2]_), or the one that lowers the residual
         most once all coefficients are refitted (``"ols"``, orthogonal least squares
         [3]_; smaller residuals when atoms are similar to one another).
+    min_decrease : float, default=0.0
+        What the next atom has to lower the squared norm of the residual by. With
+        ``alpha ** 2`` a signal takes atoms as long as that lowers the penalised
+        ``1/2 ||x - z D||^2 + 1/2 alpha^2 ||z||_0``.
     check_finite : bool, default=True
         Refuse numbers that are not finite, or whose squares are not. Without the check
         a signal that is not finite gets an empty code.
@@ -98,7 +103,7 @@ def batch_omp(
         ``n_nonzero_coefs`` no integer.
     ValueError
         When the shapes do not agree, numbers are not finite, ``n_nonzero_coefs < 1``,
-        ``tol`` is negative or ``selection`` is unknown.
+        ``tol`` or ``min_decrease`` is negative or ``selection`` is unknown.
 
     References
     ----------
@@ -123,6 +128,7 @@ def batch_omp(
     check_count("n_nonzero_coefs", n_nonzero_coefs)
     if tol is not None:
         check_number("tol", tol)
+    check_number("min_decrease", min_decrease)
     check_selection(selection)
     dtype = torch.promote_types(signals.dtype, torch.float32)
     n_steps = min(n_nonzero_coefs, *dictionary.shape)
@@ -132,7 +138,7 @@ def batch_omp(
             signals.detach().to(dtype).contiguous(),
             dictionary.detach().to(dtype).contiguous(),
             n_steps,
-            0.0 if tol is None else float(tol),
+            (0.0 if tol is None else float(tol), float(min_decrease)),
             selection == "ols",
             n_threads,
         )
@@ -155,7 +161,7 @@ def _compiled_code_rows():
     return code_rows
 
 
-def _code(signals, dictionary, n_steps, tol, ols, n_threads):
+def _code(signals, dictionary, n_steps, stops, ols, n_threads):
     """Code chunk by chunk; returns indices and values (N, S)."""
     on_cpu = signals.device.type == "cpu"
     compiled = _compiled_code_rows() if on_cpu else None
@@ -179,7 +185,7 @@ def _code(signals, dictionary, n_steps, tol, ols, n_threads):
                 alphas=_correlate(signals[part], dictionary, buffer),
                 energies=energies[part],
                 gram=gram,
-                tol=tol,
+                stops=stops,
                 tiny=resolution,
                 floor=_PIVOT_FLOOR * resolution,
                 ols=ols,
@@ -229,7 +235,7 @@ def _correlate(signals, dictionary, buffer):
     return torch.mm(padded, dictionary.mT, out=out)[: len(signals)]
 
 
-def _code_rows(*, alphas, energies, gram, tol, tiny, floor, ols, found, values):
+def _code_rows(*, alphas, energies, gram, stops, tiny, floor, ols, found, values):
     """Fill ``found`` and ``values`` (B, S) from the correlations ``alphas`` (B, K).
 
     ``alphas`` is used up. A signal that has stopped stays with zero weights, so that no
@@ -237,7 +243,7 @@ def _code_rows(*, alphas, energies, gram, tol, tiny, floor, ols, found, values):
     each is freed before the next: two of them the allocator would return to the system,
     and the page faults of allocating them again cost as much as all the arithmetic.
     """
-    n_signals, n_steps = found.shape
+    (tol, min_decrease), (n_signals, n_steps) = stops, found.shape
     diagonal = gram.diagonal()
     # G_I = L L^T of the selected atoms I, as in Algorithm 1; row s of the inverse of L
     # gives q_s, the s-th atom orthonormalised against those before it, as a combination
@@ -267,6 +273,7 @@ def _code_rows(*, alphas, energies, gram, tol, tiny, floor, ols, found, values):
         pivot = diagonal[atom] - w.square().sum(0)
         alive &= (rest > tol) & (pivot > floor * diagonal[atom])
         alive &= alpha.square() > tiny * energies * diagonal[atom]
+        alive &= alpha.square() > min_decrease * pivot
         scale = torch.where(alive, pivot, torch.inf).rsqrt()
         inverse[s, :s] = -(w[:, None] * inverse[:s, :s]).sum(0) * scale
         inverse[s, s] = scale

@@ -137,6 +137,32 @@ def test_tolerance_stops_each_signal_as_soon_as_it_is_met(path, selection):
     assert not values[indices < 0].any()
 
 
+@both_paths
+@both_rules
+@given(seed=st.integers(0, 10**6), alpha=st.floats(0.05, 1.0))
+def test_no_atom_is_taken_that_lowers_the_residual_too_little(
+    path, selection, seed, alpha
+):
+    signals, atoms = problem(seed)
+    all_of_them, _ = code(path, signals, atoms, 6, selection=selection)
+    indices, values = code(
+        path, signals, atoms, 6, selection=selection, min_decrease=alpha**2
+    )
+    for x, taken, whole, z in zip(signals, indices, all_of_them, values, strict=True):
+        energies = [float(x @ x)]
+        for size in range(1, len(whole) + 1):
+            chosen = atoms[whole[:size]]
+            rest = x - chosen.T @ np.linalg.lstsq(chosen.T, x, rcond=None)[0]
+            energies.append(float(rest @ rest))
+        enough = -np.diff(energies) > alpha**2
+        near = np.abs(-np.diff(energies) - alpha**2) < 1e-6
+        size = int((taken >= 0).sum())
+        expected = int(np.argmin([*enough, False]))
+        assert size == expected or near[min(size, expected)]
+        np.testing.assert_array_equal(taken[:size], whole[:size])
+        assert not z[size:].any()
+
+
 def squared_error(signal, atoms):
     """Squared distance of a signal from the span of some atoms."""
     return np.sum((signal - atoms.T @ np.linalg.lstsq(atoms.T, signal)[0]) ** 2)
@@ -369,6 +395,7 @@ def test_numba_is_not_needed():
         ({"n_nonzero_coefs": 0}, ValueError, "n_nonzero_coefs .* 1, got 0"),
         ({"tol": -0.5}, ValueError, "tol must be non-negative, got -0.5"),
         ({"tol": float("nan")}, ValueError, "tol .* got nan"),
+        ({"min_decrease": -1.0}, ValueError, "min_decrease must be non-negative"),
         ({"selection": "mp"}, ValueError, r"\('omp', 'ols'\), got 'mp'"),
     ],
 )
