@@ -745,6 +745,9 @@ def test_c6_checkpoints_of_skorch_work_and_training_resumes(imgs, tmp_path):
     resumed.set_params(callbacks=[LoadInitState(end)]).fit(imgs)
     assert [epoch["epoch"] for epoch in resumed.history_] == [1, 2, 3]
     assert resumed.history_[:2] == model.history_
+    scheduled = small(max_epochs=1, early_stopping=True, callbacks=[LoadInitState(end)])
+    start = small(max_epochs=0, callbacks=[LoadInitState(end)]).fit(imgs)
+    assert np.abs(scheduled.fit(imgs).components_ - start.components_).max() > 1e-5
     whole = small(max_epochs=3, early_stopping=True, lr_schedule=None).fit(imgs)
     assert resumed.history_[2]["train_loss"] == pytest.approx(
         whole.history_[2]["train_loss"], rel=0.2
