@@ -458,6 +458,18 @@ def test_b5_a_model_that_restores_takes_what_exceeds_the_range(imgs, cls):
         small(cls).fit(noisy)
 
 
+def test_targets_of_other_data_may_exceed_the_range_of_the_fit(imgs):
+    model = small(target="y", value_range="data").fit(imgs // 2, imgs // 2)
+    assert np.isfinite(model.score(imgs, imgs))
+
+
+def test_photos_of_one_list_mean_one_range(imgs):
+    mixed = [imgs[0], imgs[1].astype(np.uint16), *imgs[2:]]
+    for X in (mixed, [*mixed[:2], imgs[2, :8]]):
+        with pytest.raises(ValueError, match=r"X\[1\] has dtype uint16, but X\[0\]"):
+            small().fit(X)
+
+
 @pytest.mark.parametrize(
     "value_range",
     [(0, 0), (1, 0), (0, np.inf), (-np.inf, 0), (np.nan, 1), (0, 1, 2), (0,), "12"]
