@@ -4,7 +4,7 @@ import torch
 
 from sklearn_sparsevae.sparse._arrays import (
     accepts_arrays,
-    check_atoms,
+    check_signals,
     check_tensor,
 )
 
@@ -41,9 +41,20 @@ def refit(signals, dictionary, indices):
     >>> refit(np.array([[3.0, 0.5, 2.0]]), np.eye(3), np.array([[2, 0, -1]])).round(4)
     array([[2., 3., 0.]])
     """
-    check_tensor("signals", signals, ("N", "n"))
-    check_atoms("dictionary", dictionary)
+    check_signals(signals, dictionary, "dictionary", check_finite=False)
     check_tensor("indices", indices, ("N", "S"), floating=False)
+    if len(indices) != len(signals):
+        raise ValueError(
+            f"indices of {len(indices)} signals do not fit {len(signals)} signals: "
+            "give a row for each."
+        )
+    if indices.numel() and not -1 <= int(indices.min()) <= int(indices.max()) < len(
+        dictionary
+    ):
+        raise ValueError(
+            f"indices run from {int(indices.min())} to {int(indices.max())}, expected "
+            f"-1 (none) to {len(dictionary) - 1}."
+        )
     used = (indices >= 0)[..., None]
     chosen = dictionary[indices.clamp(min=0)] * used
     # Where there is no atom, the identity: the coefficient of a zero is zero.
