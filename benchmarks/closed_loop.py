@@ -48,7 +48,7 @@ def load(archive, subset, n_images):
 def plan(model, images, labels, seconds):
     """Images and epochs that a fit of so many CPU seconds has time for."""
     start, _ = _common.timed_fit(model.set_params(max_epochs=0), images, labels)
-    few = (images[:N_PROBE], None if labels is None else labels[:N_PROBE])
+    few = images[:N_PROBE], labels[:N_PROBE]
     # Both start anew, from as few images.
     short, _ = _common.timed_fit(model, *few)
     longer, _ = _common.timed_fit(model.set_params(max_epochs=1), *few)
@@ -122,16 +122,19 @@ def main():
     torch.set_num_threads(args.threads)
     train, train_labels = load(archive, "train", args.n_train)
     test, test_labels = load(archive, "test", args.n_test)
-    given = train_labels if args.classes else None
     model = ClosedLoopVAE(
-        batch_size=args.batch_size, lr=args.lr, device="cpu", random_state=0
+        target="y" if args.classes else "X",  # else labels are not used
+        batch_size=args.batch_size,
+        lr=args.lr,
+        device="cpu",
+        random_state=0,
     )
     start = clone(model)
     with threadpool_limits(args.threads):
-        n_images, n_epochs = plan(model, train, given, 60 * args.minutes)
+        n_images, n_epochs = plan(model, train, train_labels, 60 * args.minutes)
         n_epochs = args.max_epochs or n_epochs
         print(f"{n_images} images, {n_epochs} epoch(s)", flush=True)
-        seen = train[:n_images], None if given is None else given[:n_images]
+        seen = train[:n_images], train_labels[:n_images]
         start.set_params(max_epochs=0).fit(*seen)
         model.set_params(max_epochs=n_epochs, verbose=1)
         cpu, _ = _common.timed_fit(model, *seen)

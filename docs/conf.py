@@ -1,6 +1,10 @@
 """Sphinx configuration; `make docs` builds into build/docs."""
 
+import inspect
+import re
 from importlib.metadata import version as installed_version
+
+from sklearn_sparsevae.estimators._docs import parameter_groups
 
 project = "sklearn-sparsevae"
 copyright = "2026, the sklearn-sparsevae developers"
@@ -30,3 +34,30 @@ sphinx_gallery_conf = {
     "filename_pattern": r"/plot_",
     "download_all_examples": False,
 }
+
+
+def title_groups_of_parameters(app, what, name, obj, options, lines):
+    """Put a title above each group of an estimator's parameters.
+
+    An estimator's own parameters come first, and stand with those of the model.
+    """
+    ours = inspect.isclass(obj) and "sklearn_sparsevae.estimators." in obj.__module__
+    if what != "class" or not ours:
+        return
+    titles, above = {}, None
+    for title, names in parameter_groups(obj):
+        title = title or "Model"
+        if title != above:
+            titles[names[0]] = above = title
+    for i in reversed(range(len(lines))):
+        entry = re.match(r"( +)\*\*(\w+)\*\* : ", lines[i])
+        if entry and entry[2] in titles:
+            title = f"{entry[1]}.. rubric:: {titles.pop(entry[2])}"
+            lines[i:i] = ["", title, ""]
+    if titles:
+        raise ValueError(f"{name}: found no parameters {list(titles)} in its docstring")
+
+
+def setup(app):
+    """Run after numpydoc, which has the usual priority of 500."""
+    app.connect("autodoc-process-docstring", title_groups_of_parameters, priority=600)

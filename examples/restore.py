@@ -65,11 +65,6 @@ def fit(photos, degrade, epochs):
     return model
 
 
-def reconstruct(model, photos):
-    """Restore photos of different sizes one by one."""
-    return [model.reconstruct(photo[None])[0] for photo in photos]
-
-
 def denoise(training, photos, epochs):
     """Take noise away; the settings of the peers are the best on other photos."""
     degrade = functools.partial(gaussian_noise, sigma=SIGMA)
@@ -84,7 +79,7 @@ def denoise(training, photos, epochs):
             denoise_nl_means(p, sigma=sigma, fast_mode=False, channel_axis=-1, **window)
             for p in noisy
         ],
-        "DL-VAE": reconstruct(fit(training, degrade, epochs), noisy),
+        "DL-VAE": fit(training, degrade, epochs).reconstruct(noisy),
     }
 
 
@@ -102,7 +97,7 @@ def inpaint(training, photos, epochs):
     inpainted = [
         np.where(mask == 0, restored, photo)
         for mask, restored, photo in zip(
-            known, reconstruct(model, filled), filled, strict=True
+            known, model.reconstruct(filled), filled, strict=True
         )
     ]
     return {"half the pixels": seen, "biharmonic": filled, "DL-VAE": inpainted}
@@ -119,7 +114,7 @@ def upscale(training, photos, epochs):
         "scikit-image": [
             resize(s, p.shape, order=3) for s, p in zip(small, photos, strict=True)
         ],
-        "DL-VAE": reconstruct(fit(training, degrade, epochs), spoilt),
+        "DL-VAE": fit(training, degrade, epochs).reconstruct(spoilt),
     }
 
 

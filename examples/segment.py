@@ -36,18 +36,23 @@ def draw(photos, encoder, path):
     figure, axes = plt.subplots(
         *shape, figsize=(3.2 * shape[1], 2.6 * shape[0]), layout="constrained"
     )
-    for row, photo in zip(axes, photos, strict=True):
-        codes = encoder.transform(photo[None])
-        row[0].imshow(photo)
-        row[0].set_title("photo")
-        for ax, (name, segmenter) in zip(row[1:], SEGMENTERS.items(), strict=True):
-            labels = segmenter.fit_predict(codes)[0]
+    for ax, photo in zip(axes[:, 0], photos, strict=True):
+        ax.imshow(photo)
+        ax.set_title("photo")
+    codes = encoder.transform(photos)  # a list, as the photos differ in size
+    for column, (name, segmenter) in zip(
+        axes[:, 1:].T, SEGMENTERS.items(), strict=True
+    ):
+        labels = segmenter.fit_predict(codes)
+        for ax, photo, own, confidence in zip(
+            column, photos, labels, segmenter.confidence_, strict=True
+        ):
             if name.startswith("object"):
-                ax.imshow(mark_boundaries(photo, labels, color=(1, 1, 0), mode="thick"))
-                name = f"{name}: {segmenter.confidence_[0]:.2f}"
+                ax.imshow(mark_boundaries(photo, own, color=(1, 1, 0), mode="thick"))
+                ax.set_title(f"{name}: {confidence:.2f}")
             else:
-                ax.imshow(label2rgb(labels, photo, kind="avg", bg_label=-1))
-            ax.set_title(name)
+                ax.imshow(label2rgb(own, photo, kind="avg", bg_label=-1))
+                ax.set_title(name)
     for ax in axes.flat:
         ax.set_axis_off()
     figure.savefig(path, dpi=90)

@@ -458,6 +458,18 @@ def test_b5_a_model_that_restores_takes_what_exceeds_the_range(imgs, cls):
         small(cls).fit(noisy)
 
 
+def test_targets_of_other_data_may_exceed_the_range_of_the_fit(imgs):
+    model = small(target="y", value_range="data").fit(imgs // 2, imgs // 2)
+    assert np.isfinite(model.score(imgs, imgs))
+
+
+def test_photos_of_one_list_mean_one_range(imgs):
+    mixed = [imgs[0], imgs[1].astype(np.uint16), *imgs[2:]]
+    for X in (mixed, [*mixed[:2], imgs[2, :8]]):
+        with pytest.raises(ValueError, match=r"X\[1\] has dtype uint16, but X\[0\]"):
+            small().fit(X)
+
+
 @pytest.mark.parametrize(
     "value_range",
     [(0, 0), (1, 0), (0, np.inf), (-np.inf, 0), (np.nan, 1), (0, 1, 2), (0,), "12"]
@@ -745,6 +757,9 @@ def test_c6_checkpoints_of_skorch_work_and_training_resumes(imgs, tmp_path):
     resumed.set_params(callbacks=[LoadInitState(end)]).fit(imgs)
     assert [epoch["epoch"] for epoch in resumed.history_] == [1, 2, 3]
     assert resumed.history_[:2] == model.history_
+    scheduled = small(max_epochs=1, early_stopping=True, callbacks=[LoadInitState(end)])
+    start = small(max_epochs=0, callbacks=[LoadInitState(end)]).fit(imgs)
+    assert np.abs(scheduled.fit(imgs).components_ - start.components_).max() > 1e-5
     whole = small(max_epochs=3, early_stopping=True, lr_schedule=None).fit(imgs)
     assert resumed.history_[2]["train_loss"] == pytest.approx(
         whole.history_[2]["train_loss"], rel=0.2

@@ -9,10 +9,16 @@ import textwrap
 import tokenize
 from pathlib import Path
 
+import numpy as np
 import pytest
 from numpydoc.validate import validate
+from sklearn.datasets import load_digits
+from sklearn.model_selection import GridSearchCV
 
 import sklearn_sparsevae
+from sklearn_sparsevae.codes import SparseCodes
+from sklearn_sparsevae.datasets import load_sample_photos, random_crops
+from sklearn_sparsevae.degrade import gaussian_noise
 
 PACKAGE = sklearn_sparsevae.__name__
 ROOT = Path(__file__).parents[1]
@@ -161,6 +167,39 @@ def test_commands_and_python_in_the_pages_exist(path):
     assert named and named <= targets
     for block in code_blocks(path, "python"):
         ast.parse(block)
+
+
+@pytest.fixture
+def small_defaults(monkeypatch):
+    """Let what a snippet leaves at its default cost seconds instead of minutes."""
+    for name in ("SparseCodingVAE", "DictionaryLearningVAE", "VQVAE", "GaussianVAE"):
+        init = getattr(sklearn_sparsevae, name).__init__
+        monkeypatch.setitem(init.__kwdefaults__, "max_epochs", 1)
+        monkeypatch.setattr(init, "__defaults__", (24,))  # n_components
+    prior = sklearn_sparsevae.CodePrior.__init__
+    monkeypatch.setitem(prior.__kwdefaults__, "max_epochs", 1)
+    monkeypatch.setitem(GridSearchCV.__init__.__kwdefaults__, "cv", 2)
+
+
+@pytest.mark.usefixtures("small_defaults")
+def test_snippets_of_the_readme_run_one_after_another():
+    photos, digits = random_crops(load_sample_photos().images, 24, 5, 0), load_digits()
+    names = {
+        "photos": photos,
+        "noisy": gaussian_noise(photos, sigma=20, random_state=0),
+        "digits": digits.images[:60] / 16,
+        "labels": digits.target[:60],
+    }
+    for block in code_blocks("README.md", "python"):
+        exec(compile(block, "README.md", "exec"), names)
+    # What the text says of the results.
+    assert names["masks"].shape == (5, 24, 24)
+    assert isinstance(names["codes"], SparseCodes)
+    assert names["restored"].shape == photos.shape
+    assert names["new"].shape == (16, 8, 8) == names["sevens"].shape
+    measured = set(names["search"].cv_results_)
+    assert {"mean_test_psnr", "mean_test_hoyer", "mean_test_nonzeros"} <= measured
+    assert all(np.isfinite(names["search"].cv_results_["mean_test_psnr"]))
 
 
 def test_hooks_have_the_pinned_versions():

@@ -108,8 +108,8 @@ def check_shapes(shapes, name):
 
 
 def check_same_numbers(dtypes, name, index):
-    """Raise when the last of some dtypes means another range than the first."""
-    first, last = dtypes[0], dtypes[-1]
+    """Raise when the second of two dtypes means another range than the first."""
+    first, last = dtypes
     if first != last and "u" in (first.kind, last.kind):
         raise ValueError(
             f"{name}[{index}] has dtype {last}, but {name}[0] {first}: their dtypes "

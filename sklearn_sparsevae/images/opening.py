@@ -46,6 +46,8 @@ class InputSpec:
         Input is latents of any range rather than images.
     with_targets : bool
         ``y`` holds what the images of ``X`` are to become.
+    targets_beyond : bool
+        They may exceed the range, which was that of other images.
     """
 
     image_shape: tuple | None = None
@@ -53,6 +55,7 @@ class InputSpec:
     from_data: bool = False
     latents: bool = False
     with_targets: bool = False
+    targets_beyond: bool = False
 
     @classmethod
     def of(cls, image_shape=None, value_range=None, target="X", latents=False):
@@ -94,6 +97,8 @@ class InputSpec:
             return self._open_lazy(X, name)
         if isinstance(X, list | tuple) and len(X) and are_photos(X, name):
             photos = [photo_array(p, f"{name}[{i}]") for i, p in enumerate(X)]
+            for i, photo in enumerate(photos):
+                check_same_numbers([photos[0].dtype, photo.dtype], name, i)
             if len({photo.shape for photo in photos}) > 1:
                 return self._open_list(photos, name)
             X = np.stack(photos)
@@ -116,7 +121,7 @@ class InputSpec:
                 "as y, or set target='X'."
             )
         # Targets lie within the range, whatever the noise of X does.
-        values = dataclasses.replace(self.value_range, beyond=self.from_data)
+        values = dataclasses.replace(self.value_range, beyond=self.targets_beyond)
         targets = dataclasses.replace(self, value_range=values).open(y, "y")
         if targets.shapes != photos.shapes:
             raise ValueError(
@@ -150,7 +155,8 @@ class InputSpec:
         if targets is not None:
             targets = dataclasses.replace(targets, value_range=settled)
         photos = dataclasses.replace(photos, value_range=settled, targets=targets)
-        return photos, dataclasses.replace(self, value_range=settled, from_data=False)
+        known = {"value_range": settled, "from_data": False, "targets_beyond": True}
+        return photos, dataclasses.replace(self, **known)
 
     def beyond_the_range(self):
         """Return the same spec for input that may exceed the range of images."""
@@ -180,9 +186,7 @@ class InputSpec:
     def _open_list(self, photos, name):
         """Open photos of different sizes."""
         check_shapes([photo.shape for photo in photos], name)
-        dtypes = [photo.dtype for photo in photos]
         for i, photo in enumerate(photos):
-            check_same_numbers(dtypes[: i + 1], name, i)
             self.value_range.check(photo, f"{name}[{i}]")
         grey = photos[0].ndim == 2
         items = [photo[..., None] if grey else photo for photo in photos]

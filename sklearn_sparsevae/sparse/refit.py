@@ -56,13 +56,15 @@ def refit(signals, dictionary, indices):
 
 def _check_indices(indices, n_signals, n_atoms):
     check_tensor("indices", indices, ("N", "S"), floating=False)
-    if indices.dtype != torch.int64 or len(indices) != n_signals:
+    if indices.dtype != torch.int64:
+        raise TypeError(f"indices must be int64, got {indices.dtype}: convert them.")
+    if len(indices) != n_signals:
         raise ValueError(
-            f"indices must be int64, a row for each of {n_signals} signals, got "
-            f"{indices.dtype} of shape {tuple(indices.shape)}."
+            f"indices of {len(indices)} signals do not fit {n_signals} signals: give a "
+            "row for each."
         )
     if indices.numel() and not -1 <= indices.min() <= indices.max() < n_atoms:
         raise ValueError(
-            f"indices must lie from -1 to {n_atoms - 1}, got them from "
-            f"{indices.min().item()} to {indices.max().item()}."
+            f"indices run from {int(indices.min())} to {int(indices.max())}, expected "
+            f"-1 (none) to {n_atoms - 1}."
         )

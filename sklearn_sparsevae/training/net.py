@@ -148,7 +148,11 @@ class Net(NeuralNet):
             last.snapshot = None
 
     def _loop(self, train, n_epochs):
+        rates = [group["lr"] for group in self.optimizer_.param_groups]
         self.notify("on_train_begin", X=train, y=None)
+        # A callback may have loaded an optimizer whose schedule has run out.
+        for group, rate in zip(self.optimizer_.param_groups, rates, strict=True):
+            group["lr"] = rate
         try:
             self.fit_loop(train, epochs=n_epochs)
         except KeyboardInterrupt:

@@ -137,3 +137,108 @@ def test_the_ablation_of_thresholds_is_one_grid_search(tiny, photos):
     for policy in policies:
         codes = tiny(threshold=policy).fit(photos).transform(photos)
         assert 0 < codes.nnz < 0.9 * np.prod(codes.shape)
+
+
+# ---- selection in place of shrinkage ------------------------------------------------
+
+
+def pursuit(signals, atoms, alpha, n_steps):
+    """Codes by trying every atom, in plain NumPy."""
+    codes = np.zeros((len(signals), len(atoms)))
+    for code, x in zip(codes, signals, strict=True):
+        support, rest = [], float(x @ x)
+        while len(support) < n_steps:
+            errors = np.full(len(atoms), np.inf)
+            for k in set(range(len(atoms))) - set(support):
+                chosen = atoms[[*support, k]]
+                values = np.linalg.lstsq(chosen.T, x, rcond=None)[0]
+                errors[k] = np.square(x - values @ chosen).sum()
+            best = int(errors.argmin())
+            if rest - errors[best] <= alpha**2:
+                break
+            support.append(best)
+            rest = errors[best]
+        chosen = atoms[support]
+        code[support] = np.linalg.lstsq(chosen.T, x, rcond=None)[0]
+    return codes
+
+
+def support(tiny, **params):
+    return tiny(
+        **{"shrinkage": "support", "alpha": 0.1, "n_rollout_steps": 4, **params}
+    )
+
+
+def test_untrained_support_is_a_pursuit_of_patches(images, tiny, patches_of):
+    model = support(tiny, max_epochs=0).fit(images)
+    basis = model.net_.module_.backbone.basis.numpy()
+    latents = (patches_of(images - 0.5, 4) @ basis.T)[:24]
+    atoms = model.components_.astype(float)
+    detail = pursuit(latents[:, 3:].astype(float), atoms[3:, 3:], 0.1, 4)
+    expected = np.concatenate([latents[:, :3], detail], axis=1)
+    codes = model.transform(images).sites().toarray()[:24]
+    np.testing.assert_allclose(codes, expected, atol=1e-4)
+
+
+def test_support_trains_and_codes_rows_alone(images, tiny):
+    model = support(tiny, max_epochs=6, n_components=40).fit(images)
+    start = support(tiny, max_epochs=0, n_components=40).fit(images)
+    assert model.history_[-1]["train_loss"] < model.history_[0]["train_loss"]
+    assert not np.allclose(model.components_, start.components_, atol=1e-4)
+    np.testing.assert_allclose(np.linalg.norm(model.components_, axis=1), 1, atol=1e-5)
+    codes = dense(model.transform(images))
+    np.testing.assert_allclose(
+        dense(model.transform(images[3:5])), codes[3:5], atol=1e-5
+    )
+    np.testing.assert_allclose(
+        model.inverse_transform(model.transform(images)),
+        model.reconstruct(images),
+        atol=1e-5,
+    )
+    counts = model.transform(images).sites().count_nonzero(axis=1)
+    assert counts.max() <= 4 + 3
+
+
+def test_support_has_two_monotone_knobs(images, tiny):
+    by_steps = [
+        support(tiny, max_epochs=0, alpha=0.01, n_rollout_steps=n).fit(images)
+        for n in (1, 2, 4, 8, 16)
+    ]
+    assert (np.diff([model.score(images) for model in by_steps]) > 0).all()
+    by_alpha = [
+        support(tiny, max_epochs=0, alpha=alpha, n_rollout_steps=16).fit(images)
+        for alpha in (0.01, 0.03, 0.1, 0.3, 1.0)
+    ]
+    assert (np.diff([model.score(images) for model in by_alpha]) < 0).all()
+    nonzeros = [model.transform(images).nnz for model in by_alpha]
+    assert (np.diff(nonzeros) < 0).all()
+
+
+@pytest.mark.parametrize("alpha", [0.003, 10.0])
+@pytest.mark.parametrize("n_rollout_steps", [1, 64])
+def test_support_stays_finite(images, tiny, alpha, n_rollout_steps):
+    params = {"alpha": alpha, "n_rollout_steps": n_rollout_steps, "max_epochs": 2}
+    model = support(tiny, **params).fit(images)
+    assert np.isfinite(model.components_).all()
+    assert np.isfinite(dense(model.transform(images))).all()
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"threshold": "vector"},
+        {"penalty": "l1"},
+        {"momentum": False},
+        {"coupled": False, "learn_alpha": False},
+    ],
+)
+def test_support_refuses_what_shrinks_softly(images, tiny, params):
+    with pytest.raises(ValueError, match=f"{next(iter(params))}|.*shrinkage='soft'"):
+        support(tiny, **params).fit(images)
+
+
+def test_support_with_given_atoms(images, tiny):
+    atoms = np.random.default_rng(0).standard_normal((24, 48)).astype(np.float32)
+    model = support(tiny, dictionary=atoms, max_epochs=3).fit(images)
+    unit = atoms / np.linalg.norm(atoms, axis=1, keepdims=True)
+    np.testing.assert_allclose(model.components_, unit, atol=1e-6)

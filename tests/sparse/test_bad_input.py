@@ -34,6 +34,11 @@ GOOD = {
     "normalize_atoms": {"dictionary": ATOMS},
     "rate_distance": {"features": SIGNALS, "others": SIGNALS},
     "rate_reduction": {"features": SIGNALS, "labels": np.arange(5) % 2},
+    "refit": {
+        "signals": SIGNALS,
+        "dictionary": ATOMS,
+        "indices": np.array([[0, -1]]).repeat(5, 0),
+    },
     "soft_threshold": {"values": SIGNALS, "threshold": 0.5},
     "synthesize": {"maps": MAPS, "kernels": KERNELS, "stride": 1, "size": (6, 5)},
     "transcription_terms": {"features": SIGNALS, "regenerated": SIGNALS},
