@@ -53,6 +53,12 @@ def as_table(X, name, check=check_array, **options):
         return check(X, **options)
 
 
+def check_flag(value, name):
+    """Refuse what is neither true nor false."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"Got {name}={value!r}; expected True or False.")
+
+
 def whole_number(value, name, least=1):
     """Return an argument as a Python integer of at least ``least``.
 

@@ -83,6 +83,7 @@ def test_images_come_back_in_the_layout_they_came_in(images):
     assert [x.shape for x in flat.reconstruct(sizes)] == [(8, 8, 3), (5, 8, 3)]
     assert flat.reconstruct(images.reshape(6, -1)).shape == (6, 192)
     assert np.isfinite(flat.score(sizes))
+    assert flat.inverse_transform(flat.transform(images)[:0]).shape == (0, 192)
 
 
 @pytest.mark.parametrize(

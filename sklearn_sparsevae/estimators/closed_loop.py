@@ -242,7 +242,7 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
                 f"n_components={self.n_components!r} must be a positive integer for "
                 "each layer, such as (64, 128)."
             )
-        return widths
+        return tuple(int(width) for width in widths)
 
     # ---- features and images --------------------------------------------------------
 

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.metadata_routing import UNUSED
 
-from sklearn_sparsevae._arguments import random_numbers, whole_number
+from sklearn_sparsevae._arguments import check_flag, random_numbers, whole_number
 from sklearn_sparsevae.bottlenecks import Gaussian
 from sklearn_sparsevae.estimators._conditions import ConditionMixin
 from sklearn_sparsevae.estimators._docs import shares_parameters
@@ -168,6 +168,7 @@ class GaussianVAE(ConditionMixin, BaseSparseAutoencoder):
             Only with ``return_std``.
         """
         photos = self._given(X, condition)
+        check_flag(return_std, "return_std")
         if not return_std:
             return self._codes_of(photos)
         parts = [self._moments(part) for part in photos.parts()]

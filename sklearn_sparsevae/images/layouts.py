@@ -1,6 +1,7 @@
 """How a user lays out images, so that what goes back looks as what came."""
 
 import dataclasses
+import math
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Layout:
     def restore(self, images):
         """Give channels-last images ``(n, H, W, C)`` the layout of the input."""
         if self.kind in ("flat", "vector"):
-            return images.reshape(len(images), -1)
+            return images.reshape(len(images), math.prod(images.shape[1:]))
         return images[..., 0] if self.kind == "grey" else images
 
     def public_shape(self, height, width):

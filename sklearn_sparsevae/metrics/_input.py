@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 
-from sklearn_sparsevae._arguments import as_ndarray
+from sklearn_sparsevae._arguments import as_ndarray, check_flag
 
 # What a network is shown at once, so that memory stays bounded.
 _BATCH_IMAGES = 32
@@ -119,14 +119,8 @@ def as_array(values, name):
 
 def mean_or_each(values, per_image):
     """Return values of images as they are, or their mean as a float."""
-    check_flag("per_image", per_image)
+    check_flag(per_image, "per_image")
     return values if per_image else float(values.mean())
-
-
-def check_flag(name, value):
-    """Refuse what is neither true nor false."""
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"Got {name}={value!r}; expected True or False.")
 
 
 def check_data_range(data_range):

@@ -4,7 +4,8 @@ import numbers
 
 import numpy as np
 
-from sklearn_sparsevae.metrics._input import check_flag, mean_or_each, rgb_pairs
+from sklearn_sparsevae._arguments import check_flag
+from sklearn_sparsevae.metrics._input import mean_or_each, rgb_pairs
 
 # Its windows grow with the pixels of a degree; an eye cannot tell a hundred.
 _MOST_PIXELS = 1000
@@ -162,7 +163,7 @@ def flip(
     ]
     values = np.array([one.mean(dtype=np.float64) for one in maps])
     value = mean_or_each(values, per_image)
-    check_flag("return_maps", return_maps)
+    check_flag(return_maps, "return_maps")
     if not return_maps:
         return value
     same_size = len({one.shape for one in maps}) == 1

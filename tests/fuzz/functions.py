@@ -246,6 +246,7 @@ CODE_FUNCTIONS = [
             ),
         },
         called={"arg1": ["codes", "column indices", "row pointer"]},
+        own_errors=(MemoryError,),
         passes=True,
     ),
 ]
