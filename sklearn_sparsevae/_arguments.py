@@ -35,13 +35,18 @@ def naming(name):
         raise kind(f"{name}: {error}") from error
 
 
-def as_ndarray(values, name):
-    """Make an ndarray of what holds numbers: lists, frames, tensors of any device."""
+def as_ndarray(values, name, any_byte_order=False):
+    """Make an ndarray of what holds numbers: lists, frames, tensors of any device.
+
+    ``any_byte_order`` leaves a memory map of another machine's numbers as it is.
+    """
     if hasattr(values, "detach"):
         values = values.detach().cpu().to_dense()
         values = values.float() if "bfloat16" in str(values.dtype) else values
     with naming(name):
         array = np.asarray(values)
+    if any_byte_order:
+        return array
     # torch and SciPy know only the byte order of the machine.
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 

@@ -157,8 +157,8 @@ class CodePrior(
         codes = self._as_codes(X)
         if self.early_stopping and codes.shape[0] < 2:
             raise ValueError(
-                "Got X with codes of 1 image; expected at least two to hold some out "
-                "for early stopping. Set early_stopping=False."
+                "Got X with codes of 1 image (n_samples = 1); expected at least two to "
+                "hold some out for early stopping. Set early_stopping=False."
             )
         if self.width % self.n_heads:
             raise ValueError(

@@ -89,7 +89,7 @@ def as_array(X, name):
     if hasattr(X, "iloc") and getattr(X, "ndim", 0) == 2:
         return X
     try:
-        array = as_ndarray(X, name)
+        array = as_ndarray(X, name, any_byte_order=True)  # made batch by batch
     except ValueError as error:
         raise ValueError(
             f"{name} cannot become an array ({error}); expected images of one shape, "

@@ -51,10 +51,12 @@ class PerceptualDistance(FixedNetwork):
         layers = self.network(images)
         is_list = isinstance(layers, list | tuple)
         if not is_list or not all(getattr(f, "ndim", 0) == 4 for f in layers):
+            came = f"a {type(layers).__name__}"
+            if hasattr(layers, "shape"):
+                came = f"a tensor of shape {tuple(layers.shape)}"
             raise TypeError(
-                "The feature network returned "
-                f"{getattr(layers, 'shape', type(layers).__name__)}; expected a list "
-                "of feature maps (n, channels, h, w): let it return [features]."
+                f"The feature network returned {came}; expected a list of feature maps "
+                "(n, channels, h, w): let it return [features]."
             )
         return [f * (f.square().sum(1, keepdim=True) + 1e-8).rsqrt() for f in layers]
 

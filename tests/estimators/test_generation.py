@@ -19,7 +19,7 @@ from sklearn_sparsevae.images import InputSpec, Photos
 class LinearCodes(GenerationMixin, PCA):
     """Dense codes, whose images can be computed by hand."""
 
-    def _open(self, X):
+    def _open(self, X, name="X"):
         return X if isinstance(X, Photos) else InputSpec().open(X)
 
     def _codes_of(self, photos):
@@ -108,7 +108,7 @@ def test_ends_that_do_not_match_are_refused(images, fitted):
     tall, wide = images[:1, :, :8], images[:1, :8]
     with pytest.raises(ValueError, match="of the same size"):
         fitted.interpolate(tall, wide)
-    with pytest.raises(ValueError, match="n_steps == 1, must be >= 2"):
+    with pytest.raises(ValueError, match="n_steps=1; expected at least 2"):
         fitted.interpolate(images[:1], images[1:2], n_steps=1)
 
 

@@ -224,7 +224,7 @@ def test_samples_need_a_fitted_model_and_a_number(images, tiny):
     with pytest.raises(NotFittedError):
         tiny().sample()
     model = tiny(max_epochs=0).fit(images)
-    with pytest.raises(ValueError, match="n_samples == 0, must be >= 1"):
+    with pytest.raises(ValueError, match="n_samples=0; expected at least 1"):
         model.sample(0)
 
 
