@@ -18,7 +18,7 @@ TORCH_ROOMS = {
     "sparse": {"torch", "numba"},
     "bottlenecks": {"torch", "sparse"},
     "backbones": {"torch", "sparse"},
-    "training": {"torch", "skorch", "tqdm"}
+    "training": {"torch", "skorch", "tqdm", "_arguments"}
     | {"images", "perceptual", "sparse", "bottlenecks", "backbones"},
 }
 ARRAY_LIBRARIES = {"sklearn", "scipy", "skimage", "joblib"}

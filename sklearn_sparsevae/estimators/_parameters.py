@@ -15,8 +15,10 @@ from sklearn_sparsevae.training import PIXEL_LOSSES
 
 POSITIVE_INT = Interval(numbers.Integral, 1, None, closed="left")
 WHOLE = Interval(numbers.Integral, 0, None, closed="left")
-POSITIVE = Interval(numbers.Real, 0, np.inf, closed="neither")
-NOT_NEGATIVE = Interval(numbers.Real, 0, np.inf, closed="left")
+# What is above is infinite where torch computes.
+_LARGEST = float(np.finfo(np.float32).max)
+POSITIVE = Interval(numbers.Real, 0, _LARGEST, closed="neither")
+NOT_NEGATIVE = Interval(numbers.Real, 0, _LARGEST, closed="left")
 FRACTION = Interval(numbers.Real, 0, 1, closed="neither")
 
 

@@ -41,6 +41,7 @@ def check_masks(masks, labels, is_scene):
             )
         return masks
     is_set = hasattr(masks, "__len__") and getattr(masks, "ndim", 1) > 0
+    is_set = is_set and not sparse.issparse(masks)
     found = len(masks) if is_set else repr(masks)
     if found != n_expected:
         raise ValueError(

@@ -14,6 +14,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from skorch.helper import predefined_split
 
+from sklearn_sparsevae._arguments import naming
 from sklearn_sparsevae.training.callbacks import (
     EpochTerms,
     GradientClipping,
@@ -42,13 +43,16 @@ class RunSettings:
     @classmethod
     def of(cls, estimator, **changed):
         """Take the parameters of an estimator that have the same names."""
-        names = {field.name for field in dataclasses.fields(cls)}
-        given = {k: v for k, v in vars(estimator).items() if k in names} | changed
-        # NumPy's integers of few bits would overflow in what is computed from them.
-        plain = {k: v.item() for k, v in given.items() if isinstance(v, np.generic)}
-        return cls(
-            **(given | plain | {"callbacks": tuple(given.get("callbacks") or ())})
-        )
+        kinds = {field.name: field.type for field in dataclasses.fields(cls)}
+        given = {k: v for k, v in vars(estimator).items() if k in kinds} | changed
+        for name, value in given.items():
+            # NumPy's integers of few bits overflow in what is computed from them, and
+            # torch has no place for Python's of many.
+            if kinds[name] is float:
+                given[name] = float(value)
+            elif isinstance(value, np.generic):
+                given[name] = value.item()
+        return cls(**(given | {"callbacks": tuple(given.get("callbacks") or ())}))
 
 
 class Net(NeuralNet):
@@ -127,7 +131,8 @@ class Net(NeuralNet):
         begin = Snapshot(self)
         last = KeepEpochs()
         self.callbacks = self._callbacks(settings, len(train), valid is not None, last)
-        self.initialize_callbacks()
+        with naming("callbacks"):
+            self.initialize_callbacks()
         self._have_optimizer()
         self.stopped_by = None
         try:

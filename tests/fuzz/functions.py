@@ -221,7 +221,12 @@ CODE_FUNCTIONS = [
             "counts": of_array("counts", "i8", (24,), "ones"),
             "thumbnails": of_array("thumbnails", "u1", (6, 4, 4, 3), "uniform"),
         },
-        called={"values": ["value"], "atoms": ["atom"], "counts": ["count"]},
+        called={
+            "values": ["value"],
+            "atoms": ["atom"],
+            "counts": ["count"],
+            "grid_shape": ["thumbnails"],
+        },
     ),
     Target(
         "SparseCodes",
