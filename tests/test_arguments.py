@@ -135,6 +135,7 @@ IMAGE = np.ones((1, 1, 4, 4))
             "stride",
         ),
         (lambda: sparse.refit(SITES, SITES, np.full((6, 1), 6)), "indices"),
+        (lambda: SparseCodes(IMAGE, shape={"a": 1}, grid_shape=(2, 2)), "codes"),
         (lambda: LazyView(3), "photos"),
         (lambda: LazyView([SITES], [1]), "indices"),
         (lambda: LazyView([SITES], "x"), "indices"),

@@ -107,7 +107,7 @@ class SparseCodes(sparse.csr_array):
         arg1 = check_parts(arg1, shape)
         try:
             super().__init__(arg1, shape=shape, dtype=dtype, copy=copy, **kwargs)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, LookupError) as error:
             wrong = f"no CSR array with shape={shape} and dtype={dtype}: {error}."
             raise ValueError(f"Got codes that are {wrong}") from error
         check_numbers(self, "codes")

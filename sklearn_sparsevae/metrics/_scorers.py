@@ -159,7 +159,7 @@ def _compares(estimator):
     estimator = getattr(estimator, "best_estimator_", estimator)
     if isinstance(estimator, Pipeline):
         return _compares(estimator[-1])
-    return hasattr(estimator, "compare")
+    return hasattr(estimator, "compare") and hasattr(estimator, "fit")
 
 
 def _scores_of_fit(names, step, X, y):

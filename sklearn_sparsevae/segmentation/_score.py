@@ -32,6 +32,8 @@ def check_masks(masks, labels, is_scene):
     For a scene, one array with the true label of every row.
     """
     n_expected = len(labels)
+    if n_expected == 0:
+        raise ValueError("Got X with codes of 0 images; expected at least one.")
     if is_scene:
         masks = as_ndarray(masks, "y")
         if masks.shape != (n_expected,):

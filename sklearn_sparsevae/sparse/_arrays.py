@@ -60,7 +60,9 @@ def _as_tensor(name, value):
     if value.dtype == np.longdouble:
         value = value.astype(np.float64)
     value = np.ascontiguousarray(value, value.dtype.newbyteorder("="))
-    return torch.from_numpy(value if value.flags.writeable else value.copy())
+    # An axis of length 1 may be mirrored, and contiguous all the same.
+    as_it_is = value.flags.writeable and min(value.strides) >= 0
+    return torch.from_numpy(value if as_it_is else value.copy())
 
 
 def _as_ndarray(result):
