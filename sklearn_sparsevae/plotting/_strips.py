@@ -171,8 +171,8 @@ class TraversalDisplay:
         n_rows, n_columns = len(self.strips), len(self.strips[0])
         self.axes_ = axes_grid(ax, n_rows, n_columns)
         self.figure_ = self.axes_[0, 0].figure
-        above = self.column_names or [None] * n_columns
-        beside = self.row_names or [None] * n_rows
+        above = [None] * n_columns if self.column_names is None else self.column_names
+        beside = [None] * n_rows if self.row_names is None else self.row_names
         for i, (axes, strip) in enumerate(zip(self.axes_, self.strips)):
             for k, (one, image) in enumerate(zip(axes, strip)):
                 title = above[k] if i == 0 else None

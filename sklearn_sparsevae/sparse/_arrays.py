@@ -43,6 +43,8 @@ def accepts_arrays(function):
 
 
 def _as_tensor(name, value):
+    if isinstance(value, np.generic):  # its integers of few bits overflow
+        return value.item()
     if not isinstance(value, np.ndarray):
         return value
     if isinstance(value, np.ma.MaskedArray):

@@ -396,7 +396,7 @@ NUMERICS = [
         given=given,
         passes=True,
         name=f"sparse.{name}",
-        called={"dictionary": ["indices"], "filters": ["dictionary"]},
+        called={"dictionary": ["indices"], "filters": ["dictionary", "signals"]},
     )
     for name, given in {
         "analyze": {"images": tensor("images", 2, 3, 8, 8), **_kernels},

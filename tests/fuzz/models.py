@@ -213,7 +213,7 @@ def method(name, method_name):
             assert isinstance(answer, float), f"no number: {answer!r}"
 
     called = {"X": ["codes", "masks"], "components": ["component"], "sites": ["site"]}
-    called["model"] = ["fitted", "y", "target", "X", "A", "condition"]
+    called["model"] = ["fitted", "y", "target", "X", "A", "B", "condition"]
     return Target(
         f"{name}.{method_name}", call, arguments, check, called, (NotFittedError,)
     )
