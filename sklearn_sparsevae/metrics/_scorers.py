@@ -159,7 +159,8 @@ def _compares(estimator):
     estimator = getattr(estimator, "best_estimator_", estimator)
     if isinstance(estimator, Pipeline):
         return _compares(estimator[-1])
-    return hasattr(estimator, "compare") and hasattr(estimator, "fit")
+    # A pandas DataFrame has a method of that name, too.
+    return hasattr(estimator, "compare") and not hasattr(estimator, "columns")
 
 
 def _scores_of_fit(names, step, X, y):

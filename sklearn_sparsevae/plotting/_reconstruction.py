@@ -76,7 +76,6 @@ class ReconstructionDisplay:
             With ``figure_`` and ``axes_``.
         """
         step, step_X = comparing_step(estimator, X)
-        check_has(step, "fit", "Draw what others give with from_predictions.")
         check_has(step, "compare", "Draw what others give with from_predictions.")
         check_shows_images(step)
         given = {} if condition is None else {"condition": condition}
