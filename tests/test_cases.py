@@ -636,6 +636,19 @@ def test_c4_a_warm_fit_that_fails_leaves_the_earlier_model(imgs, params):
     assert model.n_epochs_ == 2
 
 
+@every_autoencoder
+def test_c4_no_fit_ends_with_weights_that_are_not_finite(imgs, cls):
+    """Not even where the very last step is the one that spoils them."""
+    for lr in (1e20, 1e30):
+        model = small(cls, lr=lr, batch_size=16)
+        try:
+            model.fit(imgs)
+        except FloatingPointError:
+            assert not hasattr(model, "net_")
+        else:
+            assert np.isfinite(dense(model.transform(imgs))).all()
+
+
 @pytest.mark.parametrize("bad", ["X * nan", "other channels", "a parameter"])
 @pytest.mark.parametrize("warm", [False, True])
 def test_c4_a_fit_that_is_refused_changes_nothing(imgs, bad, warm):

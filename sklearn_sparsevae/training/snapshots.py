@@ -1,8 +1,11 @@
 """What a net was at an earlier moment, so that nothing is left half-trained."""
 
 import copy
+import math
 
 from skorch.callbacks import Callback
+
+from sklearn_sparsevae.training.callbacks import not_finite
 
 
 class Snapshot:
@@ -33,5 +36,9 @@ class KeepEpochs(Callback):
     snapshot = None
 
     def on_epoch_end(self, net, **kwargs):
-        """Keep it in memory."""
+        """Keep it in memory, unless the last step has spoilt it."""
+        for name, weights in net.module_.named_parameters():
+            square = float(weights.detach().square().sum())
+            if not math.isfinite(square):
+                raise not_finite(f"squared norm of the weights {name}", square, net)
         self.snapshot = Snapshot(net)
