@@ -174,8 +174,11 @@ class MeansApart(Bottleneck):
             torch.eye(self.n_mean_dims).to(self.atoms), self.unit_atoms
         )
 
-    def check_dictionary(self, dictionary):
-        """Return given atoms ``(K, n)`` as a float32 tensor, or say what is wrong."""
+    def first_atoms(self, dictionary):
+        """Return unit atoms ``(K, n)``: those given, or random ones for None."""
+        if dictionary is None:
+            generator = torch.Generator().manual_seed(0)
+            dictionary = torch.randn(self.atom_shape, generator=generator)
         dictionary = torch.as_tensor(dictionary, dtype=torch.float32)
         if tuple(dictionary.shape) != self.atom_shape:
             raise ValueError(
@@ -183,7 +186,7 @@ class MeansApart(Bottleneck):
                 f"(n_components, latent_dim) = {self.atom_shape} without the "
                 f"{self.n_mean_dims} that are coded apart."
             )
-        return dictionary
+        return normalize_atoms(dictionary)
 
     def split(self, latents):
         """Means ``(N, n_mean_dims)`` and the rest ``(N, n)`` of all sites; their grid.

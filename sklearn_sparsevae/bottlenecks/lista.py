@@ -33,7 +33,6 @@ from sklearn_sparsevae.sparse import (
     ista,
     learn_dictionary,
     lipschitz_constant,
-    normalize_atoms,
     unrolled_ista,
 )
 
@@ -115,10 +114,7 @@ class LearnedISTA(MeansApart):
         self.alpha, self.penalty = alpha, PENALTIES[penalty]
         n_atoms, dim = self.atom_shape
         self.learn_dictionary = dictionary is None
-        if dictionary is None:
-            generator = torch.Generator().manual_seed(0)
-            dictionary = torch.randn(n_atoms, dim, generator=generator)
-        dictionary = normalize_atoms(self.check_dictionary(dictionary))
+        dictionary = self.first_atoms(dictionary)
         self.atoms = nn.Parameter(dictionary, requires_grad=self.learn_dictionary)
         self.filters = nn.Parameter(torch.empty(n_atoms, dim))
         self.inhibition = (

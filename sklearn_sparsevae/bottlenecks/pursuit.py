@@ -66,10 +66,7 @@ class LearnedPursuit(DeadAtomsReset, MeansApart):
         self.n_steps = min(n_rollout_steps, *self.atom_shape)
         self.n_nonzero_coefs = self.n_steps + n_mean_dims
         self.learn_dictionary = dictionary is None
-        if dictionary is None:
-            generator = torch.Generator().manual_seed(0)
-            dictionary = torch.randn(self.atom_shape, generator=generator)
-        atoms = normalize_atoms(self.check_dictionary(dictionary))
+        atoms = self.first_atoms(dictionary)
         self.atoms = nn.Parameter(atoms, requires_grad=self.learn_dictionary)
         self._watch()
 

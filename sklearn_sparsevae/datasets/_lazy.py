@@ -92,7 +92,27 @@ def _is_image(name):
     return path.suffix.lower() in _SUFFIXES and not hidden
 
 
-class LazySequence(Sequence):
+class LazilyIndexed(Sequence):
+    """Sequence of which a slice or an array of indices is one like it, not a list.
+
+    A subclass has a length, and says what one item (`_item`) and a selection of several
+    (`_select`) are.
+    """
+
+    @property
+    def shape(self):
+        """``(n,)``, by which scikit-learn knows what to index as it does arrays."""
+        return (len(self),)
+
+    def __getitem__(self, index):
+        if isinstance(index, tuple) and len(index) == 2 and index[1] is Ellipsis:
+            index = index[0]  # as scikit-learn indexes arrays of any number of axes
+        if np.ndim(index) == 0 and not isinstance(index, slice):
+            return self._item(index)
+        return self._select(index)
+
+
+class LazySequence(LazilyIndexed):
     """Arrays that are read and decoded when they are asked for, and not kept.
 
     An integer gives an array; a slice or an array of integers or booleans gives a
@@ -118,15 +138,10 @@ class LazySequence(Sequence):
     def __len__(self):
         return len(self.names)
 
-    @property
-    def shape(self):
-        """``(n,)``, by which scikit-learn knows what to index as it does arrays."""
-        return (len(self),)
+    def _item(self, index):
+        return self._read(index, self.decoder)
 
-    def __getitem__(self, index):
-        index = row_part(index)
-        if np.ndim(index) == 0 and not isinstance(index, slice):
-            return self._read(index, self.decoder)
+    def _select(self, index):
         chosen = np.arange(len(self))[index]
         boxes = None if self.boxes is None else [self.boxes[i] for i in chosen]
         names = [self.names[i] for i in chosen]
@@ -154,7 +169,7 @@ class LazyImages(LazySequence):
         return [self._read(i, self.decoder.shape) for i in range(len(self))]
 
 
-class LazyView(Sequence):
+class LazyView(LazilyIndexed):
     """Any sequence of photos, so that scikit-learn's folds of it stay lazy.
 
     scikit-learn makes lists of what it does not know: each fold of a cross-validation
@@ -203,15 +218,10 @@ class LazyView(Sequence):
     def __len__(self):
         return len(self.indices)
 
-    @property
-    def shape(self):
-        """``(n,)``, by which scikit-learn knows what to index as it does arrays."""
-        return (len(self),)
+    def _item(self, index):
+        return self.photos[int(self.indices[index])]
 
-    def __getitem__(self, index):
-        index = row_part(index)
-        if np.ndim(index) == 0 and not isinstance(index, slice):
-            return self.photos[int(self.indices[index])]
+    def _select(self, index):
         return LazyView(self.photos, self.indices[index])
 
     @property
@@ -219,10 +229,3 @@ class LazyView(Sequence):
         """Shapes of the photos, if the sequence of all has them."""
         shapes = self.photos.shapes
         return [shapes[i] for i in self.indices]
-
-
-def row_part(index):
-    """Part of an index that selects rows: scikit-learn adds an Ellipsis to it."""
-    if isinstance(index, tuple) and len(index) == 2 and index[1] is Ellipsis:
-        return index[0]
-    return index

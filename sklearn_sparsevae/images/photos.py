@@ -43,11 +43,10 @@ class Photos:
         return len(self.items)
 
     def __getitem__(self, index):
-        chosen = np.arange(len(self))[index]
         if isinstance(self.items, np.ndarray):
             items = self.items[index]
         else:
-            items = [self.items[i] for i in chosen]
+            items = [self.items[i] for i in np.arange(len(self))[index]]
             if self.is_one_size or len(items) == 1:
                 items = np.stack(items)
         targets = None if self.targets is None else self.targets[index]

@@ -55,10 +55,6 @@ class ClosedLoopNet(Net):
 
     betas = (0.5, 0.999)
 
-    def parameter_groups(self):
-        """Let the module say which parameters train how fast."""
-        return self.module_.parameter_groups(self.lr)
-
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """Rate reduction, which the encoder maximises and the decoder minimises."""
         return sum(transcription_terms(*y_pred, y_true).values())

@@ -23,6 +23,10 @@ class PriorNet(Net):
 
     optimizer_class, betas = torch.optim.AdamW, (0.9, 0.98)
 
+    def parameter_groups(self):
+        """All parameters alike."""
+        return [{"params": list(self.module_.parameters()), "lr": self.lr}]
+
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """Nats per site, mean over sites and images."""
         loss = -y_pred.sum(2).mean()

@@ -97,8 +97,8 @@ class Net(NeuralNet):
     # ---- what a leaf may add --------------------------------------------------------
 
     def parameter_groups(self):
-        """Optimizer groups, each with its learning rate."""
-        return [{"params": list(self.module_.parameters()), "lr": self.lr}]
+        """Let the module say which parameters train how fast."""
+        return self.module_.parameter_groups(self.lr)
 
     def own_callbacks(self, n_steps):
         """Callbacks of the leaf for a run of so many steps, as named pairs."""

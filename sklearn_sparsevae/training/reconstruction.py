@@ -46,10 +46,6 @@ class ReconstructionNet(Net):
 
     adversary_ = None
 
-    def parameter_groups(self):
-        """Let the module say which parameters train how fast."""
-        return self.module_.parameter_groups(self.lr)
-
     def own_callbacks(self, n_steps):
         """Tell the bottleneck of the progress, let it replace atoms that are unused."""
         return [("advance", Advance()), ("dead_atoms", DeadAtomReset(n_steps))]
