@@ -15,7 +15,7 @@ import sys
 import numpy as np
 from skimage.restoration import inpaint_biharmonic
 
-from sklearn_sparsevae._arguments import random_numbers
+from sklearn_sparsevae._arguments import as_ndarray, check_flag, random_numbers
 
 # In 8-bit units, as sigma is: far more than any image has left something of.
 _LARGEST_SIGMA = 1e6
@@ -301,8 +301,7 @@ def _cubic_kernel(distance):
 def _degrade(images, change, value_range, clip=True):
     """Apply a change of one image ``(H, W, C)`` in [0, 1] to every image."""
     value_range = _check_value_range(value_range)
-    if not isinstance(clip, bool | np.bool_):
-        raise TypeError(f"Got clip={clip!r}; expected True or False.")
+    check_flag(clip, "clip")
     if isinstance(images, list | tuple):
         photos = [_as_array(p, f"images[{i}]", 2) for i, p in enumerate(images)]
         if not photos:
@@ -351,10 +350,8 @@ def _as_array(images, name, least_ndim):
             f"Got {name} as a masked array; expected a plain one, since the mask would "
             "be dropped. Fill it with .filled(...)."
         )
-    if hasattr(images, "detach"):  # a tensor, from any device
-        images = images.detach().cpu().numpy()
     try:
-        images = np.asarray(images)
+        images = as_ndarray(images, name, any_byte_order=True)
     except ValueError:
         raise ValueError(
             f"Got {name} in lists of different lengths; expected an array."
