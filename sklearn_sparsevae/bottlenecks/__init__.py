@@ -3,11 +3,12 @@
 from sklearn_sparsevae.bottlenecks.base import Bottleneck, CompactCodes, MeansApart
 from sklearn_sparsevae.bottlenecks.dictionary_learning import DictionaryLearning
 from sklearn_sparsevae.bottlenecks.gaussian import Gaussian
-from sklearn_sparsevae.bottlenecks.lista import PENALTIES, THRESHOLDS, LearnedISTA
+from sklearn_sparsevae.bottlenecks.lista import PENALTIES, LearnedISTA
 from sklearn_sparsevae.bottlenecks.probabilistic import ProbabilisticBottleneck
 from sklearn_sparsevae.bottlenecks.pursuit import LearnedPursuit
 from sklearn_sparsevae.bottlenecks.spike_priors import PRIORS
 from sklearn_sparsevae.bottlenecks.spike_slab import SpikeSlab
+from sklearn_sparsevae.bottlenecks.thresholds import THRESHOLDS
 from sklearn_sparsevae.bottlenecks.vector_quantization import VectorQuantization
 
 __all__ = [

@@ -17,17 +17,18 @@ What departs from the paper, and why (``docs/lista.rst`` has the measurements):
 * The penalty is by default the reweighted L1 norm (Candes et al. 2008). Under the plain
   one a rollout that has not converged leaves dozens of tiny coefficients at every site,
   which cost next to nothing in the loss.
+* One threshold for all atoms is trained, where the paper has one for each
+  (``bottlenecks/thresholds.py`` says why).
+
+``step_scalars=False``, ``printed_loss=True``, ``threshold="atom"`` and
+``n_mean_dims=0`` undo these, for who reproduces the paper.
 """
 
 import torch
 from torch import nn
 
 from sklearn_sparsevae.bottlenecks.base import MeansApart
-from sklearn_sparsevae.bottlenecks.thresholds import (
-    ScalarThreshold,
-    StructuredThreshold,
-    VectorThreshold,
-)
+from sklearn_sparsevae.bottlenecks.thresholds import make_threshold
 from sklearn_sparsevae.sparse import (
     fista_momentum,
     ista,
@@ -35,13 +36,6 @@ from sklearn_sparsevae.sparse import (
     lipschitz_constant,
     unrolled_ista,
 )
-
-# Names of ``threshold=`` in the estimator.
-THRESHOLDS = {
-    "scalar": ScalarThreshold,
-    "vector": VectorThreshold,
-    "structured": StructuredThreshold,
-}
 
 
 def _l1(codes, alpha):
@@ -86,6 +80,14 @@ class LearnedISTA(MeansApart):
         A key of ``PENALTIES``.
     threshold : str
         A key of ``THRESHOLDS``.
+    threshold_width : int
+        Channels inside the residual blocks that infer thresholds.
+    step_scalars : bool
+        Train a gain, an extrapolation weight and a threshold factor for every step;
+        otherwise all steps are the same.
+    printed_loss : bool
+        Weigh the terms of Eq. 4 as the paper prints them: means over the sites beside
+        pixels summed over the image, without the 1/2 of Eq. 1.
     """
 
     code_kind = "exact zeros"
@@ -109,9 +111,13 @@ class LearnedISTA(MeansApart):
         n_mean_dims=0,
         penalty="log",
         threshold="scalar",
+        threshold_width=16,
+        step_scalars=True,
+        printed_loss=False,
     ):
         super().__init__(latent_dim, n_components, n_mean_dims)
         self.alpha, self.penalty = alpha, PENALTIES[penalty]
+        self.printed_loss = printed_loss
         n_atoms, dim = self.atom_shape
         self.learn_dictionary = dictionary is None
         dictionary = self.first_atoms(dictionary)
@@ -121,13 +127,18 @@ class LearnedISTA(MeansApart):
             None if coupled else nn.Parameter(torch.empty(n_atoms, n_atoms))
         )
         self.register_buffer("lipschitz", torch.ones(()))
-        self.thresholds = THRESHOLDS[threshold](latent_dim, n_atoms, alpha, learn_alpha)
-        self.momentum = nn.Parameter(
-            fista_momentum(n_rollout_steps, momentum), requires_grad=momentum
+        self.thresholds = make_threshold(
+            threshold, latent_dim, n_atoms, alpha, learn_alpha, threshold_width
         )
-        self.log_gains = nn.Parameter(torch.zeros(n_rollout_steps))
+        self.momentum = nn.Parameter(
+            fista_momentum(n_rollout_steps, momentum),
+            requires_grad=momentum and step_scalars,
+        )
+        self.log_gains = nn.Parameter(
+            torch.zeros(n_rollout_steps), requires_grad=step_scalars
+        )
         self.log_threshold_gains = nn.Parameter(
-            torch.zeros(n_rollout_steps), requires_grad=learn_alpha
+            torch.zeros(n_rollout_steps), requires_grad=learn_alpha and step_scalars
         )
         self._start_as_ista()
 
@@ -155,18 +166,28 @@ class LearnedISTA(MeansApart):
         return self.join(means, codes, grid)
 
     def forward(self, latents):
-        """Code and decode, with the terms of SC-VAE's Eq. 4 averaged over the sites."""
+        """Code and decode, with the terms of SC-VAE's Eq. 4 averaged over the sites.
+
+        What the images cost is halved and divided by the sites as well, see
+        `ReconstructionNet.get_loss`. So are the terms of Eq. 4 as printed, which the
+        paper adds to the sum over all pixels.
+        """
         means, x, grid = self.split(latents)
         thresholds = self.thresholds(latents)
         codes, decoded = self._code(x, self.unit_atoms, thresholds)
         latent = 0.5 * (x - decoded).pow(2).sum(1).mean()  # [SC-VAE Eq. 4], first term
         weights = self._penalty_weights(thresholds)
         penalty = self.penalty(codes, weights).sum(1).mean()  # [SC-VAE Eq. 4], second
+        if self.printed_loss:
+            n_sites = grid[1] * grid[2]
+            losses = {"latent": latent / n_sites, "sparsity": penalty / (2 * n_sites)}
+        else:
+            losses = {"latent": latent, "sparsity": 2 * penalty}
         decoded = torch.cat([means, decoded], 1).unflatten(0, grid)
         return {
             "latents": self.from_rows(decoded),
             "codes": self.join(means, codes, grid),
-            "losses": {"latent": latent, "sparsity": 2 * penalty},
+            "losses": losses,
         }
 
     def _penalty_weights(self, thresholds):
@@ -224,7 +245,7 @@ class LearnedISTA(MeansApart):
         """Matrices at 3 times ``lr``, thresholds and step scalars at 100 times."""
         matrices = [self.atoms, self.filters, self.inhibition]
         scalars = [self.momentum, self.log_gains, self.log_threshold_gains]
-        scalars.append(self.thresholds.raw)
+        scalars += self.thresholds.scalars()
         groups = [
             {"params": [p for p in params if p is not None], "lr": lr * factor}
             for params, factor in (

@@ -11,6 +11,14 @@ that is worth its place::
 and the coefficients are those of least squares on the atoms taken, with a gradient to
 latents and atoms. The selection has none. Related: deep l0 encoders (Wang et al. 2016),
 LISTA with support selection (Chen et al. 2018).
+
+SSC-VAE's thresholds take the place of alpha in the selection: atom k has to lower the
+squared error by more than ``tau_k ** 2``, and the one that exceeds this most is taken.
+An atom is present or not, a step function of ``m_k - tau_k`` where ``m_k ** 2`` is what
+leaving it out adds to the squared error; in the gradient a logistic function stands for
+the step. What the presence is worth is taken to second order, since the first alone is
+zero after least squares: with g_k the gradient of the loss, leaving atom k out adds
+``m_k ** 2 - g_k`` in latents and pixels together, and saves ``alpha ** 2``.
 """
 
 import torch
@@ -18,15 +26,19 @@ from torch import nn
 
 from sklearn_sparsevae.bottlenecks.base import CompactCodes, MeansApart, combine
 from sklearn_sparsevae.bottlenecks.dead_atoms import DeadAtomsReset
+from sklearn_sparsevae.bottlenecks.thresholds import make_threshold
 from sklearn_sparsevae.sparse import (
     batch_omp,
     learn_dictionary,
     normalize_atoms,
     refit,
+    removal_costs,
 )
 
 # Non-zeros with which the dictionary that training starts from is learned.
 _N_START = 5
+# Width, per alpha, of the logistic function that stands for the step at a threshold.
+_SOFTNESS = 0.25
 
 
 class LearnedPursuit(DeadAtomsReset, MeansApart):
@@ -45,11 +57,18 @@ class LearnedPursuit(DeadAtomsReset, MeansApart):
         Fixed atoms; None learns them, starting from the data in `initialize`.
     n_mean_dims : int
         Leading latents that are coded apart, without a penalty.
+    threshold : str
+        A key of ``THRESHOLDS``: "scalar" is alpha, the others are trained from it.
+    threshold_width : int
+        Channels inside the residual blocks that infer thresholds.
+    learn_alpha : bool
+        Train the thresholds; otherwise they stay at ``alpha``.
     """
 
     code_kind = "n_nonzero_coefs"
 
-    _ATOMS_LR = 3.0  # relative to the backbone's
+    # Learning rates relative to the backbone's.
+    _ATOMS_LR, _SCALAR_LR = 3.0, 10.0
 
     def __init__(
         self,
@@ -60,6 +79,9 @@ class LearnedPursuit(DeadAtomsReset, MeansApart):
         *,
         dictionary=None,
         n_mean_dims=0,
+        threshold="scalar",
+        threshold_width=16,
+        learn_alpha=True,
     ):
         super().__init__(latent_dim, n_components, n_mean_dims)
         self.alpha = alpha
@@ -68,6 +90,12 @@ class LearnedPursuit(DeadAtomsReset, MeansApart):
         self.learn_dictionary = dictionary is None
         atoms = self.first_atoms(dictionary)
         self.atoms = nn.Parameter(atoms, requires_grad=self.learn_dictionary)
+        # A threshold of all atoms would only learn alpha, which is what was asked for.
+        self.thresholds = None
+        if learn_alpha and threshold != "scalar":
+            self.thresholds = make_threshold(
+                threshold, latent_dim, len(atoms), alpha, True, threshold_width
+            )
         self._watch()
 
     def initialize(self, rows, seed):
@@ -88,16 +116,22 @@ class LearnedPursuit(DeadAtomsReset, MeansApart):
     def encode(self, latents):
         """Compact codes."""
         means, x, grid = self.split(latents)
-        return self.join(means, self._select(x, self.unit_atoms), grid)
+        codes = self._select(x, self.unit_atoms, self._thresholds_of(latents))
+        return self.join(means, codes, grid)
 
     def forward(self, latents):
-        """Code and decode; the loss is the first term of SC-VAE's Eq. 4."""
+        """Code and decode; the terms of SC-VAE's Eq. 4, the second of them with l0."""
         means, x, grid = self.split(latents)
-        atoms = self.unit_atoms
-        codes = self._select(x.detach(), atoms.detach())
+        atoms, thresholds = self.unit_atoms, self._thresholds_of(latents)
+        codes = self._select(x.detach(), atoms.detach(), thresholds)
+        n_nonzeros = (codes.indices >= 0).sum() / max(1, len(x))
+        penalty = self.alpha**2 * n_nonzeros  # [SC-VAE Eq. 4], second term, with l0
         if self.training:
             self._observe(x.detach(), codes.indices)
             values = refit(x, atoms, codes.indices)
+            if thresholds is not None:
+                presence, saved = self._presence(codes.indices, values, thresholds)
+                values, penalty = values * presence, penalty + saved
             codes = CompactCodes(codes.indices, values)
         decoded = combine(codes, atoms)
         latent = 0.5 * (x - decoded).pow(2).sum(1).mean()  # [SC-VAE Eq. 4], first term
@@ -105,19 +139,46 @@ class LearnedPursuit(DeadAtomsReset, MeansApart):
         return {
             "latents": self.from_rows(decoded),
             "codes": self.join(means, codes, grid),
-            "losses": {"latent": latent},
+            "losses": {"latent": latent, "sparsity": penalty},
         }
 
-    def _select(self, x, atoms):
+    def _thresholds_of(self, latents):
+        """Thresholds ``(N, K)``, or None where they are alpha."""
+        if self.thresholds is None:
+            return None
+        thresholds = self.thresholds(latents)
+        n_sites = latents.shape[0] * latents.shape[2:].numel()
+        return thresholds.expand(n_sites, -1)
+
+    def _select(self, x, atoms, thresholds):
+        if thresholds is None:
+            min_decrease = self.alpha**2
+        else:
+            min_decrease = thresholds.detach().square()
         indices, values = batch_omp(
             x,
             atoms,
             self.n_steps,
             selection="ols",
-            min_decrease=self.alpha**2,
+            min_decrease=min_decrease,
             check_finite=False,
         )
         return CompactCodes(indices, values)
+
+    def _presence(self, indices, values, thresholds):
+        """Ones, and a zero, whose gradients tell the thresholds what atoms are worth.
+
+        The one: how the loss changes, to first order, with the presence of an atom.
+        The zero: what that leaves out, ``alpha^2 - m^2`` for each that is present.
+        """
+        with torch.no_grad():
+            costs = removal_costs(self.unit_atoms, indices, values)
+        taken = thresholds.gather(1, indices.clamp(min=0))
+        margins = (costs.sqrt() - taken) / (_SOFTNESS * self.alpha)
+        soft = torch.sigmoid(margins) * (indices >= 0)
+        change = soft - soft.detach()
+        saved = (change * (self.alpha**2 - costs)).sum(1).mean()
+        return 1 + change, saved
 
     def _fresh_atoms(self, rows):
         return normalize_atoms(rows)
@@ -127,5 +188,10 @@ class LearnedPursuit(DeadAtomsReset, MeansApart):
         return super().reset_dead_atoms() if self.learn_dictionary else {}
 
     def parameter_groups(self, lr):
-        """Atoms at 3 times ``lr``."""
-        return [{"params": [self.atoms], "lr": lr * self._ATOMS_LR}]
+        """Atoms at 3 times ``lr``, the threshold of all atoms at 10 times."""
+        groups = [{"params": [self.atoms], "lr": lr * self._ATOMS_LR}]
+        if self.thresholds is not None:
+            scalars, networks = self.thresholds.scalars(), self.thresholds.networks()
+            groups.append({"params": scalars, "lr": lr * self._SCALAR_LR})
+            groups.append({"params": networks, "lr": lr})
+        return [group for group in groups if group["params"]]

@@ -1,10 +1,12 @@
 """SC-VAE: sparse coding by learned ISTA between an encoder and a decoder."""
 
 import dataclasses
+import inspect
 
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
+from sklearn_sparsevae._arguments import check_flag, whole_number
 from sklearn_sparsevae.bottlenecks import (
     PENALTIES,
     THRESHOLDS,
@@ -15,6 +17,12 @@ from sklearn_sparsevae.estimators._docs import shares_parameters
 from sklearn_sparsevae.estimators._parameters import POSITIVE, POSITIVE_INT
 from sklearn_sparsevae.estimators.base import BaseSparseAutoencoder
 
+# What ``alpha=None`` stands for.
+_ALPHA = {"support": 0.03, "soft": 0.1}
+# Parameters that only soft shrinkage has, and what ``bottleneck_params`` may hold.
+_SOFT = ("penalty", "momentum", "coupled")
+_EXTRA = ("threshold_width", "step_scalars", "printed_loss")
+
 
 @shares_parameters(terms=("reconstruction", "latent", "sparsity"))
 class SparseCodingVAE(BaseSparseAutoencoder):
@@ -23,51 +31,61 @@ class SparseCodingVAE(BaseSparseAutoencoder):
     Minimises, over encoder E, decoder G, dictionary D and the parameters of the
     rollout that computes the codes Z (SC-VAE [1]_, Equations 1 to 5)::
 
-        1/2 ||x - G(Z D)||^2 + 1/2 ||E(x) - Z D||^2 + 2 alpha penalty(Z)
+        1/2 ||x - G(Z D)||^2 + 1/2 ||E(x) - Z D||^2 + 2 penalty(Z)
 
-    averaged over sites. With ``shrinkage="support"`` the penalty is ``1/2 alpha^2`` for
-    each non-zero, which the pursuit that computes the codes obeys and the loss leaves
-    out. With the default backbone the model starts as classical sparse coding of
-    patches over a dictionary learned from ``X``, and training improves it.
+    averaged over sites. The penalty is ``1/2 alpha^2`` for each non-zero, which the
+    pursuit that computes the codes obeys, or one on the absolute values (``penalty``)
+    with ``shrinkage="soft"``, which is the paper's. With the default backbone the model
+    starts as classical sparse coding of patches over a dictionary learned from ``X``,
+    and training improves it.
 
     Parameters
     ----------
     n_components : int, default=512
         Number of atoms K of the dictionary.
-    shrinkage : {"soft", "support"}, default="soft"
-        What decides which atoms are on: a soft threshold in every step, as in the
-        paper, or each step takes the atom that lowers the error most after refitting,
-        as long as it lowers the squared error by more than ``alpha ** 2``. That is an
-        unrolled pursuit, trained through its coefficients: at equal non-zeros several
-        dB better, with most of the dictionary in use, and faster. ``alpha=0.03`` suits
-        photos then.
-    alpha : float, default=0.1
+    shrinkage : {"support", "soft"}, default="support"
+        What decides which atoms are on. "support": each step takes the atom that lowers
+        the error most after refitting, as long as it lowers the squared error by more
+        than ``alpha ** 2``; an unrolled pursuit, trained through its coefficients.
+        "soft": a soft threshold in every step, as in the paper; at equal non-zeros
+        several dB worse, and slower.
+    alpha : float, default=None
         Weight of the sparsity penalty, positive; larger is sparser. In units of the
-        latents: with images, of pixel values in [0, 1].
-    n_rollout_steps : int, default=16
+        latents: with images, of pixel values in [0, 1]. None is 0.03 for "support",
+        0.1 for "soft".
+    n_rollout_steps : int, default=None
         Steps of the rollout (s in the paper). With ``shrinkage="support"`` each takes
-        an atom at most.
+        an atom at most. None is 16, and for "support" a sixth of the latent dimension
+        where that is more.
     dictionary : {"learned", "dct"} or ndarray (n_components, latent_dim), \
 default="learned"
         Atoms trained from a dictionary that is learned on the first latents; the fixed
         overcomplete DCT of the paper, which trains faster but uses a tenth of its
         atoms; or fixed atoms, in the coordinates of ``components_``.
+    threshold : {"scalar", "atom", "vector", "structured"}, default="scalar"
+        What a coefficient has to exceed: one threshold (SC-VAE); one for each atom; one
+        for each atom and site, inferred from the latents; or those, refined by
+        attention over atoms and over sites (SSC-VAE [3]_, Equations 5 to 11).
     learn_alpha : bool, default=True
-        For soft shrinkage only, as what follows up to ``coupled``. Train the
-        thresholds, which start at ``alpha``; otherwise they stay there. (The weight in
-        the loss is never trained: its minimum is zero.)
+        Train the thresholds, which start at ``alpha``; otherwise they stay there. (The
+        weight in the loss is never trained: its minimum is zero. Nor is the single
+        threshold of "support", which would only learn what ``alpha`` says.)
     penalty : {"log", "l1"}, default="log"
-        The paper's L1 norm, or the reweighted one [2]_, which has the same slope at
-        zero but lets large coefficients be: at equal non-zeros it is worth several dB.
-    threshold : {"scalar", "vector", "structured"}, default="scalar"
-        Thresholds of the shrinkage: one for each atom (SC-VAE); one for each atom and
-        site, inferred from the latents; or those, refined by attention over atoms and
-        over sites (SSC-VAE [3]_, Equations 5 to 11).
+        For soft shrinkage only, as what follows up to ``coupled``. The paper's L1 norm,
+        or the reweighted one [2]_, which has the same slope at zero but lets large
+        coefficients be: at equal non-zeros it is worth several dB.
     momentum : bool, default=True
         Start the rollout as FISTA and train its extrapolation; otherwise as ISTA.
     coupled : bool, default=True
         Tie the inhibition matrix S to the filters W_e and the dictionary; otherwise S
         is a free matrix, and a step takes about twice as long.
+    bottleneck_params : dict, default=None
+        What else the bottleneck takes, mostly to reproduce a paper
+        (:mod:`sklearn_sparsevae.recipes`). ``threshold_width=256`` gives the networks
+        that infer thresholds the width of SSC-VAE's Table 4 (3.83 million parameters
+        with 256 latents and 512 atoms), where 16 is default. For soft shrinkage,
+        ``step_scalars=False`` makes all steps the same, and ``printed_loss=True``
+        weighs the loss as SC-VAE's Equations 3 to 5 are printed.
     lr : float, default=0.001
         Adam's learning rate for the backbone. The bottleneck's matrices train 3 times,
         its scalars 100 times as fast.
@@ -108,72 +126,76 @@ default="learned"
     _parameter_constraints = {
         "n_components": [POSITIVE_INT],
         "shrinkage": [StrOptions({"soft", "support"})],
-        "alpha": [POSITIVE],
-        "n_rollout_steps": [POSITIVE_INT],
+        "alpha": [POSITIVE, None],
+        "n_rollout_steps": [POSITIVE_INT, None],
         "dictionary": [StrOptions({"learned", "dct"}), np.ndarray],
+        "threshold": [StrOptions(set(THRESHOLDS))],
         "learn_alpha": ["boolean"],
         "penalty": [StrOptions(set(PENALTIES))],
-        "threshold": [StrOptions(set(THRESHOLDS))],
         "momentum": ["boolean"],
         "coupled": ["boolean"],
+        "bottleneck_params": [dict, None],
     }
 
     n_components: int = dataclasses.field(default=512, kw_only=False)
-    shrinkage: str = "soft"
-    alpha: float = 0.1
-    n_rollout_steps: int = 16
+    shrinkage: str = "support"
+    alpha: float | None = None
+    n_rollout_steps: int | None = None
     dictionary: str | np.ndarray = "learned"
+    threshold: str = "scalar"
     learn_alpha: bool = True
     penalty: str = "log"
-    threshold: str = "scalar"
     momentum: bool = True
     coupled: bool = True
+    bottleneck_params: dict | None = None
     n_downsamples: int = 3
 
     def _make_bottleneck(self, backbone):
+        soft = self.shrinkage == "soft"
+        kind, own = (LearnedISTA, _SOFT) if soft else (LearnedPursuit, ())
+        self._refuse_what_does_nothing(kind, own)
         given = isinstance(self.dictionary, np.ndarray)
-        n_mean_dims = 0 if given else backbone.n_mean_dims
-        dictionary = None
-        if given:
-            dictionary = self.dictionary
-        elif self.dictionary == "dct":
+        dictionary = self.dictionary if given else None
+        if not given and self.dictionary == "dct":
             dictionary = backbone.dct_dictionary(self.n_components)
-        if self.shrinkage == "support":
-            self._refuse_what_shrinks_softly()
-            return LearnedPursuit(
-                backbone.latent_dim,
-                self.n_components,
-                float(self.alpha),
-                self.n_rollout_steps,
-                dictionary=dictionary,
-                n_mean_dims=n_mean_dims,
-            )
-        return LearnedISTA(
+        # A patch of more numbers has more to say.
+        n_steps = 16 if soft else max(16, backbone.latent_dim // 6)
+        return kind(
             backbone.latent_dim,
             self.n_components,
-            float(self.alpha),
-            self.n_rollout_steps,
-            momentum=self.momentum,
-            coupled=self.coupled,
-            learn_alpha=self.learn_alpha,
+            _ALPHA[self.shrinkage] if self.alpha is None else float(self.alpha),
+            self.n_rollout_steps or n_steps,
             dictionary=dictionary,
-            n_mean_dims=n_mean_dims,
-            penalty=self.penalty,
+            n_mean_dims=0 if given else backbone.n_mean_dims,
             threshold=self.threshold,
+            learn_alpha=self.learn_alpha,
+            **{name: getattr(self, name) for name in own},
+            **(self.bottleneck_params or {}),
         )
 
-    def _refuse_what_shrinks_softly(self):
-        """Say which parameters do nothing where a pursuit selects the atoms."""
-        soft = ("learn_alpha", "penalty", "threshold", "momentum", "coupled")
+    def _refuse_what_does_nothing(self, kind, own):
+        """Say which parameters a shrinkage does not have."""
         defaults = {f.name: f.default for f in dataclasses.fields(self)}
         changed = [
             f"{name}={getattr(self, name)!r}"
-            for name in soft
+            for name in sorted(set(_SOFT) - set(own))
             if getattr(self, name) != defaults[name]
         ]
         if changed:
             raise ValueError(
                 f"{' and '.join(changed)} belong to shrinkage='soft', got "
-                "shrinkage='support': leave them at their defaults, or set "
+                f"shrinkage={self.shrinkage!r}: leave them at their defaults, or set "
                 "shrinkage='soft'."
             )
+        known = inspect.signature(kind).parameters
+        known = {name: known[name].default for name in _EXTRA if name in known}
+        for name, value in (self.bottleneck_params or {}).items():
+            if name not in known:
+                raise ValueError(
+                    f"bottleneck_params has {name!r}, which shrinkage="
+                    f"{self.shrinkage!r} does not take; expected some of {list(known)}."
+                )
+            if isinstance(known[name], bool):
+                check_flag(value, f"bottleneck_params[{name!r}]")
+            else:
+                whole_number(value, f"bottleneck_params[{name!r}]", 1)

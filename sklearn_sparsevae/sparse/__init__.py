@@ -24,7 +24,7 @@ from sklearn_sparsevae.sparse.rate_reduction import (
     rate_reduction,
     transcription_terms,
 )
-from sklearn_sparsevae.sparse.refit import refit
+from sklearn_sparsevae.sparse.refit import refit, removal_costs
 from sklearn_sparsevae.sparse.unrolled import fista_momentum, unrolled_ista
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "rate_distance",
     "rate_reduction",
     "refit",
+    "removal_costs",
     "soft_threshold",
     "synthesize",
     "transcription_terms",

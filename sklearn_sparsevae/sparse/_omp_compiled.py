@@ -2,6 +2,7 @@
 
 import numba
 import numpy as np
+import torch
 
 # Sums and products may be reordered, so that loops over atoms become vector code.
 _compiled = numba.njit(
@@ -39,12 +40,16 @@ def _score_omp(alpha, scores):
 
 
 @_compiled
-def _score_ols(alpha, powers, limits, diagonal, least, scores):
-    """Fill ``scores`` with what each atom, once refitted, takes from the residual."""
+def _score_ols(alpha, powers, limits, diagonal, least, asked, scores):
+    """Fill ``scores`` with what each atom, once refitted, takes from the residual.
+
+    Beyond what is ``asked`` of it, that is; 0 where it is less.
+    """
     for k in range(len(alpha)):
         square = alpha[k] * alpha[k]
         usable = (powers[k] > limits[k]) & (square > least * diagonal[k])
-        scores[k] = square / powers[k] if usable else 0.0
+        beyond = square / powers[k] - asked[k]
+        scores[k] = beyond if usable & (beyond > 0) else 0.0
 
 
 @_compiled
@@ -60,12 +65,12 @@ def _orthogonalize(gram, atom, cholesky, size, basis):
 
 
 @_compiled
-def _code_row(alpha, energy, gram, rule, ols, found, values, work):
+def _code_row(alpha, energy, gram, asked, rule, ols, found, values, work):
     """Code one signal from its correlations ``alpha``, which are used up.
 
     Whole arrays are indexed, since every view of one costs two atomic counts.
     """
-    tol, min_decrease, tiny, diagonal, limits = rule
+    tol, tiny, diagonal, limits = rule
     # Row s of the basis: correlations of the s-th orthonormalised atom with all atoms.
     basis, cholesky, projections, powers, scores = work
     if ols:
@@ -74,12 +79,14 @@ def _code_row(alpha, energy, gram, rule, ols, found, values, work):
     size, rest = 0, energy
     while size < len(found) and rest > tol:
         if ols:
-            _score_ols(alpha, powers, limits, diagonal, least, scores)
+            _score_ols(alpha, powers, limits, diagonal, least, asked, scores)
         else:
             _score_omp(alpha, scores)
         for s in range(size):
             scores[found[s]] = 0
         atom = _largest(scores)  # [LASERS Eq. 19]
+        if ols and scores[atom] == 0:
+            break
 
         pivot = diagonal[atom]
         for s in range(size):
@@ -88,7 +95,7 @@ def _code_row(alpha, energy, gram, rule, ols, found, values, work):
         square = alpha[atom] * alpha[atom]
         if pivot <= limits[atom] or square <= least * diagonal[atom]:
             break
-        if square <= min_decrease * pivot:
+        if not ols and square <= asked[atom] * pivot:
             break
         cholesky[size, size] = np.sqrt(pivot)
         projection = alpha[atom] / cholesky[size, size]
@@ -112,7 +119,7 @@ def _code_row(alpha, energy, gram, rule, ols, found, values, work):
 
 
 @_compiled
-def _code_rows(alphas, energies, gram, rule, ols, found, values):
+def _code_rows(alphas, energies, gram, asked, rule, ols, found, values):
     n_steps, n_atoms = found.shape[1], len(gram)
     work = (
         np.empty((n_steps, n_atoms), gram.dtype),
@@ -122,18 +129,33 @@ def _code_rows(alphas, energies, gram, rule, ols, found, values):
         np.empty(n_atoms),
     )
     for i in range(len(alphas)):
-        _code_row(alphas[i], energies[i], gram, rule, ols, found[i], values[i], work)
+        _code_row(
+            alphas[i],
+            energies[i],
+            gram,
+            asked[i if len(asked) > 1 else 0],
+            rule,
+            ols,
+            found[i],
+            values[i],
+            work,
+        )
 
 
-def code_rows(*, alphas, energies, gram, stops, tiny, floor, ols, found, values):
+def code_rows(
+    *, alphas, energies, gram, tol, min_decrease, tiny, floor, ols, found, values
+):
     """Fill ``found`` and ``values`` (B, S) from the correlations ``alphas`` (B, K).
 
     The arguments are tensors of one dtype on the CPU; ``alphas`` is used up.
     """
     dtype = alphas.numpy().dtype.type
     diagonal = gram.diagonal().numpy().copy()
-    rule = *map(dtype, (*stops, tiny)), diagonal, dtype(floor) * diagonal
-    alphas, energies, gram, found, values = (
-        tensor.numpy() for tensor in (alphas, energies, gram, found, values)
+    rule = *map(dtype, (tol, tiny)), diagonal, dtype(floor) * diagonal
+    asked = torch.as_tensor(min_decrease, dtype=alphas.dtype)
+    if asked.ndim == 0:  # the same of all atoms and signals
+        asked = asked.expand(1, len(gram)).contiguous()
+    alphas, energies, gram, asked, found, values = (
+        tensor.numpy() for tensor in (alphas, energies, gram, asked, found, values)
     )
-    _code_rows(alphas, energies, gram, rule, ols, found, values)
+    _code_rows(alphas, energies, gram, asked, rule, ols, found, values)

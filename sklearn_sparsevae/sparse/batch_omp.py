@@ -18,6 +18,7 @@ from sklearn_sparsevae.sparse._arrays import (
     check_count,
     check_number,
     check_signals,
+    check_tensor,
 )
 from sklearn_sparsevae.sparse.rows import ROW_BLOCK, argmax_of_rows, pad_rows
 
@@ -78,10 +79,12 @@ def batch_omp(
         residual (``"omp"``, Equation 19 of [2]_), or the one that lowers the residual
         most once all coefficients are refitted (``"ols"``, orthogonal least squares
         [3]_; smaller residuals when atoms are similar to one another).
-    min_decrease : float, default=0.0
+    min_decrease : float or (n_signals, n_components) tensor or ndarray, default=0.0
         What the next atom has to lower the squared norm of the residual by. With
         ``alpha ** 2`` a signal takes atoms as long as that lowers the penalised
-        ``1/2 ||x - z D||^2 + 1/2 alpha^2 ||z||_0``.
+        ``1/2 ||x - z D||^2 + 1/2 alpha^2 ||z||_0``. With a number for each signal and
+        atom (for ``"ols"`` only) the atom taken is the one whose decrease exceeds its
+        number most.
     check_finite : bool, default=True
         Refuse numbers that are not finite, or whose squares are not. Without the check
         a signal that is not finite gets an empty code.
@@ -99,8 +102,8 @@ def batch_omp(
     Raises
     ------
     TypeError
-        When ``signals`` or ``dictionary`` is no array of a floating dtype, or
-        ``n_nonzero_coefs`` no integer.
+        When ``signals``, ``dictionary`` or ``min_decrease`` is no array of a floating
+        dtype, or ``n_nonzero_coefs`` no integer.
     ValueError
         When the shapes do not agree, numbers are not finite, ``n_nonzero_coefs < 1``,
         ``tol`` or ``min_decrease`` is negative or ``selection`` is unknown.
@@ -128,8 +131,8 @@ def batch_omp(
     check_count("n_nonzero_coefs", n_nonzero_coefs)
     if tol is not None:
         check_number("tol", tol)
-    check_number("min_decrease", min_decrease)
     check_selection(selection)
+    _check_min_decrease(min_decrease, (len(signals), len(dictionary)), selection)
     dtype = torch.promote_types(signals.dtype, torch.float32)
     n_steps = min(n_nonzero_coefs, *dictionary.shape)
     n_threads = torch.get_num_threads() if signals.device.type == "cpu" else 1
@@ -138,7 +141,10 @@ def batch_omp(
             signals.detach().to(dtype).contiguous(),
             dictionary.detach().to(dtype).contiguous(),
             n_steps,
-            (0.0 if tol is None else float(tol), float(min_decrease)),
+            0.0 if tol is None else float(tol),
+            min_decrease.detach().to(dtype).contiguous()
+            if isinstance(min_decrease, torch.Tensor)
+            else float(min_decrease),
             selection == "ols",
             n_threads,
         )
@@ -151,6 +157,25 @@ def check_selection(selection):
         raise ValueError(f"selection must be one of {_SELECTIONS}, got {selection!r}.")
 
 
+def _check_min_decrease(value, shape, selection):
+    if not isinstance(value, torch.Tensor):
+        check_number("min_decrease", value)
+        return
+    check_tensor("min_decrease", value)
+    if tuple(value.shape) != shape:
+        raise ValueError(
+            f"min_decrease has the shape {tuple(value.shape)}, expected a number or "
+            f"(n_signals, n_components) = {shape}."
+        )
+    if selection != "ols":
+        raise ValueError(
+            f"min_decrease of every signal and atom needs selection='ols', got "
+            f"{selection!r}: pass one number, or select by 'ols'."
+        )
+    if not bool((value >= 0).all()):
+        raise ValueError("min_decrease must be non-negative, got NaN or a number < 0.")
+
+
 @functools.cache
 def _compiled_code_rows():
     """Return the compiled inner loop, or None without numba."""
@@ -161,7 +186,7 @@ def _compiled_code_rows():
     return code_rows
 
 
-def _code(signals, dictionary, n_steps, stops, ols, n_threads):
+def _code(signals, dictionary, n_steps, tol, min_decrease, ols, n_threads):
     """Code chunk by chunk; returns indices and values (N, S)."""
     on_cpu = signals.device.type == "cpu"
     compiled = _compiled_code_rows() if on_cpu else None
@@ -185,7 +210,10 @@ def _code(signals, dictionary, n_steps, stops, ols, n_threads):
                 alphas=_correlate(signals[part], dictionary, buffer),
                 energies=energies[part],
                 gram=gram,
-                stops=stops,
+                tol=tol,
+                min_decrease=min_decrease[part]
+                if isinstance(min_decrease, torch.Tensor)
+                else min_decrease,
                 tiny=resolution,
                 floor=_PIVOT_FLOOR * resolution,
                 ols=ols,
@@ -235,7 +263,9 @@ def _correlate(signals, dictionary, buffer):
     return torch.mm(padded, dictionary.mT, out=out)[: len(signals)]
 
 
-def _code_rows(*, alphas, energies, gram, stops, tiny, floor, ols, found, values):
+def _code_rows(
+    *, alphas, energies, gram, tol, min_decrease, tiny, floor, ols, found, values
+):
     """Fill ``found`` and ``values`` (B, S) from the correlations ``alphas`` (B, K).
 
     ``alphas`` is used up. A signal that has stopped stays with zero weights, so that no
@@ -243,7 +273,7 @@ def _code_rows(*, alphas, energies, gram, stops, tiny, floor, ols, found, values
     each is freed before the next: two of them the allocator would return to the system,
     and the page faults of allocating them again cost as much as all the arithmetic.
     """
-    (tol, min_decrease), (n_signals, n_steps) = stops, found.shape
+    n_signals, n_steps = found.shape
     diagonal = gram.diagonal()
     # G_I = L L^T of the selected atoms I, as in Algorithm 1; row s of the inverse of L
     # gives q_s, the s-th atom orthonormalised against those before it, as a combination
@@ -261,10 +291,13 @@ def _code_rows(*, alphas, energies, gram, stops, tiny, floor, ols, found, values
         if ols:
             scores = alphas.square()
             unusable = (powers <= floor * diagonal) | (scores <= least)
-            scores.div_(powers).masked_fill_(unusable, 0)
+            scores.div_(powers).sub_(min_decrease).masked_fill_(unusable, 0)
+            scores.clamp_(min=0)
         else:
             scores = alphas.abs()
         atom = argmax_of_rows(scores)  # [LASERS Eq. 19]
+        if ols:
+            alive &= scores.gather(1, atom[:, None])[:, 0] > 0
         del scores
         atoms[s] = atom  # [LASERS Eq. 20]
         alpha = alphas.gather(1, atom[:, None])[:, 0]
@@ -273,7 +306,8 @@ def _code_rows(*, alphas, energies, gram, stops, tiny, floor, ols, found, values
         pivot = diagonal[atom] - w.square().sum(0)
         alive &= (rest > tol) & (pivot > floor * diagonal[atom])
         alive &= alpha.square() > tiny * energies * diagonal[atom]
-        alive &= alpha.square() > min_decrease * pivot
+        if not ols:
+            alive &= alpha.square() > min_decrease * pivot
         scale = torch.where(alive, pivot, torch.inf).rsqrt()
         inverse[s, :s] = -(w[:, None] * inverse[:s, :s]).sum(0) * scale
         inverse[s, s] = scale
