@@ -6,6 +6,9 @@ What departs from the paper, and why (``docs/lista.rst`` has the measurements):
   backbone) are coded by unit atoms of their own and carry no penalty: the mean is the
   strongest direction of every patch, and a dictionary that also has to code it is
   several times worse conditioned.
+* Filters keep ``<w_k, d_k> = 1`` (Liu et al. 2019), and one threshold for all atoms is
+  trained, where the paper has one for each: otherwise training gates off whatever
+  sixteen steps cannot tell apart, and a tenth of the atoms stays in use.
 * S is coupled to W_e by default (``S = I - W_e D^T``, true at the start and necessary
   for convergence, Chen et al. 2018): two thin products a step instead of a K x K one.
 * Every step has a learned gain, extrapolation weight and threshold factor; they start
@@ -17,11 +20,9 @@ What departs from the paper, and why (``docs/lista.rst`` has the measurements):
 * The penalty is by default the reweighted L1 norm (Candes et al. 2008). Under the plain
   one a rollout that has not converged leaves dozens of tiny coefficients at every site,
   which cost next to nothing in the loss.
-* One threshold for all atoms is trained, where the paper has one for each
-  (``bottlenecks/thresholds.py`` says why).
 
-``step_scalars=False``, ``printed_loss=True``, ``threshold="atom"`` and
-``n_mean_dims=0`` undo these, for who reproduces the paper.
+``coupled=False``, ``threshold="atom"``, ``step_scalars=False``, ``printed_loss=True``
+and ``penalty="l1"`` undo these, for who reproduces the paper.
 """
 
 import torch
@@ -230,7 +231,7 @@ class LearnedISTA(MeansApart):
     def _roll_out(self, x, atoms, thresholds):
         return unrolled_ista(
             x,
-            self.filters / self.lipschitz,
+            self._filters(atoms) / self.lipschitz,
             atoms,
             thresholds / self.lipschitz,
             momentum=self.momentum,
@@ -240,6 +241,17 @@ class LearnedISTA(MeansApart):
             if self.inhibition is None
             else self.inhibition / self.lipschitz,
         )
+
+    def _filters(self, atoms):
+        """W_e, in which no filter can fade out and gate its atom off.
+
+        Where S is coupled, ``<w_k, d_k> = 1`` as in Liu et al. 2019 (ALISTA): a filter
+        trains only across its atom.
+        """
+        if self.inhibition is not None:
+            return self.filters
+        along = (self.filters * atoms).sum(1, keepdim=True)
+        return self.filters + (1 - along) * atoms  # [ALISTA Eq. 8]
 
     def parameter_groups(self, lr):
         """Matrices at 3 times ``lr``, thresholds and step scalars at 100 times."""

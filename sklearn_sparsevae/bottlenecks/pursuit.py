@@ -170,15 +170,17 @@ class LearnedPursuit(DeadAtomsReset, MeansApart):
 
         The one: how the loss changes, to first order, with the presence of an atom.
         The zero: what that leaves out, ``alpha^2 - m^2`` for each that is present.
+        Both for atoms at their thresholds, ``m_k = tau_k``, of which those not far
+        above speak.
         """
+        tau = thresholds.gather(1, indices.clamp(min=0))
         with torch.no_grad():
-            costs = removal_costs(self.unit_atoms, indices, values)
-        taken = thresholds.gather(1, indices.clamp(min=0))
-        margins = (costs.sqrt() - taken) / (_SOFTNESS * self.alpha)
-        soft = torch.sigmoid(margins) * (indices >= 0)
+            m = removal_costs(self.unit_atoms, indices, values).sqrt()
+            ratio = tau / m.clamp(min=torch.finfo(m.dtype).tiny)
+            saving = self.alpha**2 - tau.square()
+        soft = torch.sigmoid((m - tau) / (_SOFTNESS * self.alpha)) * (indices >= 0)
         change = soft - soft.detach()
-        saved = (change * (self.alpha**2 - costs)).sum(1).mean()
-        return 1 + change, saved
+        return 1 + ratio.clamp(max=1) * change, (change * saving).sum(1).mean()
 
     def _fresh_atoms(self, rows):
         return normalize_atoms(rows)

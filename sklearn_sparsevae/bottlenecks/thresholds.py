@@ -44,7 +44,7 @@ class ScalarThreshold(nn.Module):
     def __init__(self, latent_dim: int, n_atoms: int, alpha: float, learn: bool):
         super().__init__()
         self.n_atoms = n_atoms
-        start = torch.tensor(_inverse_softplus(alpha))
+        start = torch.full((1,), _inverse_softplus(alpha))
         self.raw = nn.Parameter(start, requires_grad=learn)
 
     def forward(self, latents: torch.Tensor) -> torch.Tensor:
@@ -125,7 +125,7 @@ class StructuredThreshold(VectorThreshold):
     def __init__(self, latent_dim, n_atoms, alpha, learn, width=16):
         super().__init__(latent_dim, n_atoms, alpha, learn, width)
         self.unit = alpha
-        hidden = max(4, n_atoms // _REDUCTION)
+        hidden = max(8, n_atoms // _REDUCTION)
         self.channels = nn.Sequential(
             nn.Linear(n_atoms, hidden, bias=False),
             nn.ReLU(),

@@ -147,6 +147,7 @@ BOTTLENECKS = {
             "fixed thresholds": functools.partial(lista, learn_alpha=False),
             "L1 penalty": functools.partial(lista, penalty="l1"),
             "one step": functools.partial(lista, n_rollout_steps=1),
+            "threshold an atom": functools.partial(lista, threshold="atom"),
             "threshold a site": functools.partial(lista, threshold="vector"),
             "structured": functools.partial(
                 lista, threshold="structured", n_mean_dims=2
@@ -161,6 +162,16 @@ BOTTLENECKS = {
                 LearnedPursuit, alpha=0.2, n_rollout_steps=3, n_mean_dims=2
             ),
             "one step": functools.partial(LearnedPursuit, alpha=0.1, n_rollout_steps=1),
+            "threshold an atom": functools.partial(
+                LearnedPursuit, alpha=0.5, n_rollout_steps=4, threshold="atom"
+            ),
+            "structured": functools.partial(
+                LearnedPursuit,
+                alpha=0.4,
+                n_rollout_steps=4,
+                threshold="structured",
+                n_mean_dims=2,
+            ),
             "fixed": lambda n, k: LearnedPursuit(
                 n,
                 k,

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from sklearn_sparsevae.bottlenecks import PENALTIES, LearnedISTA
-from sklearn_sparsevae.bottlenecks.lista import ScalarThreshold
+from sklearn_sparsevae.bottlenecks.thresholds import ScalarThreshold
 from sklearn_sparsevae.sparse import ista
 
 DIM, K = 6, 14
