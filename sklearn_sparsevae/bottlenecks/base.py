@@ -74,6 +74,8 @@ class Bottleneck(nn.Module, abc.ABC):
     code_kind: str
     #: Side of the square of latents that is coded together, as one site.
     patch_size = 1
+    #: Leading components that code channel means, and so are always on.
+    n_mean_dims = 0
 
     @property
     @abc.abstractmethod
