@@ -112,7 +112,8 @@ def mixed(codes):
     sites = codes.sites()
     order = np.random.RandomState(_common.SEED).permutation(sites.shape[0])
     rows = sites[order].reshape(codes.shape)[:N_DRAWN]
-    known = {"grid_shape": codes.grid_shape, "image_shape": codes.image_shape}
+    names = ("grid_shape", "n_mean_atoms", "image_shape")
+    known = {name: getattr(codes, name) for name in names}
     return SparseCodes(rows.tocsr(), **known)
 
 

@@ -16,8 +16,9 @@ How to read the table:
   SC-VAE has a penalty in place of a bound, VSC and VSCLT a prior, chosen on training
   images to have about eight.
 * *used* is the perplexity of the atoms' usage over all test images, of 512 (VSC
-  and VSCLT have 64); for dense
-  codes the active units (Burda et al., 2016): dimensions that vary with the image.
+  and VSCLT have 64), less the three that SC-VAE, VSC and VSCLT have for the channel
+  means; for dense codes the active units (Burda et al., 2016): dimensions that vary
+  with the image.
 * *CPU s* is the process time of the fit.
 
 Run ``python benchmarks/comparison.py --data cifar10_jpeg.zip``.

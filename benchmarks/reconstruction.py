@@ -9,8 +9,8 @@ How to read the tables:
 * *PSNR* in dB is the mean over images, clipped to [0, 1].
 * *nnz* is the mean number of non-zeros of a site. The three channel means of a patch
   count for **every** method: the classical ones code patches without their means, and
-  the three means beside them. *Hoyer* and *atoms* (the perplexity of the usage of the
-  512 atoms over all the images) include them too.
+  the three means beside them. *Hoyer* includes them too. *Atoms* is the perplexity of
+  the usage of the other atoms over all the images.
 * *alpha* of a classical row (OMP: its number of atoms) is bisected on fixed *training*
   images until its non-zeros there equal those of the learned codes there. On test
   images they may differ a little.
@@ -210,7 +210,11 @@ def classical_row(name, coder, images, **extra):
         parts.append(sparse.csr_array(np.hstack([means, codes])))
     seconds = time.perf_counter() - start
     psnr = float(np.concatenate(values).mean())
-    codes = SparseCodes(sparse.vstack(parts, format="csr"), grid_shape=(1, 1))
+    codes = SparseCodes(
+        sparse.vstack(parts, format="csr"),
+        grid_shape=(1, 1),
+        n_mean_atoms=N_CHANNELS,
+    )
     return make_row(name, psnr, codes, seconds, **extra)
 
 

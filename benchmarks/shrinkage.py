@@ -24,18 +24,16 @@ ALPHA, TASK = 0.03, {"n_components": 512, "n_downsamples": 2}
 MIN_PSNR, MAX_NONZEROS, MIN_ATOMS, MAX_CPU_MINUTES, MAX_SPREAD = 44, 10, 400, 5, 0.3
 
 
-def measure(name, model, train, test, n_apart=0):
+def measure(name, model, train, test):
     """Fit, code the test images, measure and print."""
     seconds, _ = _common.timed_fit(model, train)
     codes = model.transform(test)
-    usage = metrics.atom_usage(codes)[n_apart:]
-    share = usage[usage > 0] / usage.sum()
     row = {
         "method": name,
         "seed": model.random_state,
         "psnr": model.score(test),
         "nonzeros": metrics.nonzeros_per_site(codes),
-        "atoms": float(np.exp(-(share * np.log(share)).sum())),
+        "atoms": metrics.usage_perplexity(codes),
         "cpu_minutes": seconds / 60,
     }
     figures = f"{row['psnr']:7.2f} {row['nonzeros']:6.2f} {row['atoms']:6.0f}"
@@ -51,8 +49,8 @@ def compare(seed, train, test, options):
     support = SparseCodingVAE(shrinkage="support", alpha=ALPHA, **common)
     start = SparseCodingVAE(**support.get_params()).set_params(max_epochs=0)
     rows = [
-        measure("support", support, train, test, 3),
-        measure("support, untrained", start, train, test, 3),
+        measure("support", support, train, test),
+        measure("support, untrained", start, train, test),
     ]
     n_nonzeros = round(rows[0]["nonzeros"])
     for selection in ("ols", "omp"):
@@ -111,7 +109,7 @@ def main():
             rows += compare(seed, train, test, _common.epochs(args))
         if args.soft:
             model = SparseCodingVAE(**TASK, random_state=0, **_common.epochs(args))
-            rows.append(measure("soft", model, train, test, 3))
+            rows.append(measure("soft", model, train, test))
     _common.write_json(args.json, {"rows": rows, "checks": check(rows)})
 
 

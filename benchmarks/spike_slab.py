@@ -2,7 +2,8 @@
 
 Each model codes patches of 4x4 pixels. *PSNR* in dB is the mean over held-out test
 images, *non-zeros* are those of a patch, its three channel means included, and *used*
-counts the dimensions that any test image uses. *CPU s* is the process time of the fit.
+counts the other dimensions that any test image uses. *CPU s* is the process time of
+the fit.
 
 Run ``python benchmarks/spike_slab.py --data cifar10_jpeg.zip``.
 """

@@ -19,16 +19,17 @@ TORCH_ROOMS = {
     "bottlenecks": {"torch", "sparse"},
     "backbones": {"torch", "sparse"},
     "training": {"torch", "skorch", "tqdm", "_arguments"}
-    | {"images", "perceptual", "sparse", "bottlenecks", "backbones"},
+    | {"images", "perceptual", "sparse", "bottlenecks", "backbones", "_usage"},
 }
 ARRAY_LIBRARIES = {"sklearn", "scipy", "skimage", "joblib"}
 ARRAY_ROOMS = {
     "images": {"sklearn", "scipy", "_arguments"},
     "_parameters": set(),
     "_arguments": {"sklearn"},
+    "_usage": set(),
     "codes": ARRAY_LIBRARIES | {"_arguments"},
     "metrics": ARRAY_LIBRARIES
-    | {"_arguments", "codes", "perceptual", "flip_evaluator"},
+    | {"_arguments", "_usage", "codes", "perceptual", "flip_evaluator"},
     "datasets": ARRAY_LIBRARIES | {"_arguments", "PIL", "pooch"},
     "degrade": ARRAY_LIBRARIES | {"_arguments"},
     "estimators": ARRAY_LIBRARIES

@@ -37,6 +37,9 @@ class NoBottleneck(nn.Module):
         """Nothing is counted."""
         return {}
 
+    def usage_counts(self, codes):
+        """Latents use no atoms."""
+
     def reset_dead_atoms(self):
         """There is nothing to replace."""
         return {}

@@ -74,6 +74,8 @@ class Bottleneck(nn.Module, abc.ABC):
     code_kind: str
     #: Side of the square of latents that is coded together, as one site.
     patch_size = 1
+    #: Leading components that code channel means, and so are always on.
+    n_mean_dims = 0
 
     @property
     @abc.abstractmethod
@@ -102,6 +104,20 @@ class Bottleneck(nn.Module, abc.ABC):
         """Return what the history of a fit records of the codes of a batch, by name."""
         values = codes.values if isinstance(codes, CompactCodes) else codes
         return {"nonzeros": _count_nonzero(values) / values[..., 0].numel()}
+
+    def usage_counts(self, codes) -> np.ndarray | None:
+        """Count the sites of a batch that use each component.
+
+        Those of the means are left out; None where codes are dense, and use all.
+        """
+        if self.code_kind == "dense":
+            return None
+        if isinstance(codes, CompactCodes):
+            usage = _count_atoms(codes, self.n_components)
+        else:
+            used = codes.bool().cpu().numpy()
+            usage = np.count_nonzero(used, axis=(0, 1, 2))
+        return usage[self.n_mean_dims :]
 
     def reset_dead_atoms(self) -> dict:
         """Replace atoms that were little used since the last call.
@@ -253,3 +269,12 @@ def _count_nonzero(values):
     if found.device.type == "cpu":
         return np.count_nonzero(found.numpy())
     return int(found.sum())
+
+
+def _count_atoms(codes, n_components):
+    """Count the sites that use each atom, ``(K,)``; one that repeats there is one."""
+    indices = codes.indices.masked_fill(codes.values == 0, -1).flatten(0, 2)
+    indices = np.sort(indices.cpu().numpy(), axis=1)
+    used = indices >= 0
+    used[:, 1:] &= indices[:, 1:] != indices[:, :-1]
+    return np.bincount(indices[used], minlength=n_components)

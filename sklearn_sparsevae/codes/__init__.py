@@ -6,6 +6,9 @@ Every consumer of a :class:`scipy.sparse.csr_array` can use such codes as they a
 the grid is there for those who want to go back to images or to label maps.
 """
 
+from sklearn_sparsevae.codes._checks import (
+    check_n_mean_atoms as check_n_mean_atoms,  # not public: metrics ask it
+)
 from sklearn_sparsevae.codes._conversion import as_codes, concatenate_codes
 from sklearn_sparsevae.codes._quantization import (
     are_counts as are_counts,  # not public: estimators and metrics ask it

@@ -1,6 +1,7 @@
 """What codes are made of has to fit together; what does not is refused in words."""
 
 import math
+import numbers
 
 import numpy as np
 from scipy import sparse
@@ -32,6 +33,20 @@ def check_n_atoms(n_atoms):
             "atoms that a site chooses from."
         )
     return checked[0]
+
+
+def check_n_mean_atoms(n_mean_atoms, n_atoms):
+    """Return the atoms of a site that code means as a Python integer."""
+    is_integer = isinstance(n_mean_atoms, numbers.Integral)
+    is_integer &= not isinstance(n_mean_atoms, bool)
+    if not (is_integer and 0 <= n_mean_atoms < n_atoms):
+        raise ValueError(
+            f"Got n_mean_atoms={n_mean_atoms!r} for codes of {n_atoms} atoms per site; "
+            f"expected an integer from 0 to {n_atoms - 1}: the leading atoms of every "
+            "site that code channel means and are always on. Leave it at 0 if there "
+            "are none."
+        )
+    return int(n_mean_atoms)
 
 
 def atoms_per_site(n_columns, grid_shape, n_atoms=None):

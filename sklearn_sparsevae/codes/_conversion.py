@@ -108,7 +108,8 @@ def concatenate_codes(parts):
     Parameters
     ----------
     parts : iterable of SparseCodes
-        At least one. All have the same ``grid_shape``, ``n_atoms`` and ``image_shape``.
+        At least one. All have the same ``grid_shape``, ``n_atoms``, ``n_mean_atoms``
+        and ``image_shape``.
 
     Returns
     -------
@@ -120,7 +121,7 @@ def concatenate_codes(parts):
     ------
     ValueError
         If there is no part, a part is not ``SparseCodes``, or the parts differ in grid,
-        atoms, image shape or size of thumbnails.
+        atoms, those of the means, image shape or size of thumbnails.
 
     Examples
     --------
@@ -146,6 +147,7 @@ def concatenate_codes(parts):
         first.n_atoms,
         first.image_shape,
         np.concatenate(thumbnails) if known else None,
+        first.n_mean_atoms,
     )
 
 
@@ -165,7 +167,7 @@ def _check_joinable(parts):
                 "expected SparseCodes. scipy.sparse.vstack, save_npz and arithmetic "
                 "lose the grid: as_codes(part, grid_shape) says it again."
             )
-        for name in ("grid_shape", "n_atoms", "image_shape"):
+        for name in ("grid_shape", "n_atoms", "n_mean_atoms", "image_shape"):
             own, other = getattr(parts[0], name), getattr(part, name)
             if own != other:
                 raise ValueError(

@@ -1,4 +1,8 @@
-"""The array itself: what keeps its grid, and what does not."""
+"""The array itself: what keeps its grid, and what does not.
+
+Longer than other modules: SciPy's methods are answered one by one, and the docstrings
+of the public class say what codes carry along.
+"""
 
 import math
 
@@ -10,6 +14,7 @@ from sklearn_sparsevae.codes._checks import (
     check_grid_shape,
     check_image_shape,
     check_n_atoms,
+    check_n_mean_atoms,
     check_numbers,
     check_parts,
     check_pointers,
@@ -22,13 +27,14 @@ from sklearn_sparsevae.codes._selection import is_scale, row_key
 class SparseCodes(sparse.csr_array):
     """Sparse codes of images, one row per image, columns site-major.
 
-    The grid, the image shape and the thumbnails stay with the codes through selection
-    of rows, scaling by a finite number, negation, ``abs``, ``copy``, ``astype`` and
-    pickling. A row is an image: ``codes[0]``, and each item of a loop over codes, are
-    codes of one image. Whatever else changes rows, columns or values (selection of
-    columns, transposition, sums, products, reshaping, :func:`scipy.sparse.vstack`)
-    gives a plain :class:`scipy.sparse.csr_array` (or ``csc_array``), which carries no
-    grid that could be wrong; :func:`concatenate_codes` joins codes with their grid.
+    The grid, the number of mean atoms, the image shape and the thumbnails stay with the
+    codes through selection of rows, scaling by a finite number, negation, ``abs``,
+    ``copy``, ``astype`` and pickling. A row is an image: ``codes[0]``, and each item of
+    a loop over codes, are codes of one image. Whatever else changes rows, columns or
+    values (selection of columns, transposition, sums, products, reshaping,
+    :func:`scipy.sparse.vstack`) gives a plain :class:`scipy.sparse.csr_array` (or
+    ``csc_array``), which carries no grid that could be wrong; :func:`concatenate_codes`
+    joins codes with their grid.
 
     Parameters
     ----------
@@ -48,10 +54,13 @@ class SparseCodes(sparse.csr_array):
     thumbnails : ndarray of shape (n_images, m * h, m * w, C), optional
         The images on a coarser grid of pixels, m by m of them to a site, for what looks
         at colours: ``uint8``, or floats in [0, 1] that become ``uint8``.
+    n_mean_atoms : int, default=0
+        Leading atoms of every site that code channel means: they are always on, so
+        that :func:`~sklearn_sparsevae.metrics.atom_usage` leaves them out.
 
     Attributes
     ----------
-    grid_shape, n_atoms, image_shape, thumbnails
+    grid_shape, n_atoms, image_shape, thumbnails, n_mean_atoms
         As given.
     site_colors : ndarray of shape (n_images, h, w, C) or None
         Mean colour of every site, in [0, 1], from the thumbnails.
@@ -62,7 +71,7 @@ class SparseCodes(sparse.csr_array):
         If ``arg1`` is not 2-D and real, or a column index or row pointer is out of
         range; if the columns are not ``h * w * n_atoms``, square sites do not cut
         ``image_shape`` into the grid, or ``thumbnails`` are not in [0, 1] or do not
-        hold whole sites of every image.
+        hold whole sites of every image; if ``n_mean_atoms`` is not in [0, n_atoms).
 
     Examples
     --------
@@ -82,7 +91,7 @@ class SparseCodes(sparse.csr_array):
         """Build codes, or a plain array where SciPy's own methods give no grid."""
         if grid_shape is not None:
             return super().__new__(cls)
-        own = {"n_atoms", "image_shape", "thumbnails"} & set(kwargs)
+        own = {"n_atoms", "image_shape", "thumbnails", "n_mean_atoms"} & set(kwargs)
         if own:
             raise TypeError(
                 f"Got {', '.join(sorted(own))} without grid_shape; expected "
@@ -101,6 +110,7 @@ class SparseCodes(sparse.csr_array):
         n_atoms=None,
         image_shape=None,
         thumbnails=None,
+        n_mean_atoms=0,
         **kwargs,
     ):
         grid_shape = check_grid_shape(grid_shape)
@@ -115,15 +125,25 @@ class SparseCodes(sparse.csr_array):
         narrow(self)
         self.grid_shape = grid_shape
         self.n_atoms = atoms_per_site(self.shape[1], grid_shape, n_atoms)
+        self.n_mean_atoms = check_n_mean_atoms(n_mean_atoms, self.n_atoms)
         self.image_shape = check_image_shape(image_shape, grid_shape)
         self.thumbnails = check_thumbnails(thumbnails, self.shape[0], grid_shape)
 
     @classmethod
-    def _trusted(cls, matrix, grid_shape, n_atoms, image_shape=None, thumbnails=None):
+    def _trusted(
+        cls,
+        matrix,
+        grid_shape,
+        n_atoms,
+        image_shape=None,
+        thumbnails=None,
+        n_mean_atoms=0,
+    ):
         """Give a sparse matrix a grid that is known to be right, without checks."""
         codes = cls.__new__(cls, grid_shape=grid_shape)
         sparse.csr_array.__init__(codes, matrix)
         codes.grid_shape, codes.n_atoms = grid_shape, n_atoms
+        codes.n_mean_atoms = n_mean_atoms
         codes.image_shape, codes.thumbnails = image_shape, thumbnails
         return codes
 
@@ -142,6 +162,7 @@ class SparseCodes(sparse.csr_array):
         n_atoms,
         image_shape=None,
         thumbnails=None,
+        n_mean_atoms=0,
     ):
         """Assemble codes from the non-zeros of each site, never through a dense array.
 
@@ -158,7 +179,7 @@ class SparseCodes(sparse.csr_array):
             Sites per column and per row of an image.
         n_atoms : int
             Atoms per site.
-        image_shape, thumbnails
+        image_shape, thumbnails, n_mean_atoms
             See :class:`SparseCodes`.
 
         Returns
@@ -191,6 +212,7 @@ class SparseCodes(sparse.csr_array):
             n_atoms,
             check_image_shape(image_shape, grid_shape),
             check_thumbnails(thumbnails, matrix.shape[0], grid_shape),
+            check_n_mean_atoms(n_mean_atoms, n_atoms),
         )
         return canonical(codes)
 
@@ -205,11 +227,12 @@ class SparseCodes(sparse.csr_array):
         """
         check_pointers(self)
         codes = self if self.has_canonical_format else canonical(self.copy())
-        n_sites = math.prod(self.grid_shape)
-        if n_sites == 1:
-            return self._trusted(codes._plain(), (1, 1), self.n_atoms)
-        matrix = split_sites(codes, n_sites, self.n_atoms)
-        return self._trusted(matrix, (1, 1), self.n_atoms)
+        n_sites, matrix = math.prod(self.grid_shape), codes._plain()
+        if n_sites > 1:
+            matrix = split_sites(codes, n_sites, self.n_atoms)
+        return self._trusted(
+            matrix, (1, 1), self.n_atoms, n_mean_atoms=self.n_mean_atoms
+        )
 
     @property
     def site_colors(self):
@@ -223,6 +246,8 @@ class SparseCodes(sparse.csr_array):
     def __repr__(self):
         known = {"n_images": self.shape[0], "grid_shape": self.grid_shape}
         known["n_atoms"] = self.n_atoms
+        if self.n_mean_atoms:
+            known["n_mean_atoms"] = self.n_mean_atoms
         if self.image_shape is not None:
             known["image_shape"] = self.image_shape
         n_sites = self.shape[0] * math.prod(self.grid_shape)
@@ -295,5 +320,10 @@ class SparseCodes(sparse.csr_array):
         """Give a matrix of whole rows this grid."""
         photos = self.thumbnails if thumbnails is ... else thumbnails
         return self._trusted(
-            matrix, self.grid_shape, self.n_atoms, self.image_shape, photos
+            matrix,
+            self.grid_shape,
+            self.n_atoms,
+            self.image_shape,
+            photos,
+            self.n_mean_atoms,
         )

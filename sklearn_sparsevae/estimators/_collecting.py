@@ -43,7 +43,7 @@ def collect_codes(batches, n_images, **grid):
         As `Coder.code` yields them.
     n_images : int
     **grid
-        ``grid_shape`` and ``n_atoms`` of the codes.
+        ``grid_shape``, ``n_atoms`` and ``n_mean_atoms`` of the codes.
 
     Returns
     -------

@@ -8,8 +8,11 @@ from sklearn_sparsevae._parameters import parameters
 _ATTRIBUTES = """\
     history_ : list of dict
         For each epoch the mean of every loss term ({terms},
-        ``train_loss``), ``train_psnr``, ``train_nonzeros`` (per site), the same with
-        ``valid_``, and ``dur`` in seconds. Where they take part, also
+        ``train_loss``), ``train_psnr``, ``train_nonzeros`` (per site, the channel means
+        included), the same with ``valid_``, and ``dur`` in seconds. Unless codes are
+        dense, also ``train_perplexity`` and ``valid_perplexity``, of the usage of the
+        atoms over the whole epoch (the channel means left out, as in
+        :func:`~sklearn_sparsevae.metrics.usage_perplexity`). Where they take part, also
         ``train_perceptual`` and ``train_adversarial`` (terms of the loss),
         ``train_adaptive_weight`` and the discriminator's loss ``train_discriminator``.
     n_epochs_ : int

@@ -202,6 +202,7 @@ def _like(codes, matrix):
         grid_shape=codes.grid_shape,
         n_atoms=codes.n_atoms,
         image_shape=codes.image_shape,
+        n_mean_atoms=codes.n_mean_atoms,
     )
 
 

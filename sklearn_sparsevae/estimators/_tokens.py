@@ -27,11 +27,14 @@ class Tokenizer:
         The coefficient that each bin stands for, ascending.
     image_shape : tuple or None
         Of the codes' images.
+    n_mean_atoms : int
+        Of the codes.
     """
 
     space: CodeSpace
     levels: np.ndarray
     image_shape: tuple | None
+    n_mean_atoms: int
 
     @classmethod
     def learn(cls, codes, n_bins):
@@ -48,7 +51,8 @@ class Tokenizer:
             n_slots=max(1, int(n_slots)),
             counts=counts,
         )
-        return cls(space, levels.astype(np.float32), codes.image_shape)
+        levels = levels.astype(np.float32)
+        return cls(space, levels, codes.image_shape, codes.n_mean_atoms)
 
     def encode(self, codes):
         """Tokens of SparseCodes; what tokens cannot say is rounded to what they can.
@@ -89,6 +93,7 @@ class Tokenizer:
             grid_shape=space.grid_shape,
             n_atoms=space.n_atoms,
             image_shape=self.image_shape,
+            n_mean_atoms=self.n_mean_atoms,
         )
 
     def n_tokens(self, tokens):

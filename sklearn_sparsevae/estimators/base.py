@@ -210,7 +210,8 @@ class BaseSparseAutoencoder(
         -------
         codes : SparseCodes of shape (n, h * w * n_components), or list of SparseCodes
             One row per image, columns site-major, float32. Photos of different sizes
-            have codes of one row each, in a list.
+            have codes of one row each, in a list. Where channel means are coded apart,
+            ``n_mean_atoms`` says how many atoms, the first, are theirs.
         """
         return self._codes_of(X)
 
@@ -221,6 +222,7 @@ class BaseSparseAutoencoder(
             len(photos),
             grid_shape=coder.grid_shape(layout.image_shape),
             n_atoms=coder.n_components,
+            n_mean_atoms=coder.n_mean_atoms,
         )
         if not layout.is_vector:
             codes.image_shape = layout.public_shape(*layout.image_shape[:2])

@@ -252,9 +252,9 @@ class CodePrior(
         Returns
         -------
         codes : SparseCodes of shape (n_samples, h * w * n_atoms)
-            Like those of the fit: their ``grid_shape``, ``n_atoms`` and
-            ``image_shape``, no more non-zeros at a site than they had at most, and the
-            levels as coefficients.
+            Like those of the fit: their ``grid_shape``, ``n_atoms``, ``n_mean_atoms``
+            and ``image_shape``, no more non-zeros at a site than they had at most, and
+            the levels as coefficients.
         """
         module = self._module()
         n_samples = whole_number(n_samples, "n_samples")

@@ -10,7 +10,7 @@ from sklearn_sparsevae.codes import (
     as_codes,
     quantize_codes,
 )
-from sklearn_sparsevae.metrics._codes import join_sites
+from sklearn_sparsevae.metrics._sites import join_sites
 
 
 def bits_per_pixel(

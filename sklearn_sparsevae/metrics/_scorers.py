@@ -74,7 +74,9 @@ def make_scorers(*names):
     compared with only if the estimator has ``target="y"``. Any other estimator, or
     Pipeline, needs ``transform`` and ``inverse_transform``; ``X`` is compared with,
     never ``y``, floats having a range of 1 and unsigned integers that of their dtype. A
-    dense code is that of one site, with as many atoms as columns.
+    dense code is that of one site, with as many atoms as columns. Atoms that code
+    channel means are left out of ``"usage_perplexity"``, and count in the other scores
+    of codes.
 
     Examples
     --------

@@ -9,9 +9,11 @@ from sklearn_sparsevae.plotting._common import as_row, one_axes
 class UsageDisplay:
     """How often each atom is used over a set of codes, most used first.
 
+    Without the atoms that code channel means, which are always on.
+
     Parameters
     ----------
-    usage : ndarray of int of shape (n_atoms,)
+    usage : ndarray of int of shape (n_atoms - n_mean_atoms,)
         Sites that use each atom.
     perplexity : float
         Perplexity of that usage.
@@ -45,16 +47,16 @@ class UsageDisplay:
         return int(np.count_nonzero(self.usage == 0))
 
     @classmethod
-    def from_codes(cls, codes, *, n_atoms=None, ax=None):
+    def from_codes(cls, codes, *, n_atoms=None, n_mean_atoms=None, ax=None):
         """Count the usage of each atom and draw it.
 
         Parameters
         ----------
         codes : SparseCodes, list of SparseCodes, sparse matrix or array-like
             Codes of a whole set.
-        n_atoms : int, optional
-            Atoms per site of a plain matrix, see :func:`~sklearn_sparsevae.metrics.
-            atom_usage`.
+        n_atoms, n_mean_atoms : int, optional
+            Atoms per site of a plain matrix, and how many of them code means, see
+            :func:`~sklearn_sparsevae.metrics.atom_usage`.
         ax : Axes, optional
             Where to draw; by default in a new figure.
 
@@ -63,8 +65,9 @@ class UsageDisplay:
         display : UsageDisplay
             With ``figure_`` and ``ax_``.
         """
-        usage = atom_usage(codes, n_atoms)
-        return cls(usage, usage_perplexity(codes, n_atoms)).plot(ax=ax)
+        usage = atom_usage(codes, n_atoms, n_mean_atoms=n_mean_atoms)
+        perplexity = usage_perplexity(codes, n_atoms, n_mean_atoms=n_mean_atoms)
+        return cls(usage, perplexity).plot(ax=ax)
 
     def plot(self, ax=None):
         """Draw the sorted usage.

@@ -7,6 +7,8 @@ import numpy as np
 from skorch.callbacks import Callback
 from torch.nn.utils import clip_grad_norm_
 
+from sklearn_sparsevae._usage import perplexity
+
 
 def not_finite(what, value, net):
     """Error that says what stopped being finite, and when."""
@@ -98,6 +100,26 @@ class EpochTerms(Callback):
             if name in net.history[-1]:
                 net.history.record(f"{name}_best", losses[-1] <= min(losses))
         del net.history[-1]["batches"][:-1]
+
+
+class UsagePerplexity(Callback):
+    """Record the perplexity of the usage of the atoms, counted over the whole epoch."""
+
+    def on_epoch_begin(self, net, **kwargs):
+        """Count anew."""
+        self.counts_ = {}
+
+    def on_batch_end(self, net, training=False, y_pred=None, **kwargs):
+        """Add the counts of a batch, if its codes have any."""
+        counts = net.module_.bottleneck.usage_counts(y_pred["codes"])
+        if counts is not None:
+            name = "train_perplexity" if training else "valid_perplexity"
+            self.counts_[name] = self.counts_.get(name, 0) + counts
+
+    def on_epoch_end(self, net, **kwargs):
+        """Record the perplexity."""
+        for name, counts in self.counts_.items():
+            net.history.record(name, perplexity(counts))
 
 
 class ProgressBar(Callback):

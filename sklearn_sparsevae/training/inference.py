@@ -38,6 +38,11 @@ class Coder:
         """Atoms per site, or dimensions."""
         return self.module.bottleneck.n_components
 
+    @property
+    def n_mean_atoms(self):
+        """Leading atoms of a site that code channel means."""
+        return self.module.bottleneck.n_mean_dims
+
     def grid_shape(self, image_shape):
         """Sites ``(h, w)`` of images ``(H, W, C)``."""
         side = self.module.site_size

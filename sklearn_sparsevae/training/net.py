@@ -193,8 +193,8 @@ class Net(NeuralNet):
         """Build the callbacks of one run; the user's come last."""
         epochs = settings.max_epochs
         n_steps = max(1, epochs * -(-n_items // settings.batch_size))
-        callbacks = [("terms", EpochTerms()), ("epochs", last)]
-        callbacks += self.own_callbacks(n_steps)
+        callbacks = [("terms", EpochTerms()), *self.own_callbacks(n_steps)]
+        callbacks.append(("epochs", last))  # kept once all figures are there
         if settings.lr_schedule == "cosine":
             policy = torch.optim.lr_scheduler.CosineAnnealingLR
             # last_epoch: start anew, though the history may be that of earlier runs

@@ -10,7 +10,12 @@ from torch.nn import functional as F
 from sklearn_sparsevae.training.adversarial import Adversary
 from sklearn_sparsevae.training.autoencoder import channels_first
 from sklearn_sparsevae.training.batching import ImageBatches
-from sklearn_sparsevae.training.callbacks import Advance, DeadAtomReset, not_finite
+from sklearn_sparsevae.training.callbacks import (
+    Advance,
+    DeadAtomReset,
+    UsagePerplexity,
+    not_finite,
+)
 from sklearn_sparsevae.training.devices import resolve_device
 from sklearn_sparsevae.training.losses import ImageLoss
 from sklearn_sparsevae.training.net import Net, RunSettings
@@ -48,7 +53,11 @@ class ReconstructionNet(Net):
 
     def own_callbacks(self, n_steps):
         """Tell the bottleneck of the progress, let it replace atoms that are unused."""
-        return [("advance", Advance()), ("dead_atoms", DeadAtomReset(n_steps))]
+        return [
+            ("advance", Advance()),
+            ("usage", UsagePerplexity()),
+            ("dead_atoms", DeadAtomReset(n_steps)),
+        ]
 
     def training_state(self):
         """Include the discriminator."""

@@ -363,6 +363,27 @@ def test_the_promised_sparsity_holds(make, oracle, state):
 
 @every_variant
 @both_states
+def test_usage_counts_the_sites_of_every_component_but_the_means(make, oracle, state):
+    model = state(make)
+    codes = model.encode(latents_of())
+    counts = model.usage_counts(codes)
+    if model.code_kind == "dense":
+        assert counts is None
+        return
+    used = (dense(codes) != 0).flatten(0, 2).sum(0)
+    assert counts.tolist() == used[model.n_mean_dims :].tolist()
+    assert (used[: model.n_mean_dims] == BATCH * GRID[0] * GRID[1]).all()
+
+
+def test_an_atom_that_repeats_at_a_site_is_used_there_once():
+    model = BOTTLENECKS[VectorQuantization][0]["residual"](DIM, K)
+    indices = torch.tensor([[[[3, 1, 3], [1, -1, -1]]]])
+    codes = CompactCodes(indices, (indices >= 0).float())
+    assert model.usage_counts(codes).tolist() == [0, 2, 0, 1] + [0] * (K - 4)
+
+
+@every_variant
+@both_states
 def test_a_code_does_not_change_with_its_batch_mates(make, oracle, state):
     model, latents = state(make), latents_of()
 

@@ -18,4 +18,5 @@ def codes():
         grid_shape=GRID,
         image_shape=(24, 32, 3),
         thumbnails=rng.random((N_IMAGES, *GRID, 3)),
+        n_mean_atoms=2,
     )

@@ -37,7 +37,7 @@ def test_parts_keep_their_own_numbers(codes):
 
 
 def other(codes, **changes):
-    known = {"grid_shape": (3, 4), "image_shape": (24, 32, 3)}
+    known = {"grid_shape": (3, 4), "image_shape": (24, 32, 3), "n_mean_atoms": 2}
     return SparseCodes(codes, **{**known, **changes})
 
 
@@ -65,6 +65,10 @@ def other(codes, **changes):
             r"image_shape=\(24, 31, 3\)",
         ),
         (lambda c: [c, other(c, image_shape=None)], "image_shape=None, but"),
+        (
+            lambda c: [c, other(c, n_mean_atoms=1)],
+            r"parts\[1\] with n_mean_atoms=1, but parts\[0\] has 2",
+        ),
         (
             lambda c: [c, other(c, thumbnails=np.zeros((6, 6, 8, 3)))],
             "thumbnails of shapes",

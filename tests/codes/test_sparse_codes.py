@@ -37,7 +37,11 @@ def make_codes(seed=0, **kwargs):
     dense = make_dense(seed, **kwargs)
     colors = np.random.default_rng(seed).random((len(dense), *GRID, 3))
     return SparseCodes(
-        dense, grid_shape=GRID, image_shape=(24, 32, 3), thumbnails=colors
+        dense,
+        grid_shape=GRID,
+        image_shape=(24, 32, 3),
+        thumbnails=colors,
+        n_mean_atoms=2,
     )
 
 
@@ -50,7 +54,7 @@ def parts(dense, n_atoms=N_ATOMS):
 
 def assert_same_grid(codes, other):
     assert type(codes) is SparseCodes
-    for name in ("grid_shape", "n_atoms", "image_shape"):
+    for name in ("grid_shape", "n_atoms", "n_mean_atoms", "image_shape"):
         assert getattr(codes, name) == getattr(other, name)
 
 
@@ -181,6 +185,38 @@ def test_the_shape_cannot_be_changed_in_place():
         make_codes().resize((3, 4))
 
 
+def test_sites_and_rows_of_sites_know_the_mean_atoms():
+    codes = make_codes()
+    sites = codes.sites()
+    assert sites.n_mean_atoms == sites.sites().n_mean_atoms == sites[3].n_mean_atoms
+    assert sites.n_mean_atoms == codes.n_mean_atoms == 2
+    again = SparseCodes.from_sites(
+        *parts(codes.toarray()), grid_shape=GRID, n_atoms=N_ATOMS, n_mean_atoms=2
+    )
+    assert again.n_mean_atoms == 2
+    assert SparseCodes(codes, grid_shape=GRID).n_mean_atoms == 0
+
+
+@pytest.mark.parametrize("n_mean_atoms", [-1, 5, 6, 1.0, "1", None, True, (1,), np.nan])
+def test_mean_atoms_that_cannot_be_are_refused(n_mean_atoms):
+    known = {"grid_shape": GRID, "n_atoms": N_ATOMS, "n_mean_atoms": n_mean_atoms}
+    dense = make_dense()
+    for make in (
+        lambda: SparseCodes(dense, **known),
+        lambda: SparseCodes.from_sites(*parts(dense), **known),
+    ):
+        with pytest.raises(ValueError, match="n_mean_atoms=.* an integer from 0 to 4"):
+            make()
+    with pytest.raises(TypeError, match="n_mean_atoms without grid_shape"):
+        SparseCodes(dense, n_mean_atoms=1)
+
+
+def test_mean_atoms_are_shown_where_there_are_any():
+    codes = SparseCodes(np.eye(3, 8), grid_shape=(2, 2), n_mean_atoms=np.int8(1))
+    assert "n_atoms=2, n_mean_atoms=1, nonzeros_per_site" in repr(codes)
+    assert type(codes.n_mean_atoms) is int
+
+
 @pytest.mark.parametrize("show", [repr, str])
 def test_what_is_shown(show):
     codes = SparseCodes(np.eye(3, 8), grid_shape=(2, 2), image_shape=(7, 8, 3))
@@ -224,13 +260,13 @@ def test_joblib_files(mmap_mode, tmp_path):
 def test_joblib_workers_read_memory_maps():
     codes = make_codes()
     parallel = joblib.Parallel(n_jobs=2, max_nbytes=1)
-    for shape, total in parallel(joblib.delayed(_describe)(codes) for _ in range(2)):
-        assert shape == GRID
+    for known, total in parallel(joblib.delayed(_describe)(codes) for _ in range(2)):
+        assert known == (GRID, 2)
         assert total == codes.sum()
 
 
 def _describe(codes):
-    return codes.grid_shape, codes.sites().sum()
+    return (codes.grid_shape, codes.n_mean_atoms), codes.sites().sum()
 
 
 def test_a_copy_is_independent():

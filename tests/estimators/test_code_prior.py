@@ -40,9 +40,9 @@ def random_codes(seed, kind, n_images=40, n_atoms=6, grid_shape=(2, 3)):
         ranks = rng.permuted(np.tile(np.arange(n_atoms), (n_sites, 1)), axis=1)
         sites = rng.standard_cauchy(ranks.shape) * (ranks < n_kept)
     rows = sites.reshape(n_images, -1).astype(np.float32)
-    return SparseCodes(
-        rows, grid_shape=grid_shape, image_shape=(4 * grid_shape[0], 4 * grid_shape[1])
-    )
+    image_shape = 4 * grid_shape[0], 4 * grid_shape[1]
+    known = {"grid_shape": grid_shape, "image_shape": image_shape, "n_mean_atoms": 1}
+    return SparseCodes(rows, **known)
 
 
 kinds = pytest.mark.parametrize("kind", ["vq", "rq", "signs", "omp", "lista"])
@@ -62,6 +62,7 @@ def test_codes_survive_the_round_trip_but_for_rounding(seed, kind, n_bins):
     tokens = tokenizer.encode(codes)
     back = tokenizer.decode(tokens)
     assert back.grid_shape == codes.grid_shape and back.image_shape == (8, 12)
+    assert back.n_mean_atoms == 1
     assert back.dtype == np.float32 and back.indices.dtype == np.int32
     np.testing.assert_array_equal(tokenizer.encode(back), tokens)
     np.testing.assert_array_equal(back.indptr, codes.indptr)

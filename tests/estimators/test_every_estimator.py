@@ -13,12 +13,16 @@ from skorch.callbacks import Callback
 
 from sklearn_sparsevae import (
     VQVAE,
+    GaussianVAE,
     KMeansSegmenter,
     SparseCodes,
     SpectralSegmenter,
 )
+from sklearn_sparsevae.bottlenecks import MeansApart
+from sklearn_sparsevae.metrics import atom_usage, make_scorers, usage_perplexity
 from sklearn_sparsevae.training import inference
 from sklearn_sparsevae.training.autoencoder import channels_last
+from tests.estimators.table import VARIANTS
 
 
 def dense(codes):
@@ -119,6 +123,38 @@ def test_vectors_have_no_colors_and_no_grid_of_pixels(images, tiny):
     codes = tiny(**params).fit(X).transform(X)
     assert codes.grid_shape == (1, 1) and codes.image_shape is None
     assert codes.site_colors is None
+
+
+@every_layout
+@pytest.mark.usefixtures("sparse_codes")
+def test_codes_know_which_atoms_are_those_of_the_means(images, tiny, layout):
+    X, params = layouts(images)[layout]
+    model = tiny(max_epochs=0, **params).fit(X)
+    codes = model.transform(X)
+    apart = isinstance(model.net_.module_.bottleneck, MeansApart)
+    n_channels = {"channels": 3, "flat": 3, "vectors": 0}.get(layout, 1)
+    assert codes.n_mean_atoms == (n_channels if apart else 0)
+    n_means = codes.n_mean_atoms
+    sites = codes.sites().toarray()
+    usage = atom_usage(codes)
+    assert usage.tolist() == np.count_nonzero(sites[:, n_means:], axis=0).tolist()
+    for k, atom in enumerate(model.components_[:n_means]):
+        assert np.flatnonzero(atom).tolist() == [k]
+
+
+@pytest.mark.usefixtures("sparse_codes")
+def test_scores_of_usage_leave_out_the_means_whatever_is_put_out(photos, tiny):
+    model, scorer = tiny().fit(photos), make_scorers("usage_perplexity")
+    codes = model.transform(photos)
+    expected = usage_perplexity(codes.sites().toarray()[:, codes.n_mean_atoms :])
+    for output in ("default", "pandas"):
+        assert scorer(model.set_output(transform=output), photos) == expected
+    model.set_output(transform="default")
+    sizes = [photos[0], photos[1, :12], photos[2, :, :8]]
+    parts = model.transform(sizes)
+    sites = np.vstack([part.sites().toarray() for part in parts])
+    expected = usage_perplexity(sites[:, codes.n_mean_atoms :])
+    assert scorer(model, sizes) == usage_perplexity(parts) == expected
 
 
 @every_layout
@@ -615,3 +651,56 @@ def test_half_precision_is_close_and_leaves_codes_in_float32(images, tiny):
     np.testing.assert_allclose(
         models[1].inverse_transform(codes), models[1].reconstruct(images), atol=0.02
     )
+
+
+# ---- the history of the usage -------------------------------------------------------
+
+
+class Seen(Callback):
+    """Keeps the images that training and validation see in each epoch."""
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.images = {"train": [], "valid": []}
+
+    def on_batch_end(self, net, batch=None, training=False, **kwargs):
+        self.images["train" if training else "valid"].extend(batch[0].numpy())
+
+
+@pytest.mark.usefixtures("sparse_codes")
+@pytest.mark.parametrize("batch_size", [5, 12])
+def test_history_has_the_perplexity_of_all_codes_of_an_epoch(
+    images, estimator, tiny, batch_size
+):
+    for variant in ({}, *VARIANTS.get(estimator, [])):
+        seen = Seen()
+        model = tiny(
+            lr=1e-20,  # so that an epoch has the codes of the model as it ends
+            max_epochs=2,
+            batch_size=batch_size,
+            early_stopping=True,
+            validation_fraction=0.3,
+            callbacks=[seen],
+            **variant,
+        ).fit(images)
+        for part, given in seen.images.items():
+            codes = model.transform(np.stack(given))
+            for epoch in model.history_:
+                recorded = epoch[f"{part}_perplexity"]
+                assert recorded == pytest.approx(usage_perplexity(codes), rel=1e-6)
+                assert 1 < recorded <= codes.n_atoms - codes.n_mean_atoms
+
+
+@pytest.mark.usefixtures("sparse_codes")
+def test_the_perplexity_goes_on_with_the_history(images, tiny):
+    model = tiny(warm_start=True, max_epochs=2).fit(images)
+    first = [dict(epoch) for epoch in model.history_]
+    model.fit(images).partial_fit(images)
+    assert model.history_[:2] == first and model.n_epochs_ == 5
+    names = [sorted(n for n in e if "perplexity" in n) for e in model.history_]
+    assert names == [["train_perplexity"]] * 5
+
+
+@pytest.mark.parametrize("estimator", [GaussianVAE])
+def test_dense_codes_have_no_usage(images, tiny):
+    (epoch,) = tiny(early_stopping=True).fit(images).history_
+    assert not [name for name in epoch if "perplexity" in name]

@@ -11,6 +11,7 @@ from sklearn_sparsevae import (
     DictionaryLearningVAE,
     GaussianVAE,
     SparseCodes,
+    SparseCodingVAE,
 )
 from sklearn_sparsevae.estimators._generation import GenerationMixin
 from sklearn_sparsevae.images import InputSpec, Photos
@@ -77,7 +78,7 @@ def test_photos_of_another_size_than_in_the_fit(rng, fitted):
     assert fitted.interpolate(A, B, n_steps=2).shape == (1, 2, 23, 9, 3)
 
 
-@pytest.mark.parametrize("estimator", [DictionaryLearningVAE])
+@pytest.mark.parametrize("estimator", [DictionaryLearningVAE, SparseCodingVAE])
 def test_sparse_codes_stay_sparse(images, fitted):
     codes = recorded(fitted)
     fitted.interpolate(images[:2], images[2:4], n_steps=3)
@@ -85,6 +86,7 @@ def test_sparse_codes_stay_sparse(images, fitted):
     a, b = fitted.transform(images[:2]), fitted.transform(images[2:4])
     for i, way in enumerate(codes):
         assert isinstance(way, SparseCodes) and way.grid_shape == (4, 4)
+        assert way.n_mean_atoms == a.n_mean_atoms
         assert way.has_canonical_format and way.indices.dtype == np.int32
         union = np.union1d(a[[i]].indices, b[[i]].indices)
         assert set(way[[1]].indices) <= set(union)

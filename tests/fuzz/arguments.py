@@ -124,6 +124,7 @@ OWN = {
     "components": constants([0], [0, 1], 0, [99], [0.5], ["a"], [[0]], [True], [None]),
     "values": constants([0.0], [1, 2], 0.5, [NAN], [[0]], ["a"], [1e300], [None], [1j]),
     "n_atoms": constants(16, 64, 8),
+    "n_mean_atoms": constants(0, 1, 15, 16),
     "names": constants(["a"], "psnr", ["psnr"]),
     "tile": constants(4, 8, 100),
     "ax": [("Axes", lambda rng: pyplot.figure().subplots())],

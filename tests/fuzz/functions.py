@@ -241,6 +241,7 @@ CODE_FUNCTIONS = [
                     ("dtype", None),
                     ("copy", False),
                     ("image_shape", None),
+                    ("n_mean_atoms", 0),
                 ]
             },
             "thumbnails": argument(

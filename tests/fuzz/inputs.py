@@ -321,10 +321,18 @@ def sampled(*recipes):
     return st.sampled_from(list(itertools.chain(*recipes)))
 
 
+def _numbers(tensor):
+    """Real numbers of a tensor of any type, such as bfloat16, which numpy lacks."""
+    tensor = tensor.detach().to_dense()
+    if tensor.is_complex():
+        tensor = torch.view_as_real(tensor)
+    return tensor.double().numpy()
+
+
 def fingerprint(value):
     """What of a value a call must leave as it is."""
     if isinstance(value, torch.Tensor):
-        return fingerprint(value.detach().to_dense().float().numpy())
+        return fingerprint(_numbers(value))
     if sparse.issparse(value):
         parts = ("shape", "data", "indices", "indptr")
         return [fingerprint(getattr(value, part, None)) for part in parts]
@@ -342,7 +350,7 @@ def fingerprint(value):
 def is_finite(value):
     """Whether all numbers are finite, in whatever they come."""
     if isinstance(value, torch.Tensor):
-        value = value.detach().to_dense().double().numpy()
+        value = _numbers(value)
     if sparse.issparse(value):
         value = value.tocoo().data
     if isinstance(value, list | tuple):

@@ -127,6 +127,53 @@ def test_codes_know_their_number_of_atoms():
         metrics.atom_usage(codes, 4)
 
 
+@given(dense_codes, st.integers(0, 6))
+def test_usage_is_that_of_the_columns_behind_the_means(sites, n_means):
+    n_atoms = sites.shape[1]
+    n_means = min(n_means, n_atoms - 1)
+    sites[:, :n_means] = 1 + np.abs(sites[:, :n_means])  # always on
+    cut = sites[:, n_means:]
+    known = SparseCodes(sites, grid_shape=(1, 1), n_mean_atoms=n_means)
+    for codes, told in (
+        (known, {}),
+        ([known[:1], known[1:]], {}),
+        (known, {"n_mean_atoms": n_means}),
+        (sites, {"n_mean_atoms": n_means}),
+        (sites.reshape(1, -1), {"n_mean_atoms": n_means, "n_atoms": n_atoms}),
+        (sparse.csr_array(sites), {"n_mean_atoms": n_means, "n_atoms": n_atoms}),
+    ):
+        usage = metrics.atom_usage(codes, **told)
+        assert_array_equal(usage, np.count_nonzero(cut, axis=0))
+        perplexity = metrics.usage_perplexity(codes, **told)
+        assert_allclose(perplexity, metrics.usage_perplexity(cut))
+
+
+def test_other_metrics_of_codes_count_the_means(rng):
+    sites = rng.random((6, 5)) * (rng.random((6, 5)) < 0.5)
+    sites[:, :2] = 9
+    codes = SparseCodes(sites, grid_shape=(1, 1), n_mean_atoms=2)
+    for metric in (metrics.hoyer, metrics.nonzeros_per_site, metrics.zero_fraction):
+        assert metric(codes) == metric(sites)
+
+
+@pytest.mark.parametrize("metric", [metrics.atom_usage, metrics.usage_perplexity])
+def test_mean_atoms_that_cannot_be_are_refused(metric):
+    sites = np.ones((2, 4))
+    codes = SparseCodes(sites, grid_shape=(1, 1), n_mean_atoms=1)
+    for number in (0, 2):
+        with pytest.raises(
+            ValueError, match=f"={number} for codes of n_mean_atoms=1.*out"
+        ):
+            metric(codes, n_mean_atoms=number)
+    for number in (-1, 4, 1.0, "1", True):
+        for either in (sites, codes):
+            with pytest.raises(ValueError, match="n_mean_atoms=.* from 0 to 3"):
+                metric(either, n_mean_atoms=number)
+    other = SparseCodes(sites, grid_shape=(1, 1))
+    with pytest.raises(ValueError, match="n_mean_atoms of .* as many of them for mean"):
+        metric([codes, other])
+
+
 def of_many_grids(rng):
     """Codes of photos of different sizes, as transform gives them."""
     grids = [(2, 3), (1, 4), (3, 1)]

@@ -14,7 +14,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_sparsevae import plotting
 from sklearn_sparsevae.codes import SparseCodes
-from sklearn_sparsevae.metrics import make_scorers, peak_psnr, psnr
+from sklearn_sparsevae.metrics import make_scorers, peak_psnr, psnr, usage_perplexity
 
 
 class Fake:
@@ -273,6 +273,18 @@ def test_usage_is_drawn_from_the_most_used():
     flat = plotting.UsageDisplay.from_codes(codes, n_atoms=3)
     assert_array_equal(flat.usage, display.usage)
     assert plotting.UsageDisplay.from_codes(codes).n_dead == 2
+
+
+def test_usage_is_drawn_without_the_means():
+    sites = np.array([[9, 1, 2, 0], [9, 0, 3, 0]], dtype=np.float32)
+    codes = SparseCodes(sites, grid_shape=(1, 1), n_mean_atoms=1)
+    for display in (
+        plotting.UsageDisplay.from_codes(codes),
+        plotting.UsageDisplay.from_codes(sites, n_mean_atoms=1),
+    ):
+        assert_array_equal(display.usage, [1, 2, 0])
+        assert display.n_dead == 1
+        assert display.perplexity == usage_perplexity(sites[:, 1:])
 
 
 def test_quality_against_sparsity_of_a_search(rng):

@@ -82,7 +82,9 @@ def test_history_names_every_term(images):
     for number, epoch in enumerate(model.history_, start=1):
         assert epoch["epoch"] == number and epoch["dur"] > 0
         assert "batches" not in epoch
-        names = {f"train_{t}" for t in (*TERMS, "loss", "psnr", "nonzeros")}
+        names = {
+            f"train_{t}" for t in (*TERMS, "loss", "psnr", "nonzeros", "perplexity")
+        }
         assert names <= set(epoch)
         assert not [name for name in epoch if name.startswith("valid_")]
         assert all(np.isfinite(epoch[name]) for name in names)
@@ -201,7 +203,7 @@ def test_early_stopping_stops_and_restores_the_best_weights(images):
     # What the epoch after the best one began with.
     for name, value in model.net_.module_.state_dict().items():
         torch.testing.assert_close(value, states[best + 1][name], msg=name)
-    names = {f"valid_{t}" for t in (*TERMS, "loss", "psnr", "nonzeros")}
+    names = {f"valid_{t}" for t in (*TERMS, "loss", "psnr", "nonzeros", "perplexity")}
     assert names <= set(model.history_[0])
 
 
@@ -320,6 +322,22 @@ def test_going_on_that_is_stopped_keeps_what_was_before(images, epoch):
         each.set_params(callbacks=None, max_epochs=1).fit(images)
     assert model.history_[-1]["epoch"] == epoch
     assert torch.equal(weights_of(model), weights_of(kept))
+
+
+@pytest.mark.parametrize(("moment", "epoch"), [("grad", 3), ("epoch_end", 2)])
+def test_every_epoch_that_is_kept_has_the_perplexity_of_its_usage(
+    images, moment, epoch
+):
+    whole = tiny(lr_schedule=None, max_epochs=4).fit(images)
+    stop = Probe(**{moment: raising(KeyboardInterrupt, epoch)})
+    model = tiny(lr_schedule=None, max_epochs=4, callbacks=[stop])
+    with (
+        pytest.warns(ConvergenceWarning, match="keeps the 2 complete epoch"),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        model.fit(images)
+    recorded = [e["train_perplexity"] for e in model.history_]
+    assert recorded == [e["train_perplexity"] for e in whole.history_[:2]]
 
 
 @pytest.mark.parametrize("warm_start", [False, True])
