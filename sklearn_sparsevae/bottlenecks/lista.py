@@ -251,7 +251,7 @@ class LearnedISTA(MeansApart):
         if self.inhibition is not None:
             return self.filters
         along = (self.filters * atoms).sum(1, keepdim=True)
-        return self.filters + (1 - along) * atoms  # [ALISTA Eq. 8]
+        return self.filters + (1 - along) * atoms
 
     def parameter_groups(self, lr):
         """Matrices at 3 times ``lr``, thresholds and step scalars at 100 times."""

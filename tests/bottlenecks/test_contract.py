@@ -168,7 +168,7 @@ BOTTLENECKS = {
             "structured": functools.partial(
                 LearnedPursuit,
                 alpha=0.4,
-                n_rollout_steps=4,
+                n_rollout_steps=3,
                 threshold="structured",
                 n_mean_dims=2,
             ),
