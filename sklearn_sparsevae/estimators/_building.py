@@ -96,8 +96,10 @@ def _check_backbone_params(name, given):
         )
     for key, value in given.items():
         whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-        if not (whole and value > 0) and value is not known[key].default:
+        least = 0 if key == "n_blocks" else 1
+        if not (whole and value >= least) and value is not known[key].default:
             raise ValueError(
-                f"backbone_params has {key}={value!r}; expected a positive integer."
+                f"backbone_params has {key}={value!r}; expected an integer of at least "
+                f"{least}."
             )
     return given
