@@ -107,7 +107,7 @@ class _Recipe(Mapping):
 #: alpha / L, as printed, though Eq. 4 lacks the 1/2 of Eq. 1 and would ask for half of
 #: that; softplus keeps them from turning negative. "alpha was initialized to 1 and then
 #: updated" is taken for theta: alpha, as a weight in the loss, would go to zero. What
-#: is trained is L W_e and L S, at 3 times ``lr``, and L theta: W_e moves by 3 / L of
+#: is trained is L W_e, L (I - S), at 3 times ``lr``, and L theta: W_e moves by 3 / L of
 #: what Adam with ``lr`` would give it. Where a trained rollout explains less of a
 #: latent than no code would, its code is plain ISTA's. The paper kept the model with
 #: the lowest total loss, without saying on which images.
