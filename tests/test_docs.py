@@ -24,6 +24,7 @@ PACKAGE = sklearn_sparsevae.__name__
 ROOT = Path(__file__).parents[1]
 USER_MODULES = (
     *("", "codes", "metrics", "datasets", "degrade", "plotting", "segmentation"),
+    "recipes",
 )
 # numpydoc's codes: no docstring, no summary, parameters missing, unknown or out of
 # order, no description, returns missing.

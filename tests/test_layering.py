@@ -25,6 +25,7 @@ ARRAY_LIBRARIES = {"sklearn", "scipy", "skimage", "joblib"}
 ARRAY_ROOMS = {
     "images": {"sklearn", "scipy", "_arguments"},
     "_parameters": set(),
+    "recipes": set(),
     "_arguments": {"sklearn"},
     "_usage": set(),
     "codes": ARRAY_LIBRARIES | {"_arguments"},
@@ -162,7 +163,7 @@ def test_the_rules_reject_what_they_should():
     assert is_allowed("scipy.fft", "sparse")
 
 
-ARRAYS_ONLY = ["segmentation", "codes", "metrics", "plotting", "degrade"]
+ARRAYS_ONLY = ["segmentation", "codes", "metrics", "plotting", "degrade", "recipes"]
 
 
 @pytest.mark.parametrize("room", ARRAYS_ONLY)

@@ -18,9 +18,14 @@ class LightBackbone(Backbone):
         Channels of the latents; 16, as in LASERS, when None.
     width : int
         Channels after the last strided convolution; half of it after the first.
+    hidden : int
+        Channels inside the residual blocks: 128 in LASERS' text (Section 5), 32 in its
+        released code.
     """
 
-    def __init__(self, n_channels, n_downsamples=2, latent_dim=None, width=128):
+    def __init__(
+        self, n_channels, n_downsamples=2, latent_dim=None, width=128, hidden=32
+    ):
         super().__init__()
         self.latent_dim = 16 if latent_dim is None else latent_dim
         widths = [width // 2] * max(n_downsamples - 1, 0) + [width]
@@ -31,8 +36,8 @@ class LightBackbone(Backbone):
         self.encoder = nn.Sequential(
             *down,
             nn.Conv2d(channels, width, 3, padding=1),
-            _NarrowBlock(width),
-            _NarrowBlock(width),
+            _NarrowBlock(width, hidden),
+            _NarrowBlock(width, hidden),
             nn.ReLU(),
             nn.Conv2d(width, self.latent_dim, 1),
         )
@@ -43,15 +48,15 @@ class LightBackbone(Backbone):
             channels = out
         self.decoder = nn.Sequential(
             nn.Conv2d(self.latent_dim, width, 3, padding=1),
-            _NarrowBlock(width),
-            _NarrowBlock(width),
+            _NarrowBlock(width, hidden),
+            _NarrowBlock(width, hidden),
             nn.ReLU(),
             *(up[:-1] if up else [nn.Conv2d(width, n_channels, 1)]),
         )
 
 
 class _NarrowBlock(nn.Module):
-    def __init__(self, width, hidden=32):
+    def __init__(self, width, hidden):
         super().__init__()
         self.body = nn.Sequential(
             nn.ReLU(),

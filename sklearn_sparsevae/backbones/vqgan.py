@@ -6,10 +6,12 @@ from torch.nn import functional as F
 
 from sklearn_sparsevae.backbones.base import Backbone
 
-# Channel multipliers for each resolution, finest first (SC-VAE's configurations).
+# Channel multipliers for each resolution, finest first: SC-VAE's configurations, and
+# with 5 halvings that of RQ-VAE (Lee et al. 2022), which has the same blocks.
 _MULTIPLIERS = {
     3: (1, 2, 2, 4),
     4: (1, 1, 2, 2, 4),
+    5: (1, 1, 2, 2, 4, 4),
     6: (1, 1, 1, 2, 2, 4, 4),
     8: (1, 1, 1, 2, 2, 2, 4, 4, 4),
 }
@@ -24,8 +26,9 @@ class VQGANBackbone(Backbone):
     ----------
     n_channels : int
         Image channels.
-    n_downsamples : {3, 4, 6, 8}
-        As in SC-VAE; at 256 x 256 pixels 32, 16, 4 or 1 sites along each axis.
+    n_downsamples : {3, 4, 5, 6, 8}
+        As in SC-VAE; at 256 x 256 pixels 32, 16, 4 or 1 sites along each axis. 5 is as
+        in RQ-VAE, 8 sites.
     latent_dim : int, default=None
         Channels of the latents; 256, as in SC-VAE, when None.
     width : int

@@ -162,7 +162,7 @@ class _Block(nn.Module):
         return x + self.body(x)
 
 
-# Names of ``threshold=``; "atom" is no choice of the estimator's.
+# Names of ``threshold=`` in the estimator.
 THRESHOLDS = {
     "scalar": ScalarThreshold,
     "atom": AtomThreshold,

@@ -256,9 +256,24 @@ def test_identity_refuses_another_latent_dim():
         IdentityBackbone(5, 0, 4)
 
 
-def test_vqgan_refuses_what_the_paper_does_not_have():
-    with pytest.raises(ValueError, match=r"n_downsamples of \[3, 4, 6, 8\], got 5"):
-        vqgan(n_downsamples=5)
+@pytest.mark.parametrize("hidden", [32, 128])
+def test_hidden_units_of_the_light_backbone(hidden):
+    model = LightBackbone(3, 2, width=8, hidden=hidden)
+    blocks = [m.body for m in model.modules() if hasattr(m, "body")]
+    assert [block[1].out_channels for block in blocks] == [hidden] * 4
+    images = images_of(3)
+    assert model.decode(model.encode(images)).shape == images.shape
+
+
+def test_five_halvings_of_the_vqgan_backbone():
+    model, images = vqgan(n_downsamples=5), torch.rand(1, 3, 32, 64)
+    assert model.encode(images).shape == (1, 256, 1, 2)
+    assert model.decode(model.encode(images)).shape == images.shape
+
+
+def test_vqgan_refuses_what_no_paper_has():
+    with pytest.raises(ValueError, match=r"of \[3, 4, 5, 6, 8\], got 7"):
+        vqgan(n_downsamples=7)
 
 
 def test_vqgan_refuses_widths_that_its_groups_do_not_divide():

@@ -10,6 +10,7 @@ EXCEPTIONS = {
     "bottlenecks": "modules of torch, which estimators build",
     "perceptual": "modules of torch, and weights to download",
     "images": "internal: the door of the estimators",
+    "recipes.": "mappings: nothing is called",
     "datasets.fetch_": "downloads",
     "datasets.load_": "reads files; tests/datasets has damaged ones",
     ".plot": "called by the other methods of a Display",
