@@ -125,6 +125,21 @@ def test_penalties_have_slope_alpha_at_zero_and_never_fall(penalty):
     assert (cost <= 0.3 * values.abs() + 1e-12).all()
 
 
+def test_a_filter_trains_only_across_its_atom():
+    model = started()
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        model.filters += torch.randn(K, DIM, generator=generator)
+        atoms = model.unit_atoms
+        filters = model._filters(atoms)
+    torch.testing.assert_close((filters * atoms).sum(1), torch.ones(K))
+    across = filters - model.filters
+    residual = across - (across * atoms).sum(1, keepdim=True) * atoms
+    torch.testing.assert_close(residual, torch.zeros_like(residual))
+    free = started(coupled=False)
+    assert free._filters(free.unit_atoms) is free.filters
+
+
 def test_losses_are_those_of_the_equation():
     model, latents = started(penalty="l1"), latents_of()
     out = model(latents)

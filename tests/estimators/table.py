@@ -19,6 +19,6 @@ ESTIMATORS = {
 
 #: Settings of an autoencoder whose codes are of another kind than its default's.
 VARIANTS = {
-    SparseCodingVAE: [{"shrinkage": "support", "alpha": 0.03}],
+    SparseCodingVAE: [{"shrinkage": "soft"}, {"threshold": "structured"}],
     SpikeSlabVAE: [{"prior": "threshold"}],
 }

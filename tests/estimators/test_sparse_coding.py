@@ -1,4 +1,4 @@
-"""What only SparseCodingVAE promises: codes by learned ISTA."""
+"""What only SparseCodingVAE promises: codes by a pursuit, or by learned ISTA."""
 
 import numpy as np
 import pytest
@@ -21,11 +21,15 @@ def estimator():
 
 @pytest.mark.parametrize("momentum", [True, False])
 @pytest.mark.parametrize("dictionary", ["learned", "dct"])
-def test_untrained_model_is_sparse_coding_of_patches(
+def test_untrained_soft_shrinkage_is_ista_of_patches(
     images, tiny, patches_of, momentum, dictionary
 ):
     model = tiny(
-        max_epochs=0, momentum=momentum, dictionary=dictionary, n_components=64
+        shrinkage="soft",
+        max_epochs=0,
+        momentum=momentum,
+        dictionary=dictionary,
+        n_components=64,
     ).fit(images)
     basis = model.net_.module_.backbone.basis.numpy()
     latents = patches_of(images - 0.5, 4) @ basis.T
@@ -115,9 +119,13 @@ def test_score_falls_as_alpha_grows(images, tiny):
 @pytest.mark.parametrize("alpha", [0.01, 10])
 @pytest.mark.parametrize("n_rollout_steps", [1, 30])
 @pytest.mark.parametrize("coupled", [True, False])
-def test_training_stays_finite(images, tiny, alpha, n_rollout_steps, coupled):
+def test_soft_training_stays_finite(images, tiny, alpha, n_rollout_steps, coupled):
     model = tiny(
-        alpha=alpha, n_rollout_steps=n_rollout_steps, coupled=coupled, max_epochs=3
+        shrinkage="soft",
+        alpha=alpha,
+        n_rollout_steps=n_rollout_steps,
+        coupled=coupled,
+        max_epochs=3,
     ).fit(images)
     assert np.isfinite(model.history_[-1]["train_loss"])
     assert np.isfinite(model.transform(images).data).all()
@@ -130,13 +138,70 @@ def test_clone_copies_given_atoms(tiny):
     assert clone(tiny(dictionary=atoms)).dictionary is not atoms
 
 
-def test_the_ablation_of_thresholds_is_one_grid_search(tiny, photos):
-    policies = ["scalar", "vector", "structured"]
-    search = GridSearchCV(tiny(), {"threshold": policies}, cv=2).fit(photos)
+@pytest.mark.parametrize("shrinkage", ["support", "soft"])
+def test_the_ablation_of_thresholds_is_one_grid_search(tiny, photos, shrinkage):
+    policies = ["scalar", "atom", "vector", "structured"]
+    model = tiny(shrinkage=shrinkage)
+    search = GridSearchCV(model, {"threshold": policies}, cv=2).fit(photos)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     for policy in policies:
-        codes = tiny(threshold=policy).fit(photos).transform(photos)
+        model = tiny(shrinkage=shrinkage, threshold=policy).fit(photos)
+        codes = model.transform(photos)
         assert 0 < codes.nnz < 0.9 * np.prod(codes.shape)
+
+
+def test_thresholds_that_do_not_learn_are_alpha(images, tiny):
+    one, inferred = (
+        tiny(threshold=name, learn_alpha=False, max_epochs=2).fit(images)
+        for name in ("scalar", "structured")
+    )
+    np.testing.assert_array_equal(
+        dense(one.transform(images)), dense(inferred.transform(images))
+    )
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "message"),
+    [
+        ({"steps": 3}, ValueError, "'steps', which shrinkage='support' does not take"),
+        (
+            {"step_scalars": False},
+            ValueError,
+            "some of .'threshold_width'",
+        ),
+        ({"threshold_width": 0}, ValueError, "threshold_width.*at least 1"),
+        ({"threshold_width": 2.5}, TypeError, "threshold_width.*expected an integer"),
+    ],
+)
+def test_what_the_bottleneck_does_not_take_is_refused(
+    images, tiny, params, error, message
+):
+    with pytest.raises(error, match=message):
+        tiny(bottleneck_params=params).fit(images)
+
+
+def test_flags_of_the_bottleneck_are_flags(images, tiny):
+    params = {"step_scalars": 1}
+    with pytest.raises(TypeError, match="step_scalars.*True or False"):
+        tiny(shrinkage="soft", bottleneck_params=params).fit(images)
+
+
+def test_steps_without_scalars_are_all_the_same(images, tiny):
+    params = {"step_scalars": False}
+    model = tiny(shrinkage="soft", bottleneck_params=params, max_epochs=3).fit(images)
+    bottleneck = model.net_.module_.bottleneck
+    assert not bottleneck.log_gains.any() and not bottleneck.log_threshold_gains.any()
+    assert not np.allclose(bottleneck.filters.detach(), bottleneck.atoms.detach())
+
+
+@pytest.mark.parametrize(("n_downsamples", "bound"), [(2, 16), (3, 32)])
+def test_larger_sites_may_have_more_atoms(n_downsamples, bound):
+    images = np.random.default_rng(0).random((20, 16, 16, 3), dtype=np.float32)
+    model = SparseCodingVAE(
+        80, n_downsamples=n_downsamples, alpha=1e-4, max_epochs=0, random_state=0
+    ).fit(images)
+    counts = model.transform(images).sites().count_nonzero(axis=1)
+    assert counts.max() == bound + 3
 
 
 # ---- selection in place of shrinkage ------------------------------------------------
@@ -226,10 +291,9 @@ def test_support_stays_finite(images, tiny, alpha, n_rollout_steps):
 @pytest.mark.parametrize(
     "params",
     [
-        {"threshold": "vector"},
         {"penalty": "l1"},
         {"momentum": False},
-        {"coupled": False, "learn_alpha": False},
+        {"coupled": False, "momentum": False},
     ],
 )
 def test_support_refuses_what_shrinks_softly(images, tiny, params):

@@ -449,6 +449,13 @@ NUMERICS = [
                 "indices", "i8", (24, 1), "integers", "tensor", arrays((24, 3))
             ),
         },
+        "removal_costs": {
+            "dictionary": _coded["dictionary"],
+            "indices": of_array(
+                "indices", "i8", (24, 1), "integers", "tensor", arrays((24, 3))
+            ),
+            "values": tensor("values", 24, 1),
+        },
         "rate_distance": {
             "features": _sets["features"],
             "others": tensor("others", 6, 5),

@@ -39,6 +39,11 @@ GOOD = {
         "dictionary": ATOMS,
         "indices": np.array([[0, -1]]).repeat(5, 0),
     },
+    "removal_costs": {
+        "dictionary": ATOMS,
+        "indices": np.array([[0, -1]]).repeat(5, 0),
+        "values": np.ones((5, 2)),
+    },
     "soft_threshold": {"values": SIGNALS, "threshold": 0.5},
     "synthesize": {"maps": MAPS, "kernels": KERNELS, "stride": 1, "size": (6, 5)},
     "transcription_terms": {"features": SIGNALS, "regenerated": SIGNALS},

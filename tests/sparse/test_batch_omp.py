@@ -163,6 +163,44 @@ def test_no_atom_is_taken_that_lowers_the_residual_too_little(
         assert not z[size:].any()
 
 
+@both_paths
+@given(seed=st.integers(0, 10**6), scale=st.floats(0.0, 1.0))
+def test_the_atom_is_taken_that_exceeds_most_what_is_asked_of_it(path, seed, scale):
+    signals, atoms = problem(seed, 4, 6, 12)
+    asked = scale * np.random.default_rng(seed).uniform(size=(4, 12))
+    indices, _ = code(path, signals, atoms, 4, selection="ols", min_decrease=asked)
+    for x, row, least in zip(signals, indices, asked, strict=True):
+        taken, rest = [], float(x @ x)
+        for atom in row:
+            errors = [squared_error(x, atoms[[*taken, k]]) for k in range(12)]
+            beyond = rest - np.array(errors) - least
+            beyond[taken] = -np.inf
+            if atom < 0:
+                assert beyond.max() <= 1e-6 or len(taken) == 6
+                break
+            assert beyond[atom] == pytest.approx(beyond.max(), abs=1e-6)
+            taken.append(int(atom))
+            rest = squared_error(x, atoms[taken])
+
+
+@both_paths
+@pytest.mark.parametrize("threads", [1, 2])
+def test_one_number_is_the_same_as_that_number_for_all(path, threads):
+    signals, atoms = problem(3, 300)
+    every = np.full((300, len(atoms)), 0.3)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        one, all_ = (
+            code(path, signals, atoms, 6, selection="ols", min_decrease=number)
+            for number in (0.3, every)
+        )
+    finally:
+        torch.set_num_threads(before)
+    for found, wanted in zip(one, all_, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
 def squared_error(signal, atoms):
     """Squared distance of a signal from the span of some atoms."""
     return np.sum((signal - atoms.T @ np.linalg.lstsq(atoms.T, signal)[0]) ** 2)
@@ -396,6 +434,17 @@ def test_numba_is_not_needed():
         ({"tol": -0.5}, ValueError, "tol must be non-negative, got -0.5"),
         ({"tol": float("nan")}, ValueError, "tol .* got nan"),
         ({"min_decrease": -1.0}, ValueError, "min_decrease must be non-negative"),
+        ({"min_decrease": np.ones((2, 3))}, ValueError, "min_decrease has the shape"),
+        (
+            {"min_decrease": np.ones((5, 4))},
+            ValueError,
+            "min_decrease.*needs selection='ols'",
+        ),
+        (
+            {"min_decrease": -np.ones((5, 4)), "selection": "ols"},
+            ValueError,
+            "min_decrease must be non-negative",
+        ),
         ({"selection": "mp"}, ValueError, r"\('omp', 'ols'\), got 'mp'"),
     ],
 )

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_sparsevae.sparse import batch_omp, refit
+from sklearn_sparsevae.sparse import batch_omp, refit, removal_costs
 
 
 def problem(seed, n_signals=7, latent_dim=8, n_atoms=15):
@@ -49,6 +49,24 @@ def test_gradients_are_those_of_finite_differences():
 
     inputs = signals[:2].requires_grad_(), atoms.requires_grad_()
     assert torch.autograd.gradcheck(function, inputs)
+
+
+@given(seed=st.integers(0, 10**6), n_nonzeros=st.integers(1, 5))
+def test_what_an_atom_is_worth_is_the_error_without_it(seed, n_nonzeros):
+    signals, atoms = problem(seed)
+    indices, _ = batch_omp(signals, atoms, n_nonzeros)
+    indices[0, -1] = -1
+
+    def errors(taken):
+        left = signals - (refit(signals, atoms, taken)[..., None] * atoms[taken]).sum(1)
+        return left.square().sum(1)
+
+    costs = removal_costs(atoms, indices, refit(signals, atoms, indices))
+    for s in range(n_nonzeros):
+        fewer = indices.clone()
+        fewer[:, s] = -1
+        more = errors(fewer) - errors(indices)
+        torch.testing.assert_close(costs[:, s], more, rtol=1e-3, atol=1e-3)
 
 
 def test_arrays_give_arrays():
