@@ -12,8 +12,8 @@ References
 
 import numpy as np
 from scipy import sparse
+from scipy.linalg import cho_solve_banded, cholesky_banded
 from scipy.sparse import csgraph
-from scipy.sparse.linalg import splu
 from scipy.spatial.distance import cdist, pdist, squareform
 
 from sklearn_sparsevae._arguments import as_ndarray
@@ -276,17 +276,35 @@ def relax(features, pairs, weight, pull, scale, floor):
     graph = sparse.coo_array((weights, pairs), shape=(n_sites, n_sites))
     laplacian = csgraph.laplacian(graph + graph.T)
     system = laplacian + sparse.diags_array(weight + _TINY)
-    return factorize(system).solve(pull)  # [Zhu 2014 Eq. 9]
+    return factorize(system)(pull)  # [Zhu 2014 Eq. 9]
 
 
 def factorize(matrix):
-    """Sparse factorisation of a symmetric definite matrix.
+    """Return a function that solves a sparse symmetric positive definite system.
 
-    Without pivoting, and ordered for symmetry, in half the time of the default.
+    On a grid, Cholesky within the band takes less than half the time of a sparse
+    factorisation. The rows come in the order in which they are, or, where that leaves a
+    narrower band, in that of reverse Cuthill and McKee.
     """
-    return splu(
-        matrix.tocsc(),
-        permc_spec="MMD_AT_PLUS_A",
-        diag_pivot_thresh=0.0,
-        options={"SymmetricMode": True},
-    )
+    entries = matrix.tocoo()
+    order = csgraph.reverse_cuthill_mckee(matrix.tocsr(), symmetric_mode=True)
+    places = np.arange(len(order)), np.argsort(order)
+    place = min(places, key=lambda place: _band(entries, place)[0].max())
+    below, column, values = _band(entries, place)
+    band = np.zeros((below.max() + 1, len(order)))
+    band[below, column] = values
+    factor = cholesky_banded(band, overwrite_ab=True, lower=True, check_finite=False)
+
+    def solve(right):
+        ordered = np.empty(len(right))
+        ordered[place] = right
+        return cho_solve_banded((factor, True), ordered, check_finite=False)[place]
+
+    return solve
+
+
+def _band(entries, place):
+    """Entries on and below the diagonal: how far below, their columns, their values."""
+    row, column = place[entries.row], place[entries.col]
+    lower = row >= column
+    return (row - column)[lower], column[lower], entries.data[lower]

@@ -6,11 +6,14 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 from scipy.linalg import eigh
+from scipy.sparse.linalg import eigsh
 from skimage.color import rgb2lab
 from sklearn.preprocessing import normalize
 
 # A finer grid is averaged down to at most this many sites to find an object on.
 MAX_SITES = 1024
+# Up to this many rows a dense eigensolver is the faster one.
+DENSE_ROWS = 200
 
 # Codes that differ by less than this share of their size differ by rounding.
 _ROUNDING = 1e-5
@@ -140,9 +143,12 @@ def principal_coordinates(X, n_components):
     """
     gram = X.T @ X
     gram = gram.toarray() if sparse.issparse(gram) else gram
-    first = max(0, len(gram) - n_components)
-    _, directions = eigh(gram, subset_by_index=[first, len(gram) - 1])
-    return X @ directions
+    size = len(gram)
+    if size <= max(DENSE_ROWS, 4 * n_components) or not gram.any():
+        first = max(0, size - n_components)
+        return X @ eigh(gram, subset_by_index=[first, size - 1])[1]
+    start = np.random.RandomState(0).uniform(size=size)
+    return X @ eigsh(gram, n_components, v0=start)[1]
 
 
 def site_appearance(sites, colors):

@@ -16,14 +16,12 @@ from sklearn_sparsevae.segmentation._boundary import factorize
 from sklearn_sparsevae.segmentation._clusters import distinct_rows, fit_k_means
 from sklearn_sparsevae.segmentation._foreground import object_probability
 from sklearn_sparsevae.segmentation._score import is_flat
-from sklearn_sparsevae.segmentation._sites import look, unit_rows
+from sklearn_sparsevae.segmentation._sites import DENSE_ROWS, look, unit_rows
 
 # Affinity of sites that look nothing alike: keeps every image in one piece.
 _FLOOR = 1e-4
 # A finer grid is averaged to at most this many sites before it is cut into regions.
 MAX_REGION_SITES = 4096
-# Up to this many sites a dense solver is the faster one.
-_DENSE_SITES = 200
 
 
 def local_embedding(sites, n_components, color_scale, texture_scale, radius):
@@ -32,7 +30,7 @@ def local_embedding(sites, n_components, color_scale, texture_scale, radius):
     Of ``D^-1 A``, where ``A_ij = exp(-|c_i - c_j|^2 / (2 color_scale^2) - |t_i - t_j|^2
     / (2 texture_scale^2))`` for colours c and textures t of sites at most ``radius``
     apart: the normalised cut of Shi and Malik. A few thousand pairs take part, so that
-    shift and invert with a sparse factorisation beats a dense solver from 200 sites on.
+    shift and invert within a band beats a dense solver from 200 sites on.
 
     Parameters
     ----------
@@ -63,13 +61,12 @@ def local_embedding(sites, n_components, color_scale, texture_scale, radius):
 def _leading_eigenvectors(matrix, n_components):
     """Eigenvectors of the largest eigenvalues, all of which are at most 1."""
     n = matrix.shape[0]
-    if n <= max(_DENSE_SITES, 4 * n_components):
+    if n <= max(DENSE_ROWS, 4 * n_components):
         first = max(0, n - n_components)
         return eigh(matrix.toarray(), subset_by_index=[first, n - 1])[1]
     shift = 1 + 1e-3
-    inverse = LinearOperator(
-        (n, n), factorize(matrix - shift * sparse.eye_array(n)).solve
-    )
+    solve = factorize(shift * sparse.eye_array(n) - matrix)
+    inverse = LinearOperator((n, n), lambda x: -solve(x))
     start = np.random.RandomState(0).uniform(size=n)
     return eigsh(matrix, n_components, sigma=shift, OPinv=inverse, v0=start)[1]
 
@@ -132,7 +129,7 @@ def spectral_embedding(X, n_components, weights=None):
         degrees = factors @ (weights @ factors)
         factors = sparse.diags_array(np.sqrt(weights / degrees)) @ factors
     size = min(factors.shape)
-    if size <= max(_DENSE_SITES, 4 * n_components):
+    if size <= max(DENSE_ROWS, 4 * n_components):
         dense = factors.toarray() if sparse.issparse(factors) else factors
         vectors = svd(dense, full_matrices=False)[0][:, :n_components]
     else:

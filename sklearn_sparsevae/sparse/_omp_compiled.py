@@ -4,32 +4,25 @@ import numba
 import numpy as np
 import torch
 
-# Sums and products may be reordered, so that loops over atoms become vector code.
-_compiled = numba.njit(
-    nogil=True,
-    cache=True,
-    error_model="numpy",
-    fastmath={"reassoc", "contract", "nsz", "nnan"},
-)
+# Loops over atoms become vector code, since none adds up floats. So no fast arithmetic
+# is needed, with which results would change with what else is compiled beside them.
+_compiled = numba.njit(nogil=True, cache=True, error_model="numpy")
 
 
 @_compiled
-def _largest(scores):
-    """Index of the largest of the non-negative ``scores`` (float64), the first if tied.
+def _largest(bits):
+    """Index of the largest of scores that are not negative, the first if tied.
 
-    Floats that are not negative order like their bits. The last bits, which float32
-    leaves zero, give way to the index: one reduction that becomes vector code.
+    Such floats order like their bits, and of integers both loops become vector code.
     """
-    n = len(scores)
-    low = 1
-    while low <= n:
-        low *= 2
-    low -= 1
-    bits = scores.view(np.int64)
-    best = 0
-    for k in range(n):
-        best = max(best, (bits[k] & ~low) | (n - k))
-    return n - (best & low)
+    best = bits[0]
+    for k in range(len(bits)):
+        best = max(best, bits[k])
+    none = np.int32(len(bits))
+    first = none
+    for k in range(len(bits)):
+        first = min(first, np.int32(k) if bits[k] == best else none)
+    return first
 
 
 @_compiled
@@ -40,28 +33,39 @@ def _score_omp(alpha, scores):
 
 
 @_compiled
-def _score_ols(alpha, powers, limits, diagonal, least, asked, scores):
+def _score_ols(alpha, powers, floor, least, diagonal, asked, scores):
     """Fill ``scores`` with what each atom, once refitted, takes from the residual.
 
     Beyond what is ``asked`` of it, that is; 0 where it is less.
     """
+    nothing = scores.dtype.type(0)
     for k in range(len(alpha)):
         square = alpha[k] * alpha[k]
-        usable = (powers[k] > limits[k]) & (square > least * diagonal[k])
+        usable = (powers[k] > floor * diagonal[k]) & (square > least * diagonal[k])
         beyond = square / powers[k] - asked[k]
-        scores[k] = beyond if usable & (beyond > 0) else 0.0
+        scores[k] = beyond if usable & (beyond > nothing) else nothing
 
 
 @_compiled
 def _orthogonalize(gram, atom, cholesky, size, basis):
-    """Row ``size`` of the basis: that of the Gram matrix without the rows before it."""
+    """Row ``size`` of the basis: that of the Gram matrix without the rows before it.
+
+    Four rows at a time, so that the new one is read and written a quarter as often.
+    """
+    for k in range(len(gram)):
+        basis[size, k] = gram[atom, k]
+    for s in range(0, size - 3, 4):
+        w0, w1 = cholesky[size, s], cholesky[size, s + 1]
+        w2, w3 = cholesky[size, s + 2], cholesky[size, s + 3]
+        for k in range(len(gram)):
+            first = w0 * basis[s, k] + w1 * basis[s + 1, k]
+            basis[size, k] -= first + (w2 * basis[s + 2, k] + w3 * basis[s + 3, k])
+    for s in range(size // 4 * 4, size):
+        for k in range(len(gram)):
+            basis[size, k] -= cholesky[size, s] * basis[s, k]
     scale = basis.dtype.type(1) / cholesky[size, size]  # 1 / x would be a float64
     for k in range(len(gram)):
-        basis[size, k] = scale * gram[atom, k]
-    for s in range(size):
-        weight = scale * cholesky[size, s]
-        for k in range(len(gram)):
-            basis[size, k] -= weight * basis[s, k]
+        basis[size, k] *= scale
 
 
 @_compiled
@@ -70,21 +74,21 @@ def _code_row(alpha, energy, gram, asked, rule, ols, found, values, work):
 
     Whole arrays are indexed, since every view of one costs two atomic counts.
     """
-    tol, tiny, diagonal, limits = rule
+    tol, tiny, floor, diagonal = rule
     # Row s of the basis: correlations of the s-th orthonormalised atom with all atoms.
-    basis, cholesky, projections, powers, scores = work
+    basis, cholesky, projections, powers, scores, bits = work
     if ols:
         powers[:] = diagonal
     least = tiny * energy
     size, rest = 0, energy
     while size < len(found) and rest > tol:
         if ols:
-            _score_ols(alpha, powers, limits, diagonal, least, asked, scores)
+            _score_ols(alpha, powers, floor, least, diagonal, asked, scores)
         else:
             _score_omp(alpha, scores)
         for s in range(size):
             scores[found[s]] = 0
-        atom = _largest(scores)  # [LASERS Eq. 19]
+        atom = _largest(bits)  # [LASERS Eq. 19]
         if ols and scores[atom] == 0:
             break
 
@@ -93,7 +97,7 @@ def _code_row(alpha, energy, gram, asked, rule, ols, found, values, work):
             cholesky[size, s] = basis[s, atom]  # solves L w = G_I,j
             pivot -= basis[s, atom] * basis[s, atom]
         square = alpha[atom] * alpha[atom]
-        if pivot <= limits[atom] or square <= least * diagonal[atom]:
+        if pivot <= floor * diagonal[atom] or square <= least * diagonal[atom]:
             break
         if not ols and square <= asked[atom] * pivot:
             break
@@ -119,14 +123,15 @@ def _code_row(alpha, energy, gram, asked, rule, ols, found, values, work):
 
 
 @_compiled
-def _code_rows(alphas, energies, gram, asked, rule, ols, found, values):
+def _code_rows(alphas, energies, gram, asked, rule, ols, found, values, scores, bits):
     n_steps, n_atoms = found.shape[1], len(gram)
     work = (
         np.empty((n_steps, n_atoms), gram.dtype),
         np.empty((n_steps, n_steps), gram.dtype),
         np.empty(n_steps, gram.dtype),
         np.empty(n_atoms, gram.dtype),
-        np.empty(n_atoms),
+        scores,
+        bits,
     )
     for i in range(len(alphas)):
         _code_row(
@@ -149,13 +154,13 @@ def code_rows(
 
     The arguments are tensors of one dtype on the CPU; ``alphas`` is used up.
     """
-    dtype = alphas.numpy().dtype.type
-    diagonal = gram.diagonal().numpy().copy()
-    rule = *map(dtype, (tol, tiny)), diagonal, dtype(floor) * diagonal
     asked = torch.as_tensor(min_decrease, dtype=alphas.dtype)
     if asked.ndim == 0:  # the same of all atoms and signals
         asked = asked.expand(1, len(gram)).contiguous()
     alphas, energies, gram, asked, found, values = (
         tensor.numpy() for tensor in (alphas, energies, gram, asked, found, values)
     )
-    _code_rows(alphas, energies, gram, asked, rule, ols, found, values)
+    rule = *map(gram.dtype.type, (tol, tiny, floor)), gram.diagonal().copy()
+    scores = np.empty(len(gram), gram.dtype)
+    bits = scores.view(f"i{gram.itemsize}")
+    _code_rows(alphas, energies, gram, asked, rule, ols, found, values, scores, bits)

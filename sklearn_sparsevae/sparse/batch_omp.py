@@ -25,6 +25,8 @@ from sklearn_sparsevae.sparse.rows import ROW_BLOCK, argmax_of_rows, pad_rows
 # Bytes of the correlations handled together: what stays in a core's cache; more where
 # every step is a call of torch, and what is enough work for a device.
 _BYTES = {"compiled": 2**20, "tensors": 2**22, "device": 2**28}
+# The number of atoms is rounded up to a multiple of this.
+_ATOM_BLOCK = 32
 _SELECTIONS = ("omp", "ols")
 # In units of the dtype's resolution: squared sine of the angle between an atom and the
 # span of those selected before, below which the atom counts as one of the span.
@@ -192,6 +194,11 @@ def _code(signals, dictionary, n_steps, tol, min_decrease, ols, n_threads):
     compiled = _compiled_code_rows() if on_cpu else None
     code_rows = compiled or _code_rows
     resolution = torch.finfo(signals.dtype).eps
+    # Zero atoms, which are never taken: loops over whole vectors of atoms are faster.
+    n_zero = -len(dictionary) % _ATOM_BLOCK
+    dictionary = F.pad(dictionary, (0, 0, 0, n_zero))
+    if isinstance(min_decrease, torch.Tensor):
+        min_decrease = F.pad(min_decrease, (0, n_zero))
     gram = dictionary @ dictionary.mT
     energies = signals.square().sum(1).nan_to_num_(nan=0.0, posinf=0.0)
     found = signals.new_full((len(signals), n_steps), -1, dtype=torch.int64)

@@ -253,9 +253,10 @@ def _merge(indices, values):
     pairs = np.sort(indices << 32 | bits, axis=1)
     indices = (pairs >> 32).astype(np.int32)
     values = pairs.astype(np.uint32).view(np.float32)
-    for i in range(indices.shape[1] - 1):
-        repeats = indices[:, i] == indices[:, i + 1]
-        values[repeats, i + 1] += values[repeats, i]
-        values[repeats, i] = 0
+    repeats = (indices[:, :-1] == indices[:, 1:]) & (indices[:, 1:] >= 0)
+    for i in np.flatnonzero(repeats.any(0)):  # none of a pursuit
+        rows = repeats[:, i]
+        values[rows, i + 1] += values[rows, i]
+        values[rows, i] = 0
     kept = (values != 0) & (indices >= 0)
     return values[kept], indices[kept], kept.sum(1)

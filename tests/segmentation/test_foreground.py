@@ -14,6 +14,7 @@ from sklearn_sparsevae.segmentation import KMeansSegmenter, SpectralSegmenter
 from sklearn_sparsevae.segmentation._boundary import (
     border_affinity,
     factorize,
+    linked_pairs,
     neighbor_pairs,
     relax,
 )
@@ -210,7 +211,23 @@ def test_factorisation_solves_the_system():
         system[[i, j], [i, j]] += w
         system[[i, j], [j, i]] -= w
     assert_allclose(found, np.linalg.solve(system, pull))
-    assert_allclose(factorize(sparse.csr_array(system)).solve(pull), found)
+    assert_allclose(factorize(sparse.csr_array(system))(pull), found)
+
+
+@pytest.mark.parametrize("grid_shape", [(3, 20), (20, 3), (1, 30), (7, 7)])
+@pytest.mark.parametrize("pairs_of", [neighbor_pairs, linked_pairs])
+def test_factorisation_does_not_depend_on_the_order_of_the_sites(grid_shape, pairs_of):
+    first, second = pairs_of(grid_shape)
+    rng, n_sites = np.random.default_rng(0), np.prod(grid_shape)
+    system = np.diag(rng.random(n_sites) + 0.1)
+    for i, j, w in zip(first, second, rng.random(len(first)), strict=True):
+        system[[i, j], [i, j]] += w
+        system[[i, j], [j, i]] -= w
+    right, mixed = rng.normal(size=n_sites), rng.permutation(n_sites)
+    expected = np.linalg.solve(system, right)
+    for order in (np.arange(n_sites), mixed):
+        solve = factorize(sparse.csr_array(system[np.ix_(order, order)]))
+        assert_allclose(solve(right[order]), expected[order])
 
 
 @pytest.mark.parametrize("n_channels", [1, 3])

@@ -308,6 +308,30 @@ def test_zero_atoms_alone_give_empty_codes(path):
 
 @both_paths
 @both_rules
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_of_equal_scores_the_first_atom_is_taken(path, selection, dtype):
+    atoms = np.tile(np.eye(5, dtype=dtype), (9, 1))
+    signals = np.array([[0, 2, -2, 1, 2], [-1, 0, 0, 1, 0]], dtype)  # exact in both
+    indices, values = code(path, signals, atoms, 3, selection=selection)
+    assert indices.tolist() == [[1, 2, 4], [0, 3, -1]]
+    assert values.tolist() == [[2, -2, 2], [-1, 1, 0]]
+
+
+@both_paths
+@both_rules
+@pytest.mark.parametrize("n_atoms", [20, 32, 45])
+def test_zero_atoms_at_the_end_change_nothing(path, selection, n_atoms):
+    signals, atoms = problem(11, 40, 16, n_atoms)
+    expected = code(path, signals, atoms, 6, selection=selection)
+    for n_more in (1, 12, 40):
+        more = np.pad(atoms, ((0, n_more), (0, 0)))
+        indices, values = code(path, signals, more, 6, selection=selection)
+        np.testing.assert_array_equal(indices, expected[0])
+        np.testing.assert_allclose(values, expected[1], rtol=1e-12)
+
+
+@both_paths
+@both_rules
 @pytest.mark.parametrize("threads", [1, 2])
 def test_code_does_not_depend_on_batch_mates(path, selection, threads):
     signals, atoms = problem(5, 700, 16, 64)
