@@ -47,7 +47,7 @@ ENCODERS = {
     "OMP, 3 non-zeros": DictionaryLearningVAE(
         64, n_nonzero_coefs=3, n_downsamples=2, **FIT
     ),
-    "LISTA": SparseCodingVAE(64, n_downsamples=2, **FIT),
+    "LISTA": SparseCodingVAE(64, shrinkage="soft", n_downsamples=2, **FIT),
 }
 N_DRAWN = 500
 LEAST_SAVED, LEAST_CONFIDENCE = 0.2, 0.8

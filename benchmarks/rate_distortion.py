@@ -38,8 +38,8 @@ SETTINGS = {
         3: [{"n_quantizers": n} for n in (2, 4)],
     },
     "SC-VAE": {
-        2: [{"alpha": a} for a in (0.1,)],
-        3: [{"alpha": a} for a in (0.1,)],
+        2: [{"alpha": a} for a in (0.06, 0.12, 0.24)],
+        3: [{"alpha": a} for a in (0.1, 0.2, 0.4)],
     },
 }
 # Columns of the comparison: the best of each family at a rate.

@@ -64,7 +64,13 @@ CODES = {
     "VQ": {"n_components": 512},
     "DL": {"n_components": 64, "n_nonzero_coefs": 8},
     **dict.fromkeys(
-        _bsds.POLICIES, {"n_components": 64, "alpha": 0.01, "n_rollout_steps": 8}
+        _bsds.POLICIES,
+        {
+            "n_components": 64,
+            "shrinkage": "soft",
+            "alpha": 0.01,
+            "n_rollout_steps": 8,
+        },
     ),
 }
 MAX_GAP = 0.5  # dB below BM3D

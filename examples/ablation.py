@@ -36,7 +36,7 @@ def main():
     folds = PredefinedSplit(np.repeat([-1, 0], [len(c) for c in crops]))
     search = GridSearchCV(
         SparseCodingVAE(n_downsamples=2, max_epochs=arguments.epochs, random_state=0),
-        {"alpha": [0.05, 0.1, 0.2], "n_rollout_steps": [1, 5, 15]},
+        {"alpha": [0.02, 0.04, 0.08], "n_rollout_steps": [4, 8, 16]},
         scoring=make_scorers("psnr", "hoyer", "nonzeros"),
         refit=False,
         cv=folds,
@@ -52,7 +52,7 @@ def main():
             "{:8.2f}{:8.3f}{:11.1f}".format(*figures)
         )
     figure, axis = plt.subplots()
-    for n_steps in (1, 5, 15):
+    for n_steps in (4, 8, 16):
         chosen = np.equal(results["param_n_rollout_steps"], n_steps)
         curve = {k: v[chosen] for k, v in results.items() if k.startswith("mean_test")}
         SparsityQualityDisplay.from_cv_results(
