@@ -3,8 +3,9 @@
 SC is ``SparseCodingVAE``, SC + In has its thresholds inferred for every site
 (``threshold="vector"``), SSC has them refined by attention as well
 (``threshold="structured"``); with ``--shrinkage soft`` in the paper's rollout instead
-of the pursuit. All train on random crops of 100 training photos and are judged by one crop of each of the 200 test photos, with one budget for all: the same
-crops, steps, backbone and schedule.
+of the pursuit. All train on random crops of 100 training photos and are judged by one
+crop of each of the 200 test photos, with one budget for all: the same crops, steps,
+backbone and schedule.
 
 How to read the tables:
 
