@@ -9,7 +9,7 @@ that is worth its place::
     1/2 ||x - z D||^2 + 1/2 alpha^2 ||z||_0
 
 and the coefficients are those of least squares on the atoms taken, with a gradient to
-latents and atoms. The selection has none. Related: deep l0 encoders (Wang et al. 2016),
+latents and atoms (`project`). The selection has none. Related: deep l0 encoders (Wang et al. 2016),
 LISTA with support selection (Chen et al. 2018).
 
 SSC-VAE's thresholds take the place of alpha in the selection: atom k has to lower the
@@ -31,7 +31,7 @@ from sklearn_sparsevae.sparse import (
     batch_omp,
     learn_dictionary,
     normalize_atoms,
-    refit,
+    project,
     removal_costs,
 )
 
@@ -126,14 +126,12 @@ class LearnedPursuit(DeadAtomsReset, MeansApart):
         codes = self._select(x.detach(), atoms.detach(), thresholds)
         n_nonzeros = (codes.indices >= 0).sum() / max(1, len(x))
         penalty = self.alpha**2 * n_nonzeros  # [SC-VAE Eq. 4], second term, with l0
+        decoded = project(x, atoms, codes.indices, codes.values)
         if self.training:
             self._observe(x.detach(), codes.indices)
-            values = refit(x, atoms, codes.indices)
-            if thresholds is not None:
-                presence, saved = self._presence(codes.indices, values, thresholds)
-                values, penalty = values * presence, penalty + saved
-            codes = CompactCodes(codes.indices, values)
-        decoded = combine(codes, atoms)
+        if self.training and thresholds is not None:
+            present, saved = self._presence(codes, atoms.detach(), thresholds)
+            decoded, penalty = decoded + present, penalty + saved
         latent = 0.5 * (x - decoded).pow(2).sum(1).mean()  # [SC-VAE Eq. 4], first term
         decoded = torch.cat([means, decoded], 1).unflatten(0, grid)
         return {
@@ -165,22 +163,25 @@ class LearnedPursuit(DeadAtomsReset, MeansApart):
         )
         return CompactCodes(indices, values)
 
-    def _presence(self, indices, values, thresholds):
-        """Ones, and a zero, whose gradients tell the thresholds what atoms are worth.
+    def _presence(self, codes, atoms, thresholds):
+        """Zeros whose gradients tell the thresholds what atoms are worth.
 
-        The one: how the loss changes, to first order, with the presence of an atom.
-        The zero: what that leaves out, ``alpha^2 - m^2`` for each that is present.
-        Both for atoms at their thresholds, ``m_k = tau_k``, of which those not far
-        above speak.
+        The first, of the shape of the latents, has what they decode to: how the loss
+        changes to first order. The second is what that leaves out, ``alpha^2 - m^2``
+        for each that is present. Both for atoms at their thresholds, ``m_k = tau_k``,
+        of which those not far above speak.
         """
+        indices, values = codes.indices, codes.values
         tau = thresholds.gather(1, indices.clamp(min=0))
         with torch.no_grad():
-            m = removal_costs(self.unit_atoms, indices, values).sqrt()
+            m = removal_costs(atoms, indices, values).sqrt()
             ratio = tau / m.clamp(min=torch.finfo(m.dtype).tiny)
             saving = self.alpha**2 - tau.square()
         soft = torch.sigmoid((m - tau) / (_SOFTNESS * self.alpha)) * (indices >= 0)
         change = soft - soft.detach()
-        return 1 + ratio.clamp(max=1) * change, (change * saving).sum(1).mean()
+        present = change * ratio.clamp(max=1) * values
+        present = combine(CompactCodes(indices, present), atoms)
+        return present, (change * saving).sum(1).mean()
 
     def _fresh_atoms(self, rows):
         return normalize_atoms(rows)

@@ -24,7 +24,7 @@ from sklearn_sparsevae.sparse.rate_reduction import (
     rate_reduction,
     transcription_terms,
 )
-from sklearn_sparsevae.sparse.refit import refit, removal_costs
+from sklearn_sparsevae.sparse.refit import project, refit, removal_costs
 from sklearn_sparsevae.sparse.unrolled import fista_momentum, unrolled_ista
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "nearest_code",
     "normalize_atoms",
     "power_start",
+    "project",
     "rate_distance",
     "rate_reduction",
     "refit",

@@ -449,6 +449,13 @@ NUMERICS = [
                 "indices", "i8", (24, 1), "integers", "tensor", arrays((24, 3))
             ),
         },
+        "project": {
+            **_coded,
+            "indices": of_array(
+                "indices", "i8", (24, 1), "integers", "tensor", arrays((24, 3))
+            ),
+            "values": tensor("values", 24, 1),
+        },
         "removal_costs": {
             "dictionary": _coded["dictionary"],
             "indices": of_array(

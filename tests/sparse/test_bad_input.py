@@ -39,6 +39,12 @@ GOOD = {
         "dictionary": ATOMS,
         "indices": np.array([[0, -1]]).repeat(5, 0),
     },
+    "project": {
+        "signals": SIGNALS,
+        "dictionary": ATOMS,
+        "indices": np.array([[0, -1]]).repeat(5, 0),
+        "values": np.ones((5, 2)),
+    },
     "removal_costs": {
         "dictionary": ATOMS,
         "indices": np.array([[0, -1]]).repeat(5, 0),

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_sparsevae.sparse import batch_omp, refit, removal_costs
+from sklearn_sparsevae.sparse import batch_omp, project, refit, removal_costs
 
 
 def problem(seed, n_signals=7, latent_dim=8, n_atoms=15):
@@ -49,6 +49,26 @@ def test_gradients_are_those_of_finite_differences():
 
     inputs = signals[:2].requires_grad_(), atoms.requires_grad_()
     assert torch.autograd.gradcheck(function, inputs)
+
+
+@given(seed=st.integers(0, 10**6), n_nonzeros=st.integers(1, 5))
+def test_projections_and_their_gradients_are_those_of_refitting(seed, n_nonzeros):
+    signals, atoms = problem(seed)
+    indices, values = batch_omp(signals, atoms, n_nonzeros)
+    indices[0, -1], values[0] = -1, 0
+    values = refit(signals, atoms, indices)
+    goal = problem(seed + 1)[0]
+    results = []
+    for how in ("project", "refit"):
+        x, d = signals.clone().requires_grad_(), atoms.clone().requires_grad_()
+        if how == "project":
+            made = project(x, d, indices, values)
+        else:
+            made = (refit(x, d, indices)[..., None] * d[indices.clamp(min=0)]).sum(1)
+        ((made - goal) ** 2).sum().backward()
+        results.append((made.detach(), x.grad, d.grad))
+    for ours, wanted in zip(*results, strict=True):
+        torch.testing.assert_close(ours, wanted, rtol=1e-3, atol=1e-3)
 
 
 @given(seed=st.integers(0, 10**6), n_nonzeros=st.integers(1, 5))
