@@ -9,8 +9,8 @@ that is worth its place::
     1/2 ||x - z D||^2 + 1/2 alpha^2 ||z||_0
 
 and the coefficients are those of least squares on the atoms taken, with a gradient to
-latents and atoms (`project`). The selection has none. Related: deep l0 encoders (Wang et al. 2016),
-LISTA with support selection (Chen et al. 2018).
+latents and atoms (`project`). The selection has none. Related: deep l0 encoders (Wang
+et al. 2016), LISTA with support selection (Chen et al. 2018).
 
 SSC-VAE's thresholds take the place of alpha in the selection: atom k has to lower the
 squared error by more than ``tau_k ** 2``, and the one that exceeds this most is taken.
