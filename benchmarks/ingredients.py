@@ -93,6 +93,9 @@ class FromLatents(LearnedPursuit):
 class ByGradientSteps(LearnedPursuit):
     """Values by the rollout's gradient steps, two for each atom, not least squares.
 
+    Half as many atoms as steps: with more, the steps are longer than a support of
+    coherent atoms allows, and diverge.
+
     Every other step a free filter W_e finds the next atom, as SC-VAE's Eq. 2 has one;
     step sizes and extrapolation weights are trained.
     """
@@ -101,6 +104,8 @@ class ByGradientSteps(LearnedPursuit):
 
     def changed(self):
         """Add the scalars of the steps, and filters where they are free."""
+        self.n_steps //= 2
+        self.n_nonzero_coefs = self.n_steps + self.n_mean_dims
         n_steps = 2 * self.n_steps
         self.step_sizes = torch.nn.Parameter(torch.full((n_steps,), 0.5))
         self.extrapolation = torch.nn.Parameter(torch.full((n_steps,), 0.3))
@@ -244,7 +249,11 @@ SOFT = [
 
 def measure(name, model, train, test, curve=None):
     """Fit, code, measure and print."""
-    seconds, _ = _common.timed_fit(model, train)
+    try:
+        seconds, _ = _common.timed_fit(model, train)
+    except FloatingPointError as error:
+        print(f"{name:38s} diverged: {error}", flush=True)
+        return {"change": name, "diverged": str(error)}
     codes = model.transform(test)
     row = {
         "change": name,
