@@ -8,6 +8,7 @@ import decimal
 import functools
 import itertools
 import pathlib
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -98,6 +99,13 @@ def _tensor(array):
     return torch.from_numpy(np.array(array))
 
 
+def _matrix(array):
+    """Make NumPy's old matrix, which warns of itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        return np.matrix(array)
+
+
 # Some hold no array of every dtype and shape: then it is tried as it is.
 HOLDERS = {
     "array": lambda a: a,
@@ -124,7 +132,7 @@ HOLDERS = {
     "Series of arrays": lambda a: pd.Series(list(a)),
     "list of PIL": lambda a: [Image.fromarray(part) for part in a],
     "dict": lambda a: {"images": a},
-    "matrix": np.matrix,
+    "matrix": _matrix,
     "csr_matrix": sparse.csr_matrix,
     **{
         f"{kind}_array": functools.partial(sparse.coo_array.asformat, format=kind)
