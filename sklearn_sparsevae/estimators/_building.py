@@ -1,8 +1,8 @@
 """From an estimator's parameters to its module, or what is wrong with them."""
 
 import inspect
-import numbers
 
+from sklearn_sparsevae._arguments import check_flag, whole_number
 from sklearn_sparsevae.backbones import BACKBONES
 from sklearn_sparsevae.training import Autoencoder
 
@@ -86,20 +86,35 @@ def _backbone_name(estimator, vector):
 
 def _check_backbone_params(name, given):
     """Arguments for a backbone that it has and that are sizes, or an error."""
+    known = list(inspect.signature(BACKBONES[name]).parameters.values())[3:]
+    known = {parameter.name: parameter.default for parameter in known}
+    return check_options("backbone_params", given, known, f"backbone={name!r}")
+
+
+def check_options(name, given, known, owner):
+    """Return the dict of further arguments ``given``, or say what is wrong with it.
+
+    Parameters
+    ----------
+    name : str
+        The parameter that holds them.
+    given : dict or None
+    known : dict
+        What ``owner`` takes, with defaults: those that are flags are to be flags, the
+        others integers (of blocks 0, of all else 1 at least) or the default.
+    owner : str
+        For the message.
+    """
     given = given or {}
-    known = dict(list(inspect.signature(BACKBONES[name]).parameters.items())[3:])
     unknown = sorted(set(map(str, given)) - set(known))
     if unknown:
         raise ValueError(
-            f"backbone_params has {', '.join(map(repr, unknown))}, which backbone="
-            f"{name!r} does not take; expected some of {list(known)}."
+            f"{name} has {', '.join(map(repr, unknown))}, which {owner} does not "
+            f"take; expected some of {list(known)}."
         )
     for key, value in given.items():
-        whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-        least = 0 if key == "n_blocks" else 1
-        if not (whole and value >= least) and value is not known[key].default:
-            raise ValueError(
-                f"backbone_params has {key}={value!r}; expected an integer of at least "
-                f"{least}."
-            )
+        if isinstance(known[key], bool):
+            check_flag(value, f"{name}[{key!r}]")
+        elif value is not known[key]:
+            whole_number(value, f"{name}[{key!r}]", 0 if key == "n_blocks" else 1)
     return given

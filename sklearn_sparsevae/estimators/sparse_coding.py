@@ -6,13 +6,13 @@ import inspect
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
-from sklearn_sparsevae._arguments import check_flag, whole_number
 from sklearn_sparsevae.bottlenecks import (
     PENALTIES,
     THRESHOLDS,
     LearnedISTA,
     LearnedPursuit,
 )
+from sklearn_sparsevae.estimators._building import check_options
 from sklearn_sparsevae.estimators._docs import shares_parameters
 from sklearn_sparsevae.estimators._parameters import POSITIVE, POSITIVE_INT
 from sklearn_sparsevae.estimators.base import BaseSparseAutoencoder
@@ -153,7 +153,11 @@ default="learned"
     def _make_bottleneck(self, backbone):
         soft = self.shrinkage == "soft"
         kind, own = (LearnedISTA, _SOFT) if soft else (LearnedPursuit, ())
-        self._refuse_what_does_nothing(kind, own)
+        self._refuse_what_does_nothing(own)
+        known = inspect.signature(kind).parameters
+        known = {name: known[name].default for name in _EXTRA if name in known}
+        owner = f"shrinkage={self.shrinkage!r}"
+        extra = check_options("bottleneck_params", self.bottleneck_params, known, owner)
         given = isinstance(self.dictionary, np.ndarray)
         dictionary = self.dictionary if given else None
         if not given and self.dictionary == "dct":
@@ -170,10 +174,10 @@ default="learned"
             threshold=self.threshold,
             learn_alpha=self.learn_alpha,
             **{name: getattr(self, name) for name in own},
-            **(self.bottleneck_params or {}),
+            **extra,
         )
 
-    def _refuse_what_does_nothing(self, kind, own):
+    def _refuse_what_does_nothing(self, own):
         """Say which parameters a shrinkage does not have."""
         defaults = {f.name: f.default for f in dataclasses.fields(self)}
         changed = [
@@ -187,15 +191,3 @@ default="learned"
                 f"shrinkage={self.shrinkage!r}: leave them at their defaults, or set "
                 "shrinkage='soft'."
             )
-        known = inspect.signature(kind).parameters
-        known = {name: known[name].default for name in _EXTRA if name in known}
-        for name, value in (self.bottleneck_params or {}).items():
-            if name not in known:
-                raise ValueError(
-                    f"bottleneck_params has {name!r}, which shrinkage="
-                    f"{self.shrinkage!r} does not take; expected some of {list(known)}."
-                )
-            if isinstance(known[name], bool):
-                check_flag(value, f"bottleneck_params[{name!r}]")
-            else:
-                whole_number(value, f"bottleneck_params[{name!r}]", 1)
