@@ -55,7 +55,7 @@ MODELS = {
     "RQ-VAE": (VQVAE, SITES(n_quantizers=BUDGET)),
     "DL-VAE": (DictionaryLearningVAE, SITES(n_nonzero_coefs=BUDGET)),
     "SC-VAE": (SparseCodingVAE, SITES()),
-    "SC-VAE, soft": (SparseCodingVAE, SITES(shrinkage="soft", alpha=0.14)),
+    "SC-VAE, soft": (SparseCodingVAE, SITES(shrinkage="soft", alpha=0.2)),
     "SC-VAE + In": (SparseCodingVAE, SITES(threshold="vector")),
     "SSC-VAE": (SparseCodingVAE, SITES(threshold="structured")),
     "VAE": (GaussianVAE, SITES(n_components=BUDGET)),

@@ -42,7 +42,7 @@ from sklearn_sparsevae.codes import SparseCodes
 SIDE, N_CHANNELS, N_ATOMS = 4, 3, 512
 TASK = {"n_components": N_ATOMS, "n_downsamples": 2}
 CALIBRATION_IMAGES = 20  # training images on which scikit-learn's coders are bisected
-FIT_BATCH, FIT_ALPHA = 512, 0.03  # patches of a partial_fit, its weight of the L1 norm
+FIT_BATCH, FIT_ALPHA = 512, 0.2  # patches of a partial_fit, its weight of the L1 norm
 MIN_PSNR, MAX_NONZEROS, MIN_ATOMS, MAX_CPU_MINUTES, MAX_SPREAD = 44, 10, 400, 5, 0.3
 SOFT_PSNR, SOFT_NONZEROS, SOFT_ATOMS = 34, 20, 300
 COLUMNS = f"{'seed':>5s} {'PSNR':>7s} {'nnz':>6s} {'atoms':>6s} {'CPU min':>8s}"
