@@ -2,6 +2,7 @@
 
 import _common
 import numpy as np
+import torch
 
 TITLE = "CIFAR-10 (JPEG)"
 ARCHIVE = "cifar10_jpeg.zip"
@@ -25,3 +26,12 @@ def find_archive(options, data):
 def load(archive, subset, n_images):
     """Read a fixed random choice of images, ``(n, 32, 32, 3)`` uint8, from the zip."""
     return np.stack(_common.load_photos(archive, subset, n_images))
+
+
+def start(options):
+    """Read the command line, keep torch to its threads; training and test images."""
+    args = options.parse_args()
+    archive = find_archive(options, args.data)
+    torch.set_num_threads(args.threads)
+    train = load(archive, "train", args.n_train)
+    return args, train, load(archive, "test", args.n_test)

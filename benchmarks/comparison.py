@@ -31,7 +31,6 @@ import _cifar
 import _classical
 import _common
 import numpy as np
-import torch
 from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
@@ -130,11 +129,7 @@ def main():
         "--models", nargs="+", choices=(*CLASSICAL, *MODELS), help="some alone"
     )
     options.set_defaults(max_epochs=3)
-    arguments = options.parse_args()
-    archive = _cifar.find_archive(options, arguments.data)
-    torch.set_num_threads(arguments.threads)
-    train = _cifar.load(archive, "train", arguments.n_train)
-    test = _cifar.load(archive, "test", arguments.n_test)
+    arguments, train, test = _cifar.start(options)
     print(
         f"{'':20}{'PSNR':>7}{'SSIM':>7}{'bpp':>7}{'rounded':>9}{'numbers':>9}"
         f"{'used':>7}{'CPU s':>7}"

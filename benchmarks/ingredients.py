@@ -46,15 +46,13 @@ class Changed(SparseCodingVAE):
         made = super()._make_bottleneck(backbone)
         if self._kind is not None:
             made.__class__ = self._kind
-            made.changed()
+            if hasattr(made, "changed"):
+                made.changed()
         return made
 
 
 class ByOMP(LearnedPursuit):
     """Atoms of largest correlation, not of largest decrease."""
-
-    def changed(self):
-        """Nothing to prepare."""
 
     def _select(self, x, atoms, thresholds):
         return CompactCodes(
@@ -67,9 +65,6 @@ class ByOMP(LearnedPursuit):
 class WithoutReset(LearnedPursuit):
     """Atoms that are hardly used stay."""
 
-    def changed(self):
-        """Nothing to prepare."""
-
     def reset_dead_atoms(self):
         """Leave them."""
         return {}
@@ -77,9 +72,6 @@ class WithoutReset(LearnedPursuit):
 
 class FromLatents(LearnedPursuit):
     """Training starts from atoms that are latents, not from a learned dictionary."""
-
-    def changed(self):
-        """Nothing to prepare."""
 
     def initialize(self, rows, seed):
         """Take rows that are not flat, at random."""
@@ -196,9 +188,6 @@ class FreeFilters(ByGradientSteps):
 class FadingFilters(LearnedISTA):
     """Filters that can fade and so gate their atoms off."""
 
-    def changed(self):
-        """Nothing to prepare."""
-
     def _filters(self, atoms):
         return self.filters
 
@@ -295,11 +284,8 @@ def main():
     options = _cifar.parser(
         __doc__.splitlines()[0], n_train=2000, json_name="ingredients.json"
     )
-    args = options.parse_args()
-    archive = _cifar.find_archive(options, args.data)
-    torch.set_num_threads(args.threads)
-    train = _cifar.load(archive, "train", args.n_train)
-    test = _cifar.load(archive, "test", min(args.n_test, 400))
+    options.set_defaults(n_test=400)
+    args, train, test = _cifar.start(options)
     epochs = _common.epochs(args, EPOCHS)
     print(f"{_cifar.TITLE}: {len(train)} training, {len(test)} test images, {epochs}")
     columns = f"{'PSNR':>7s} {'nnz':>6s} {'at equal':>8s} {'atoms':>6s} {'CPU s':>7s}"

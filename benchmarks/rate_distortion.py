@@ -14,7 +14,6 @@ import _cifar
 import _classical
 import _common
 import numpy as np
-import torch
 from threadpoolctl import threadpool_limits
 
 from sklearn_sparsevae import VQVAE, DictionaryLearningVAE, SparseCodingVAE
@@ -65,11 +64,7 @@ def main():
         default=("classical", *OURS),
         help="measure these anew and take the rest from the JSON of an earlier run",
     )
-    arguments = options.parse_args()
-    archive = _cifar.find_archive(options, arguments.data)
-    torch.set_num_threads(arguments.threads)
-    train = _cifar.load(archive, "train", arguments.n_train)
-    test = _cifar.load(archive, "test", arguments.n_test)
+    arguments, train, test = _cifar.start(options)
 
     points = earlier_points(arguments)
     with threadpool_limits(arguments.threads):

@@ -30,7 +30,6 @@ import _cifar
 import _classical
 import _common
 import numpy as np
-import torch
 from scipy import sparse
 from sklearn.decomposition import MiniBatchDictionaryLearning, sparse_encode
 from sklearn.exceptions import ConvergenceWarning
@@ -235,8 +234,8 @@ def most(name, value, bound):
     return _common.verdict(f"{name}: {value:.2f} (goal: <= {bound:g})", value <= bound)
 
 
-def parse():
-    """Read the command line; also return the path of the archive."""
+def parser():
+    """Command line."""
     options = _cifar.parser(
         __doc__.splitlines()[0], n_train=10_000, json_name="reconstruction.json"
     )
@@ -246,16 +245,12 @@ def parse():
     add("--soft-epochs", type=_common.positive, help="of soft shrinkage alone")
     add("--n-slow", type=_common.positive, default=200, help="images for scikit-learn")
     add("--sklearn-seconds", type=float, default=45, help="scikit-learn's fit time")
-    args = options.parse_args()
-    return args, _cifar.find_archive(options, args.data)
+    return options
 
 
 def main():
     """Read the command line, run, write JSON."""
-    args, archive = parse()
-    torch.set_num_threads(args.threads)
-    train = _cifar.load(archive, "train", args.n_train)
-    test = _cifar.load(archive, "test", args.n_test)
+    args, train, test = _cifar.start(parser())
     print(f"{_cifar.TITLE}: {len(train)} training and {len(test)} test images")
     print(f"{'method':34s} {COLUMNS}", flush=True)
     options, models, rows, slow = _common.epochs(args), [], [], []

@@ -18,7 +18,6 @@ import pathlib
 import _cifar
 import _common
 import numpy as np
-import torch
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from threadpoolctl import threadpool_limits
 
@@ -125,11 +124,7 @@ def main():
     options = _cifar.parser(
         __doc__.splitlines()[0], n_train=1000, json_name="rollout_ablation.json"
     )
-    args = options.parse_args()
-    archive = _cifar.find_archive(options, args.data)
-    torch.set_num_threads(args.threads)
-    train = _cifar.load(archive, "train", args.n_train)
-    test = _cifar.load(archive, "test", args.n_test)
+    args, train, test = _cifar.start(options)
     max_epochs = args.max_epochs or EPOCHS
     with threadpool_limits(args.threads):
         rows = to_rows(search(train, test, max_epochs))

@@ -11,7 +11,6 @@ Run ``python benchmarks/spike_slab.py --data cifar10_jpeg.zip``.
 import _cifar
 import _common
 import numpy as np
-import torch
 from threadpoolctl import threadpool_limits
 
 from sklearn_sparsevae import DictionaryLearningVAE, SpikeSlabVAE, metrics
@@ -39,11 +38,7 @@ def main():
     """Fit and measure all, print the table, write JSON."""
     options = _cifar.parser(__doc__, n_train=2000, json_name="spike_slab.json")
     options.set_defaults(max_epochs=3, n_test=500)
-    arguments = options.parse_args()
-    archive = _cifar.find_archive(options, arguments.data)
-    torch.set_num_threads(arguments.threads)
-    train = _cifar.load(archive, "train", arguments.n_train)
-    test = _cifar.load(archive, "test", arguments.n_test)
+    arguments, train, test = _cifar.start(options)
     print(f"{'':26}{'PSNR':>7}{'non-zeros':>11}{'used':>6}{'CPU s':>7}")
     rows = {}
     with threadpool_limits(arguments.threads):

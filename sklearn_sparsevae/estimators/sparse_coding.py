@@ -1,4 +1,4 @@
-"""SC-VAE: sparse coding by learned ISTA between an encoder and a decoder."""
+"""SC-VAE: sparse coding between an encoder and a decoder."""
 
 import dataclasses
 import inspect
@@ -17,8 +17,6 @@ from sklearn_sparsevae.estimators._docs import shares_parameters
 from sklearn_sparsevae.estimators._parameters import POSITIVE, POSITIVE_INT
 from sklearn_sparsevae.estimators.base import BaseSparseAutoencoder
 
-# What ``alpha=None`` stands for.
-_ALPHA = {"support": 0.03, "soft": 0.1}
 # Parameters that only soft shrinkage has, and what ``bottleneck_params`` may hold.
 _SOFT = ("penalty", "momentum", "coupled")
 _EXTRA = ("threshold_width", "step_scalars", "printed_loss")
@@ -26,7 +24,7 @@ _EXTRA = ("threshold_width", "step_scalars", "printed_loss")
 
 @shares_parameters(terms=("reconstruction", "latent", "sparsity"))
 class SparseCodingVAE(BaseSparseAutoencoder):
-    """Sparse coding-based autoencoder with learned ISTA (SC-VAE).
+    """Autoencoder with sparse codes by a trained pursuit or learned ISTA (SC-VAE).
 
     Minimises, over encoder E, decoder G, dictionary D and the parameters of the
     rollout that computes the codes Z (SC-VAE [1]_, Equations 1 to 5)::
@@ -154,8 +152,9 @@ default="learned"
         soft = self.shrinkage == "soft"
         kind, own = (LearnedISTA, _SOFT) if soft else (LearnedPursuit, ())
         self._refuse_what_does_nothing(own)
-        known = inspect.signature(kind).parameters
-        known = {name: known[name].default for name in _EXTRA if name in known}
+        defaults = inspect.signature(kind).parameters
+        defaults = {name: parameter.default for name, parameter in defaults.items()}
+        known = {name: defaults[name] for name in _EXTRA if name in defaults}
         owner = f"shrinkage={self.shrinkage!r}"
         extra = check_options("bottleneck_params", self.bottleneck_params, known, owner)
         given = isinstance(self.dictionary, np.ndarray)
@@ -167,7 +166,7 @@ default="learned"
         return kind(
             backbone.latent_dim,
             self.n_components,
-            _ALPHA[self.shrinkage] if self.alpha is None else float(self.alpha),
+            defaults["alpha"] if self.alpha is None else float(self.alpha),
             self.n_rollout_steps or n_steps,
             dictionary=dictionary,
             n_mean_dims=0 if given else backbone.n_mean_dims,
