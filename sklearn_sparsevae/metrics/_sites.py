@@ -1,17 +1,17 @@
 """Codes in any form as one matrix with a row per site."""
 
-import numbers
-
 import numpy as np
 from scipy import sparse
 
+from sklearn_sparsevae._arguments import whole_number
 from sklearn_sparsevae.codes import check_n_mean_atoms
 from sklearn_sparsevae.metrics._input import as_array
 
 
 def as_sites(codes, n_atoms=None):
     """Codes as a CSR array with one row per site."""
-    _check_n_atoms(n_atoms)
+    if n_atoms is not None:
+        whole_number(n_atoms, "n_atoms")
     if isinstance(codes, list | tuple) and any(hasattr(c, "sites") for c in codes):
         sites = join_sites(codes, n_atoms)
     elif hasattr(codes, "sites"):
@@ -103,17 +103,3 @@ def _plain_sites(codes, n_atoms):
             f"n_atoms={n_atoms}. Pass the number of atoms of the model that made them."
         )
     return sites.reshape(-1, n_atoms).tocsr()
-
-
-def _check_n_atoms(n_atoms):
-    if n_atoms is None:
-        return
-    is_integer = isinstance(n_atoms, numbers.Integral)
-    if not is_integer or isinstance(n_atoms, bool | np.bool_):
-        raise TypeError(
-            f"Got n_atoms={n_atoms!r}; expected an integer, the atoms per site."
-        )
-    if n_atoms < 1:
-        raise ValueError(
-            f"Got n_atoms={n_atoms}; expected at least 1, the atoms per site."
-        )
