@@ -43,7 +43,7 @@ def _read(path):
 
 def equation_rows():
     """Return (paper, equations, target) of each row of the table of equations."""
-    text = _read("docs/equations.rst")
+    text = _read("docs/methods/equations.rst")
     rows = re.split(r"^   \* - ", text, flags=re.MULTILINE)[2:]
     for row in rows:
         paper, equation, _, where = re.split(r"^     - ", row, flags=re.MULTILINE)
@@ -104,7 +104,7 @@ def tags_in(comment):
 def test_the_table_of_equations_is_read():
     papers = {paper for paper, _, _ in equation_rows()}
     assert papers >= {"SC-VAE", "Zhu 2014", "Hoyer 2004"}
-    listed = _read("docs/equations.rst").split("Papers\n------")[1]
+    listed = _read("docs/methods/equations.rst").split("Papers\n------")[1]
     assert papers == set(re.findall(r"^(\S.*)\n   \S", listed, re.MULTILINE))
 
 
@@ -133,7 +133,7 @@ def test_equations_are_where_the_table_says(paper, equation, target):
     source = textwrap.dedent(inspect.getsource(pkgutil.resolve_name(target)))
     assert (paper, equation) in set(tags_on_code(source)), (
         f"{target} computes {equation} of {paper}: end the line that does with "
-        f"`# [{paper} {equation}]`, or correct docs/equations.rst."
+        f"`# [{paper} {equation}]`, or correct docs/methods/equations.rst."
     )
 
 
@@ -141,7 +141,7 @@ def test_every_tag_is_in_the_table():
     rows = {(paper, equation) for paper, equation, _ in equation_rows()}
     for path in (ROOT / PACKAGE).rglob("*.py"):
         unknown = set(tags_on_code(path.read_text(encoding="utf-8"))) - rows
-        assert not unknown, f"{path}: add {unknown} to docs/equations.rst"
+        assert not unknown, f"{path}: add {unknown} to docs/methods/equations.rst"
 
 
 def test_api_page_lists_every_public_name():

@@ -1,6 +1,6 @@
 """Learned ISTA, the bottleneck of SC-VAE (Xiao et al., Section 3.2 and 4).
 
-What departs from the paper, and why (``docs/lista.rst`` has the measurements):
+What departs from the paper, and why (``docs/methods/lista.rst`` has the measurements):
 
 * The first ``n_mean_dims`` latents (the channel means of a patch, in the residual
   backbone) are coded by unit atoms of their own and carry no penalty: the mean is the
