@@ -19,9 +19,9 @@ A file is a JSON object with
 
     A column has a ``label``, a ``format`` (as of `format`) and may have ``best``,
     ``"max"`` or ``"min"``, whose best row is then shown bold. A row has a ``label`` and
-    a value for each column: a number, a text, null where there is none, or an object
-    with ``mean`` and ``std`` or ``interval``. ``"reference": true`` is a row that does
-    not compete, such as what a paper prints. Labels, captions and notes may have
+    a value for each column: a number, a text, none, or an object with ``mean`` and
+    ``std`` (and ``values``, by seed) or ``interval``. A row with ``"reference": true``
+    does not compete, such as what a paper prints. Labels, captions and notes may have
     ```code```, ``*emphasis*`` and ``**more**``.
 ``figures``
     Single numbers by key, for prose; no key of a table.
@@ -83,6 +83,8 @@ def figure(path, spec=None, folder=FOLDER):
     else:
         value = content
     for key in keys:
+        if isinstance(value, list):
+            value = {str(i): part for i, part in enumerate(value)}
         value, place = find(value, key, place), f"{place}.{key}"
     if isinstance(value, dict):
         value = find(value, "mean", place)
