@@ -193,6 +193,16 @@ def test_a_table_or_column_that_is_not_there_is_named(tmp_path):
             results.table("study", folder=tmp_path, **wrong)
 
 
+def test_all_names_can_be_shown():
+    results = module("_results")
+    tables = {
+        f"{p.stem}.{key}" for p in RESULTS for key in results.read(p.stem)["tables"]
+    }
+    names = set(results.names())
+    assert tables <= names
+    assert all(results.figure(name) for name in names - tables)
+
+
 # Writing ------------------------------------------------------------------------------
 
 
