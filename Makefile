@@ -12,7 +12,7 @@ STUDIES = $(filter-out benchmarks/suite.py,$(sort $(wildcard benchmarks/[a-z]*.p
 .NOTPARALLEL:
 
 help:
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /make \1\t/'
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /make \1\t/'
 
 demo: .venv/installed-plot ## fit on sample photos, write pictures to build/demo
 	mkdir -p build/demo
