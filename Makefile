@@ -6,9 +6,10 @@ WORKERS ?= 2
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--constraint constraints.txt
-STUDIES = $(filter-out benchmarks/suite.py,$(sort $(wildcard benchmarks/[a-z]*.py)))
+STUDIES = $(filter-out benchmarks/suite.py benchmarks/readme.py, \
+	$(sort $(wildcard benchmarks/[a-z]*.py)))
 
-.PHONY: help demo test fuzz lint bench studies docs clean
+.PHONY: help demo test fuzz lint bench studies readme docs clean
 .NOTPARALLEL:
 
 help:
@@ -34,6 +35,9 @@ bench: .venv/installed-benchmarks ## print the table of the benchmark suite
 
 studies: .venv/installed-benchmarks ## run the long studies on the data in SPARSEVAE_DATA
 	set -e; for script in $(STUDIES); do $(BIN)/python $$script; done
+
+readme: ## write figures and tables of README.md anew, from benchmarks/results
+	$(PYTHON) benchmarks/readme.py
 
 docs: .venv/installed-docs ## build the documentation in build/docs
 	MPLBACKEND=Agg $(BIN)/python -m sphinx -W --keep-going -b html docs build/docs

@@ -28,6 +28,11 @@ def load(archive, subset, n_images):
     return np.stack(_common.load_photos(archive, subset, n_images))
 
 
+def settings(train, test, **more):
+    """Name data and numbers of images, and ``more``, as a file of results has them."""
+    return {"data": TITLE, "n_train": len(train), "n_test": len(test), **more}
+
+
 def start(options):
     """Read the command line, keep torch to its threads; training and test images."""
     args = options.parse_args()

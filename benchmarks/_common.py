@@ -7,6 +7,7 @@ import pathlib
 import time
 import zipfile
 
+import _record
 import numpy as np
 
 SEED = 0
@@ -23,9 +24,16 @@ def parser(description, *, data, json_name):
     add = options.add_argument
     add("--data", metavar="ZIP", help=f"{data}; default: in ${FOLDER_VARIABLE}")
     add("--max-epochs", type=positive, help="instead of the benchmark's own")
+    add_common(options, json_name)
+    return options
+
+
+def add_common(options, json_name):
+    """Add the options of all benchmarks but the suite: threads, and what is written."""
+    add = options.add_argument
     add("--threads", type=positive, default=1, help="threads of every library")
     add("--json", default=json_name and RESULTS / json_name, help="where to write JSON")
-    return options
+    add("--record", action="store_true", help=_record.HELP)
 
 
 def positive(text):

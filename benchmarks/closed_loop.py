@@ -19,6 +19,7 @@ import pathlib
 
 import _cifar
 import _common
+import _record
 import numpy as np
 import torch
 from skimage.io import imsave
@@ -84,6 +85,28 @@ def measure_pca(n_components, train, images):
     output = pca.inverse_transform(coded).reshape(target.shape).clip(0, 1)
     figures = psnr(target, output, data_range=1.0, per_image=True)
     return {"model": f"PCA, {n_components} components", "psnr": float(figures.mean())}
+
+
+def to_table(rows, objective, batch_size):
+    """Table of one run, whose rows are called otherwise than those of another."""
+    columns = _record.columns(
+        rate=("R(Z)", ".3f"),
+        reduction_of_classes=("Delta R of classes", ".3f"),
+        reduction_of_loop=("Delta R of the loop", ".3f"),
+        cosine=("cosine of z and z^", ".3f"),
+        psnr=("PSNR, dB", ".2f"),
+    )
+    batches = f"in batches of {batch_size}"
+    names = {
+        "before training": ("before", f"before training, {batches}"),
+        "after training": (objective, f"trained, {objective} objective, {batches}"),
+    }
+    made = []
+    for row in rows:
+        name, label = names.get(row["model"], ("pca", row["model"]))
+        name = "pca" if name == "pca" else f"{name}-{batch_size}"
+        made.append(row | {"key": name, "label": label})
+    return _record.table("", columns, made)
 
 
 def print_rows(rows, n_test):
@@ -162,6 +185,15 @@ def main():
         "history": model.history_,
     }
     _common.write_json(args.json, content)
+    name = "closed_loop" + "_classes" * args.classes
+    if args.batch_size != options.get_default("batch_size"):
+        name += f"_{args.batch_size}"
+    settings = {"n_train": n_images, "max_epochs": n_epochs, "n_test": len(test)}
+    settings = {
+        k: content[k] for k in ("data", "objective", "batch_size", "lr")
+    } | settings
+    made = {"models": to_table(rows, content["objective"], args.batch_size)}
+    _record.record(args, name, tables=made, settings=settings)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import argparse
 import time
 
 import _common
+import _record
 import numpy as np
 import torch
 from scipy.special import gammaln
@@ -161,11 +162,33 @@ def print_row(name, row):
     )
 
 
+def to_table(rows, confidence_gaussian):
+    """One row for each kind of codes, and `GaussianVAE`, which has none."""
+    columns = _record.columns(
+        psnr=("PSNR, dB", ".1f"),
+        psnr_rounded=("rounded", ".1f"),
+        tokens=("tokens", ".0f"),
+        unigram=("frequencies", ".1f"),
+        sets=("as sets", ".1f"),
+        bits=("prior", ".1f"),
+        bits_train=("prior, in training", ".1f"),
+        saved=("saved", ".0%"),
+        confidence=("sure", ".2f"),
+        confidence_mixed=("mixed", ".2f"),
+        fit_seconds=("CPU-seconds of the prior", ".0f"),
+    )
+    made = [
+        {"key": _record.key(name), "label": name} | row for name, row in rows.items()
+    ]
+    gaussian = {"key": "gaussianvae", "label": "`GaussianVAE`, for comparison"}
+    made.append(gaussian | {"confidence": confidence_gaussian, "reference": True})
+    return _record.table("codes", columns, made)
+
+
 def main():
     """Read the command line, run, print, write JSON."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--threads", type=_common.positive, default=1)
-    options.add_argument("--json", default=_common.RESULTS / "code_prior.json")
+    _common.add_common(options, "code_prior.json")
     args = options.parse_args()
     torch.set_num_threads(args.threads)
     digits = load_digits()
@@ -207,6 +230,18 @@ def main():
     content = {"threads": args.threads, "confidence_real": real, "rows": rows}
     content |= {"confidence_gaussian": drawn, "goals": goals}
     _common.write_json(args.json, content)
+    _record.record(
+        args,
+        "code_prior",
+        tables={"codes": to_table(rows, drawn)},
+        figures={"confidence_real": real},
+        settings={
+            "data": "scikit-learn's digits",
+            "n_train": len(train),
+            "n_test": len(test),
+            "n_drawn": N_DRAWN,
+        },
+    )
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ import functools
 import _cifar
 import _classical
 import _common
+import _record
 import numpy as np
 from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
@@ -66,6 +67,24 @@ MODELS = {
     "closed loop": (ClosedLoopVAE, {"latent_dim": BUDGET * 64}),
 }
 CLASSICAL = ("PCA", "dictionary learning")
+LABELS = {
+    "PCA": "PCA of patches",
+    "dictionary learning": "dictionary learning, OMP",
+    "VQ-VAE": "`VQVAE`",
+    "RQ-VAE": f"`VQVAE(n_quantizers={BUDGET})`",
+    "DL-VAE": "`DictionaryLearningVAE`",
+    "SC-VAE": "`SparseCodingVAE`",
+    "SC-VAE, soft": '`SparseCodingVAE(shrinkage="soft")`',
+    "SC-VAE + In": '`SparseCodingVAE(threshold="vector")`',
+    "SSC-VAE": '`SparseCodingVAE(threshold="structured")`',
+    "VAE": "`GaussianVAE`",
+    "beta-VAE, beta = 4": "`GaussianVAE(beta=4)`",
+    "InfoVAE": "`GaussianVAE(mmd_weight=1)`, InfoVAE",
+    "VAE, 2 levels": "`GaussianVAE(n_levels=2)`",
+    "VSC": "`SpikeSlabVAE`, VSC",
+    "VSCLT": '`SpikeSlabVAE(prior="threshold")`, VSCLT',
+    "closed loop": f"`ClosedLoopVAE`, {BUDGET * 64} features",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,6 +166,30 @@ def main():
         "rows": [dataclasses.asdict(row) for row in rows],
     }
     _common.write_json(arguments.json, content)
+    settings = _cifar.settings(train, test, max_epochs=arguments.max_epochs)
+    made = {"models": to_table(content["rows"])}
+    _record.record(arguments, "comparison", tables=made, settings=settings)
+
+
+def to_table(rows):
+    """Table of all models."""
+    columns = _record.columns(
+        "psnr",
+        "ssim",
+        "bpp",
+        rounded=("PSNR, dB, of these bits", ".1f"),
+        numbers=("numbers a site", ".1f"),
+        used=("atoms or units in use", ".0f"),
+        cpu_seconds=("CPU-seconds of the fit", ".0f"),
+        best={"psnr": "max"},
+    )
+    own = [
+        row
+        | {"key": _record.key(row["name"]), "label": LABELS[row["name"]]}
+        | {"cpu_seconds": row["seconds"]}
+        for row in rows
+    ]
+    return _record.table("", columns, own)
 
 
 def make(name, max_epochs):

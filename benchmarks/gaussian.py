@@ -8,9 +8,10 @@ real digits takes for the class that was asked for. Needs no data but scikit-lea
 import argparse
 import time
 
+import _record
 import numpy as np
 import torch
-from _common import RESULTS, SEED, positive, verdict, write_json
+from _common import SEED, add_common, positive, verdict, write_json
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
@@ -61,13 +62,35 @@ def show(name, row):
     print(f"{name:52}{cells}{judged}", flush=True)
 
 
+def to_table(rows):
+    """One row for each variant, whose samples are given the class."""
+    columns = _record.columns(
+        bound=("bound, nats an image", ".1f"),
+        bound_given=("bound, given the class", ".1f"),
+        psnr=("PSNR, dB", ".1f"),
+        active=("active", "d"),
+        nats=("nats of the code", ".1f"),
+        svc=("SVC, %", ".1f"),
+        logistic=("logistic, %", ".1f"),
+        cpu_seconds=("CPU-seconds", ".0f"),
+    )
+    made = []
+    for name in VARIANTS:
+        row, given = rows[name], rows[f"{name}, given the class"]
+        own = {name: row[name] for name in ("bound", "psnr", "active", "nats")}
+        label = name if " (no" in name else f"`{name.split(' (')[0]}`"
+        own |= {"key": _record.key(name), "label": label, "bound_given": given["bound"]}
+        own |= {"svc": 100 * given["SVC"], "logistic": 100 * given["logistic"]}
+        made.append(own | {"cpu_seconds": row["seconds"]})
+    return _record.table("", columns, made)
+
+
 def main():
     """Read the command line, fit all variants, print, write JSON."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = options.add_argument
     add("--max-epochs", type=positive, default=20, help="of every variant")
-    add("--threads", type=positive, default=1, help="threads of every library")
-    add("--json", default=RESULTS / "gaussian.json", help="where to write JSON")
+    add_common(options, "gaussian.json")
     args = options.parse_args()
     torch.set_num_threads(args.threads)
     X, y = load_digits(return_X_y=True)
@@ -99,6 +122,19 @@ def main():
         verdict("90 % of conditional samples are recognised", taken >= 0.9),
     ]
     write_json(args.json, {"real": real, "rows": rows, "goals": goals})
+    settings = {
+        "data": "scikit-learn's digits",
+        "n_train": len(X),
+        "n_test": len(X_test),
+    }
+    _record.record(
+        args,
+        "gaussian",
+        tables={"variants": to_table(rows)},
+        figures={f"real_{name.lower()}": 100 * score for name, score in real.items()},
+        settings=settings | TASK | {"max_epochs": args.max_epochs},
+        seeds=[SEED],
+    )
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ Run ``python benchmarks/ingredients.py --data cifar10_jpeg.zip``.
 
 import _cifar
 import _common
+import _record
 import numpy as np
 import torch
 from scipy.interpolate import PchipInterpolator
@@ -279,6 +280,28 @@ def run(shrinkage, changes, train, test, options):
     return rows
 
 
+def to_table(rows):
+    """Table of one shrinkage, without the curve over alpha."""
+    columns = _record.columns(
+        "atoms",
+        psnr=("PSNR, dB", ".2f"),
+        nonzeros=("non-zeros a site", ".2f"),
+        gap=("at equal non-zeros", "+.1f"),
+        cpu_seconds=("CPU-seconds of the fit", ".0f"),
+    )
+    columns = {k: columns[k] for k in "psnr nonzeros gap atoms cpu_seconds".split()}
+    made = []
+    for row in rows:
+        name = row["change"]
+        if name.startswith("alpha="):
+            continue
+        gap = row.get("gap")
+        own = {"gap": "outside" if gap is not None and np.isnan(gap) else gap}
+        own |= {"key": _record.key(name), "label": f"`{name}`" if "=" in name else name}
+        made.append(row | own)
+    return _record.table("change", columns, made)
+
+
 def main():
     """Read the command line, run, write JSON."""
     options = _cifar.parser(
@@ -296,6 +319,12 @@ def main():
             "soft": run("soft", SOFT, train, test, epochs),
         }
     _common.write_json(args.json, {"data": _cifar.TITLE, **rows})
+    _record.record(
+        args,
+        "ingredients",
+        tables={shrinkage: to_table(own) for shrinkage, own in rows.items()},
+        settings=_cifar.settings(train, test, **epochs),
+    )
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ from unittest import mock
 import _cifar
 import _classical
 import _common
+import _record
 import torch
 from skorch.callbacks import Freezer
 from threadpoolctl import threadpool_limits
@@ -288,6 +289,85 @@ def run_ingredients(args, train, test):
     return {"rows": rows}
 
 
+# Tables ------------------------------------------------------------------------------
+
+MEASURES = ("psnr", "ssim", "atoms", "cpu_minutes")
+HEADLINE_LABELS = {
+    "scikit-learn, omp": "scikit-learn: `MiniBatchDictionaryLearning` and OMP",
+    "start, omp": "the same, learned and coded by OMP",
+    "start, ols": "where it starts: a dictionary of pixels, learned and coded by OLS",
+}
+
+
+def to_tables(results):
+    """Tables of what a run measured, whichever it was."""
+    if "backbone" not in results:
+        if "goals" in results:
+            return {"models": _headline_table(results["rows"])}
+        return {"ingredients": _ingredients_table(results["rows"])}
+    made = {}
+    if "table_5" in results:
+        made["nonzeros"] = _table_5(results["table_5"])
+    if "table_4" in results:
+        made["atoms"] = _table_4(results["table_4"])
+    return made
+
+
+def _headline_table(rows):
+    made = []
+    for row in reversed(rows):
+        label = HEADLINE_LABELS.get(row["method"], row["method"])
+        if row["method"] == "DL-VAE":
+            label = f"`DictionaryLearningVAE`, {row['epochs']} epochs"
+        kept = row | {"key": _record.key(label), "label": label}
+        made.append(kept | {"atoms": row["perplexity"]})
+    return _record.table("", _record.columns(*MEASURES, best={"psnr": "max"}), made)
+
+
+def _ingredients_table(rows):
+    made = []
+    for row in rows:
+        name = row["method"]
+        own = {"key": _record.key(name), "atoms": row["perplexity"]}
+        made.append(row | own | {"label": f"`{name}`" if "=" in name else name})
+    columns = _record.columns("psnr", "atoms", cpu_minutes=("CPU-minutes", ".2f"))
+    return _record.table("change", columns, made)
+
+
+def _table_5(rows):
+    columns = _record.columns(
+        psnr=("`DictionaryLearningVAE`, PSNR, dB", ".1f"),
+        atoms=(f"atoms in use, of {N_ATOMS}", ".0f"),
+        paper=("LASERS prints", ".1f"),
+    )
+    made = [row | {"label": str(row["S"]), "atoms": row["perplexity"]} for row in rows]
+    return _record.table("non-zeros S a site", columns, made)
+
+
+def _table_4(rows):
+    columns = _record.columns(
+        dl_psnr=("`DictionaryLearningVAE`, PSNR, dB", ".1f"),
+        dl_atoms=("atoms in use", ".0f"),
+        dl_paper=("LASERS prints, S = 4", ".1f"),
+        vq_psnr=("`VQVAE`, PSNR, dB", ".1f"),
+        vq_codes=("codes in use", ".0f"),
+        vq_paper=("LASERS prints", ".1f"),
+    )
+    made = {}
+    for row in rows:
+        name, used = {"VQ-VAE": ("vq", "codes"), "DL-VAE": ("dl", "atoms")}[
+            row["method"]
+        ]
+        made.setdefault(row["K"], {"label": str(row["K"])}).update(
+            {
+                f"{name}_psnr": row["psnr"],
+                f"{name}_{used}": row["perplexity"],
+                f"{name}_paper": row["paper"],
+            }
+        )
+    return _record.table("atoms or codes K", columns, list(made.values()))
+
+
 # Command line ------------------------------------------------------------------------
 
 
@@ -309,7 +389,7 @@ def parse():
     else:
         name, run = f"lasers_{args.backbone}", run_tables
     args.n_train = args.n_train or (INGREDIENT_IMAGES if args.ingredients else 10_000)
-    args.json = args.json or _common.RESULTS / f"{name}.json"
+    args.name, args.json = name, args.json or _common.RESULTS / f"{name}.json"
     return args, _cifar.find_archive(options, args.data), run
 
 
@@ -324,6 +404,8 @@ def main():
         results = run(args, train, test)
     settings = {"n_train": len(train), "n_test": len(test), "threads": args.threads}
     _common.write_json(args.json, {"data": _cifar.TITLE, **settings, **results})
+    settings = _cifar.settings(train, test, **_common.epochs(args))
+    _record.record(args, args.name, tables=to_tables(results), settings=settings)
 
 
 if __name__ == "__main__":

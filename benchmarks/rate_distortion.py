@@ -13,6 +13,7 @@ import time
 import _cifar
 import _classical
 import _common
+import _record
 import numpy as np
 from threadpoolctl import threadpool_limits
 
@@ -40,6 +41,18 @@ SETTINGS = {
         2: [{"alpha": a} for a in (0.06, 0.12, 0.24)],
         3: [{"alpha": a} for a in (0.1, 0.2, 0.4)],
     },
+}
+# What the tables that are recorded have.
+TABLE_RATES = (0.25, 0.5, 1, 2, 4)
+LABELS = {
+    "DL-VAE": "`DictionaryLearningVAE`",
+    "RQ-VAE": "`VQVAE(n_quantizers=2, 4, 7)`",
+    "VQ-VAE": "`VQVAE`",
+    "SC-VAE": "`SparseCodingVAE`",
+    "dictionary": "dictionaries of pixels",
+    "k-means": "k-means of patches",
+    "PCA": "PCA of patches",
+    "JPEG": "JPEG, without its header",
 }
 # Columns of the comparison: the best of each family at a rate.
 FAMILIES = {name: (name,) for name in OURS}
@@ -85,6 +98,10 @@ def main():
         "comparison": goals,
     }
     _common.write_json(arguments.json, content)
+    settings = _cifar.settings(train, test, max_epochs=arguments.max_epochs)
+    _record.record(
+        arguments, "rate_distortion", tables=tables(points), settings=settings
+    )
 
 
 def earlier_points(arguments):
@@ -176,6 +193,24 @@ def compare(points):
             verdict = f"missed at {', '.join(missed)} bpp" if missed else "PASS"
             print(f"{name} above {' and '.join(rivals)}, 0.2 to 4 bpp: {verdict}")
     return results
+
+
+def tables(points):
+    """PSNR at a few rates, counted at fixed length and at the bound of the entropy."""
+    points = [p for p in points if not p.method.endswith("file")]
+    names = {rate: f"bpp_{rate:g}".replace(".", "_") for rate in TABLE_RATES}
+    columns = _record.columns(
+        **{name: (f"{rate:g}", ".1f") for rate, name in names.items()}
+    )
+    made = {}
+    for table, key in (("fixed_length", "bpp"), ("entropy", "bpp_entropy")):
+        rows = []
+        for family, label in LABELS.items():
+            psnr = {n: best(points, family, r, key) for r, n in names.items()}
+            found = {n: value for n, value in psnr.items() if np.isfinite(value)}
+            rows.append({"key": _record.key(family), "label": label} | found)
+        made[table] = _record.table("PSNR, dB, at bits per pixel", columns, rows)
+    return made
 
 
 def best(points, families, rate, key):

@@ -29,6 +29,7 @@ import warnings
 import _cifar
 import _classical
 import _common
+import _record
 import numpy as np
 from scipy import sparse
 from sklearn.decomposition import MiniBatchDictionaryLearning, sparse_encode
@@ -196,6 +197,41 @@ def sklearn_rows(model, train, test, seconds):
     return rows
 
 
+# Tables ------------------------------------------------------------------------------
+
+LABELS = {
+    "SparseCodingVAE": "`SparseCodingVAE`",
+    "DictionaryLearningVAE, OLS": "`DictionaryLearningVAE`",
+    "DictionaryLearningVAE, OMP": '`DictionaryLearningVAE(selection="omp")`',
+    "shrinkage='soft'": '`SparseCodingVAE(shrinkage="soft")`',
+}
+
+
+def tables(rows, slow_rows):
+    """Means over the seeds, and the few images that scikit-learn codes."""
+    measures = ("psnr", "nonzeros", "atoms", "cpu_minutes")
+    means = [
+        {"key": _record.key(method), "label": LABELS.get(method, method)}
+        | {
+            name: _record.spread([r[name] for r in rows if r["method"] == method])
+            for name in measures
+        }
+        for method in dict.fromkeys(row["method"] for row in rows)
+    ]
+    columns = _record.columns(*measures, best={"psnr": "max"})
+    made = {"codes": _record.table("codes", columns, means)}
+    if slow_rows:
+        slow = [
+            row
+            | {"key": _record.key(row["method"])}
+            | {"label": LABELS.get(row["method"], row["method"])}
+            for row in slow_rows
+        ]
+        columns = _record.columns("psnr", "nonzeros", "atoms")
+        made["scikit-learn"] = _record.table("codes", columns, slow)
+    return made
+
+
 # Goals -------------------------------------------------------------------------------
 
 
@@ -272,6 +308,15 @@ def main():
     settings = {"n_train": len(train), "n_test": len(test), "threads": args.threads}
     content = {"data": _cifar.TITLE, **settings, "rows": rows, "slow_rows": slow}
     _common.write_json(args.json, content | {"checks": check(rows)})
+    settings = _cifar.settings(train, test) | {"n_slow": args.n_slow, **options}
+    seeds = range(args.seeds)
+    _record.record(
+        args,
+        "reconstruction",
+        tables=tables(rows, slow),
+        settings=settings,
+        seeds=seeds,
+    )
 
 
 if __name__ == "__main__":

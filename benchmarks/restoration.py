@@ -29,6 +29,7 @@ from collections.abc import Callable
 
 import _bsds
 import _common
+import _record
 import numpy as np
 import torch
 from skimage.restoration import (
@@ -252,6 +253,42 @@ def make_row(method, name, test, restored, **extra):
     return row
 
 
+TITLES = {
+    "noise10": "noise, sigma 10",
+    "noise20": "sigma 20",
+    "noise30": "sigma 30",
+    "pixels": "half of the pixels missing",
+    "hole": "a hole of 16x16 pixels",
+    "upscale": "twice the size",
+}
+LABELS = {
+    "TV": "total variation",
+    "VQ": "`VQVAE`",
+    "DL": "`DictionaryLearningVAE`",
+    "SC": '`SparseCodingVAE(shrinkage="soft")`',
+    "SC + In": 'the same, `threshold="vector"`',
+    "SSC": 'the same, `threshold="structured"`',
+}
+
+
+def to_table(rows, measure, form):
+    """One measure: a row for each method, a column for each task."""
+    tasks = list(dict.fromkeys(row["task"] for row in rows))
+    columns = _record.columns(
+        **{task: (TITLES[task], form) for task in tasks},
+        best=dict.fromkeys(tasks, "max"),
+    )
+    made = {}
+    for row in rows:
+        name = row["method"]
+        own = {"key": _record.key(name), "label": LABELS.get(name, name)}
+        if name == "as it comes":
+            own["reference"] = True
+        made.setdefault(name, own)[row["task"]] = row[measure]
+    label = {"psnr": "PSNR, dB", "ssim": "SSIM"}[measure]
+    return _record.table(label, columns, list(made.values()))
+
+
 def check(name, rows):
     """Print and return whether one of ours is as good as it should be."""
     psnr = {row["method"]: row["psnr"] for row in rows}
@@ -293,6 +330,14 @@ def main():
         content["rows"] += rows
         content["goals"] += check(name, rows)
         _common.write_json(args.json, content)
+    spoilt_by_noise = any(name.startswith("noise") for name in args.tasks)
+    rows = content["rows"]
+    _record.record(
+        args,
+        "restoration" if spoilt_by_noise else "restoration_gaps",
+        tables={k: to_table(rows, k, f) for k, f in (("psnr", ".2f"), ("ssim", ".3f"))},
+        settings={"data": _bsds.TITLE, **settings, **_common.epochs(args)},
+    )
 
 
 if __name__ == "__main__":

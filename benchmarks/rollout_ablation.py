@@ -17,6 +17,7 @@ import pathlib
 
 import _cifar
 import _common
+import _record
 import numpy as np
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from threadpoolctl import threadpool_limits
@@ -80,6 +81,24 @@ def print_rows(rows, knob):
         )
 
 
+def to_table(rows, knob):
+    """Table of one knob."""
+    columns = _record.columns(
+        "psnr",
+        "nonzeros",
+        hoyer=("Hoyer", ".3f"),
+        spread=("largest less smallest PSNR of the seeds, dB", ".2f"),
+    )
+    made = [
+        row
+        | {"key": f"{knob}-{_record.key(f'{row[knob]:g}')}", "label": f"{row[knob]:g}"}
+        for row in rows
+    ]
+    return _record.table(
+        {"n_rollout_steps": "rollout steps"}.get(knob, knob), columns, made
+    )
+
+
 def check(rows, knob):
     """Print and return whether PSNR is monotone, but for the spread of the seeds."""
     changes = SIGNS[knob] * np.diff([row["psnr"] for row in rows])
@@ -141,6 +160,13 @@ def main():
         "checks": [check(own, knob) for knob, own in rows.items()],
     }
     _common.write_json(args.json, content)
+    _record.record(
+        args,
+        "rollout_ablation",
+        tables={knob: to_table(own, knob) for knob, own in rows.items()},
+        settings=_cifar.settings(train, test, max_epochs=max_epochs),
+        seeds=SEEDS,
+    )
     draw(rows, pathlib.Path(args.json).with_suffix(".png"))
 
 

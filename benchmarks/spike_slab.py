@@ -10,6 +10,7 @@ Run ``python benchmarks/spike_slab.py --data cifar10_jpeg.zip``.
 
 import _cifar
 import _common
+import _record
 import numpy as np
 from threadpoolctl import threadpool_limits
 
@@ -34,6 +35,37 @@ VARIANTS = {
 }
 
 
+LABELS = {
+    "spikes, untrained": "`SpikeSlabVAE()`, untrained",
+    "spikes": "`SpikeSlabVAE()`",
+    "spikes, sparsity=0.2": "`SpikeSlabVAE(sparsity=0.2)`",
+    "spikes, 16 pseudo-inputs": "`SpikeSlabVAE(n_pseudo_inputs=16)`",
+    "the same, sparsity=0.075": "`SpikeSlabVAE(n_pseudo_inputs=16, sparsity=0.075)`",
+    "thresholds, untrained": '`SpikeSlabVAE(prior="threshold")`, untrained',
+    "thresholds": '`SpikeSlabVAE(prior="threshold")`',
+    "thresholds, sparsity=0.2": '`SpikeSlabVAE(prior="threshold", sparsity=0.2)`',
+    "OLS, 64 atoms": "`DictionaryLearningVAE(n_nonzero_coefs=9, n_components=64)`",
+    "OLS, 512 atoms": "`DictionaryLearningVAE(n_nonzero_coefs=9)`, 512 atoms",
+}
+
+
+def to_table(rows):
+    """One row for each variant."""
+    columns = _record.columns(
+        "psnr",
+        "nonzeros",
+        used=("atoms in use", "d"),
+        cpu_seconds=("CPU-seconds", ".0f"),
+    )
+    made = [
+        row
+        | {"key": _record.key(name), "label": LABELS[name]}
+        | {"cpu_seconds": row["seconds"]}
+        for name, row in rows.items()
+    ]
+    return _record.table("model", columns, made)
+
+
 def main():
     """Fit and measure all, print the table, write JSON."""
     options = _cifar.parser(__doc__, n_train=2000, json_name="spike_slab.json")
@@ -56,6 +88,9 @@ def main():
             line = "{psnr:7.2f}{nonzeros:11.1f}{used:6}{seconds:7.0f}"
             print(f"{name:26}{line.format(**rows[name])}", flush=True)
     _common.write_json(arguments.json, {"data": _cifar.TITLE, "rows": rows})
+    settings = _cifar.settings(train, test, max_epochs=arguments.max_epochs)
+    made = {"models": to_table(rows)}
+    _record.record(arguments, "spike_slab", tables=made, settings=settings)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ import time
 
 import _bsds
 import _common
+import _record
 import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
@@ -139,6 +140,52 @@ def print_table(rows):
             f"{name:8s} {alpha:6.2f}",
             *(f"{cell.mean():9.3f} ({cell.std():5.3f})" for cell in cells),
         )
+
+
+LABELS = {
+    "SSC": '`SparseCodingVAE(threshold="structured")`, SSC',
+    "SC + In": '`SparseCodingVAE(threshold="vector")`, SC + In',
+    "SC": "`SparseCodingVAE`, SC",
+    "DL": f"`DictionaryLearningVAE`, {N_NONZEROS} non-zeros",
+    "VQ": "`VQVAE`",
+}
+
+
+def to_table(rows, shrinkage):
+    """Every method over the seeds, policies at the default alpha."""
+    columns = _record.columns(
+        "nonzeros",
+        psnr=("PSNR, dB", ".2f"),
+        ssim=("SSIM", ".3f"),
+        cpu_minutes=("CPU-minutes", ".1f"),
+        best={"psnr": "max"},
+    )
+    columns = {k: columns[k] for k in ("psnr", "ssim", "nonzeros", "cpu_minutes")}
+    for name, label in (("lpips", "LPIPS"), ("fid", "FID")):
+        if name in rows[0]:
+            columns |= _record.columns(**{name: (label, ".3f")}, best={name: "min"})
+    made = []
+    for name, label in LABELS.items():
+        same = of_method(
+            rows, name, ALPHA[shrinkage] if name in _bsds.POLICIES else None
+        )
+        own = {key: _record.spread([row[key] for row in same]) for key in columns}
+        for key in own.keys() - {"psnr"}:  # the spread of PSNR says it all
+            if isinstance(own[key], dict):
+                own[key] = own[key]["mean"]
+        made.append(own | {"key": _record.key(name), "label": label})
+    return _record.table("", columns, made)
+
+
+def leads(rows, seeds):
+    """Mean PSNR of the policies over SC's at equal non-zeros."""
+    found = {
+        f"lead_{_record.key(name)}": np.mean(
+            [lead(rows, name, s) for s in range(seeds)]
+        )
+        for name in ("SC + In", "SSC")
+    }
+    return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
 def of_method(rows, name, alpha):
@@ -250,8 +297,8 @@ def parse():
     add("--fresh", action="store_true", help="forget the rows of earlier runs")
     args = options.parse_args()
     name = "cost" if args.cost else args.preset
-    name = f"ssc_vae_{name}_{args.shrinkage}.json"
-    args.json = args.json or _common.RESULTS / name
+    args.name = f"ssc_vae_{name}_{args.shrinkage}"
+    args.json = args.json or _common.RESULTS / f"{args.name}.json"
     return args, _bsds.find_archive(options, args.data)
 
 
@@ -292,6 +339,14 @@ def main():
     enough = sparse_enough(rows, ALPHA[args.shrinkage])
     content["goals"] = [*compare(rows, args.seeds), enough]
     _common.write_json(args.json, content)
+    _record.record(
+        args,
+        args.name,
+        tables={"methods": to_table(rows, args.shrinkage)},
+        figures=leads(rows, args.seeds),
+        settings={k: v for k, v in content.items() if k not in ("rows", "goals")},
+        seeds=range(args.seeds),
+    )
     draw(rows, pathlib.Path(args.json).with_suffix(".png"))
 
 

@@ -8,9 +8,10 @@ stops being finite raises inside ``fit`` and prints as "diverged".
 import itertools
 import time
 
+import _record
 import numpy as np
 import torch
-from _cifar import TITLE, find_archive, load, parser
+from _cifar import TITLE, find_archive, load, parser, settings
 from _common import write_json
 
 from sklearn_sparsevae import SparseCodingVAE
@@ -47,6 +48,18 @@ def measure(shrinkage, alpha, n_steps, train, test, max_epochs):
     }
 
 
+def to_table(rows, shrinkage):
+    """PSNR for every alpha, a row, and number of steps, a column."""
+    columns = _record.columns(**{f"steps_{n}": (str(n), ".1f") for n in STEPS})
+    made = []
+    for alpha in ALPHAS:
+        own = [r for r in rows if (r["shrinkage"], r["alpha"]) == (shrinkage, alpha)]
+        cells = {f"steps_{r['steps']}": r.get("psnr", "diverged") for r in own}
+        label = f"{alpha:g}"
+        made.append({"key": f"alpha-{_record.key(label)}", "label": label} | cells)
+    return _record.table("alpha; PSNR, dB, after so many steps", columns, made)
+
+
 def main():
     """Read the command line, run the grid, print, write JSON."""
     options = parser(__doc__.splitlines()[0], n_train=500, json_name="stability.json")
@@ -65,6 +78,13 @@ def main():
         print("{:8.2f}{:11.1f}".format(*figures), end="")
         print(f"  {row.get('finite', row.get('diverged'))}", flush=True)
     write_json(args.json, {"rows": rows})
+    _record.record(
+        args,
+        "stability",
+        tables={shrinkage: to_table(rows, shrinkage) for shrinkage in SHRINKAGES},
+        figures={"n_fits": len(rows), "n_diverged": sum("diverged" in r for r in rows)},
+        settings=settings(train, test, max_epochs=args.max_epochs or 1),
+    )
 
 
 if __name__ == "__main__":

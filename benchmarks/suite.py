@@ -17,7 +17,9 @@ import time
 import traceback
 
 import _common
+import _record
 import rows
+from rows._results import ratio
 
 TOLERANCE = 0.3  # by how much of itself a ratio may fall unremarked
 RATIOS = ("over_peer", "over_limit")
@@ -116,6 +118,42 @@ def report_changes(results, path, threads):
     print("\n".join(sorted(lines)) or f"No ratio fell below those of {path}.")
 
 
+def tables(results):
+    """Tables of a run: rates and ratios of every job, and ratios over every peer."""
+    columns = _record.columns(
+        ours=("ours", ".4g"),
+        unit=("", ""),
+        memory=("MiB", ".0f"),
+        peer=("best peer", ""),
+        over_peer=("times as fast", ".2f"),
+        limit=("limit", ""),
+        over_limit=("share of the limit", ".2f"),
+    )
+    jobs = [
+        {
+            "label": result.job,
+            "ours": 1 / result.ours.rate if result.unit == "s" else result.ours.rate,
+            "unit": result.unit,
+            "memory": result.ours.memory_mib,
+            "peer": result.best_peer and result.best_peer.name,
+            "over_peer": result.over_peer,
+            "limit": result.limit and result.limit.name,
+            "over_limit": result.over_limit,
+        }
+        for result in results
+    ]
+    made = {"jobs": _record.table("job", columns, jobs)}
+    pairs = [(result, peer) for result in results for peer in result.peers]
+    if pairs:
+        columns = _record.columns(times=("times as fast", ".2f"))
+        over = [
+            {"label": f"{r.job}, over {p.name}", "times": ratio(r.ours, p)}
+            for r, p in pairs
+        ]
+        made["peers"] = _record.table("job", columns, over)
+    return made
+
+
 def settings(threads):
     """Say what the figures depend on."""
     return {
@@ -137,6 +175,7 @@ def parse():
     add("--json", default=_common.RESULTS / "suite.json", help="where to write JSON")
     add("--compare", metavar="FILE", help="say which ratios fell below those stored")
     add("--store", metavar="FILE", help="store the ratios, to compare later runs with")
+    add("--record", action="store_true", help=_record.HELP)
     return options.parse_args()
 
 
@@ -150,7 +189,8 @@ def main():
         os.environ[f"{library}_NUM_THREADS"] = str(args.threads)
     start, results = time.perf_counter(), []
     print(HEADER)
-    for name in rows.QUICK_ROWS if args.quick else args.rows:
+    chosen = rows.QUICK_ROWS if args.quick else args.rows
+    for name in chosen:
         for result in run_row(name):
             print(line(result), flush=True)
             results.append(result)
@@ -159,6 +199,9 @@ def main():
         _common.verdict(str(check), check.passed)
     content = settings(args.threads) | {"results": [to_json(r) for r in results]}
     _common.write_json(args.json, content)
+    name = "suite" if set(chosen) == set(rows.ROWS) else f"suite_{'_'.join(chosen)}"
+    own = {"rows": list(chosen), "python": platform.python_version()}
+    _record.record(args, name, tables=tables(results), settings=own)
     if args.compare:
         report_changes(results, args.compare, args.threads)
     if args.store:

@@ -1,10 +1,14 @@
 """Sphinx configuration; `make docs` builds into build/docs."""
 
 import inspect
+import pathlib
 import re
+import sys
 from importlib.metadata import version as installed_version
 
 from sklearn_sparsevae.estimators._docs import parameter_groups
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent / "_ext"))
 
 project = "sklearn-sparsevae"
 copyright = "2026, the sklearn-sparsevae developers"
@@ -16,6 +20,7 @@ extensions = [
     "sphinx.ext.mathjax",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
+    "results",
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_templates", "auto_examples/*.ipynb"]

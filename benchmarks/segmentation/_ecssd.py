@@ -13,6 +13,7 @@ from sklearn_sparsevae import SparseCodingVAE
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
 import _common
+import _record  # noqa: F401, for the scripts, as _common
 
 ARCHIVE = "ecssd_300.zip"
 PHOTO_SIZE, MASK_SIZE = 256, 128

@@ -24,7 +24,7 @@ import zipfile
 import _baselines
 import _ecssd
 import numpy as np
-from _ecssd import _common
+from _ecssd import _common, _record
 from skimage import data
 from threadpoolctl import threadpool_limits
 
@@ -35,6 +35,7 @@ NOISE = (0, 10, 25, 50)
 N_EARLIER = 100
 OURS = "ours: SpectralSegmenter()"
 NO_REFINE = "ours, refine=None"
+KMEANS = "ours, KMeansSegmenter(foreground='boundary')"
 COLOR_ONLY = "ours, codes emptied: colour alone"
 
 
@@ -43,9 +44,7 @@ def segmenters():
     return {
         OURS: SpectralSegmenter(random_state=0),
         NO_REFINE: SpectralSegmenter(refine=None, random_state=0),
-        "ours, KMeansSegmenter(foreground='boundary')": KMeansSegmenter(
-            foreground="boundary", random_state=0
-        ),
+        KMEANS: KMeansSegmenter(foreground="boundary", random_state=0),
     }
 
 
@@ -223,11 +222,14 @@ def run(archive, args):
     encoding = (time.perf_counter() - start) / len(photos)
     print(f"{len(photos)} photos ({args.split}), encoding {encoding:.3f} s a photo")
     rows = run_rows(codes, photos, masks)
+    unseen = {}
     if args.split == "report":
-        unseen = ~earlier_names(archive, args.n_photos)
+        kept = ~earlier_names(archive, args.n_photos)
         for name in (OURS, _baselines.GRAB_CUT, _baselines.ZHU_REFINED):
-            text = _ecssd.show(rows[name]["scores"][unseen, 0])
-            print(f"the {unseen.sum()} photos that were never tuned on: {text} {name}")
+            scores = rows[name]["scores"][kept, 0]
+            unseen[name] = float(scores.mean())
+            text = _ecssd.show(scores)
+            print(f"the {kept.sum()} photos that were never tuned on: {text} {name}")
     limits = bounds(codes, masks)
     certain = reliability(codes, rows[OURS]["scores"][:, 0], encoder)
     curves = noise_curves(rows, encoder, photos, masks) if args.noise else {}
@@ -235,6 +237,8 @@ def run(archive, args):
         draw(curves, args.figure)
     return {
         "split": args.split,
+        "n_photos": len(photos),
+        "unseen": unseen,
         "rows": {
             name: {
                 "iou": float(row["scores"][:, 0].mean()),
@@ -251,6 +255,71 @@ def run(archive, args):
     }
 
 
+LABELS = {
+    OURS: "`SparseCodingVAE()`, `SpectralSegmenter()`",
+    NO_REFINE: "the same, `refine=None`",
+    KMEANS: '`SparseCodingVAE()`, `KMeansSegmenter(foreground="boundary")`',
+    COLOR_ONLY: "the first, with empty codes: colour alone",
+}
+
+
+def tables(content):
+    """Tables of all that was run."""
+    made = {"methods": _methods_table(content["rows"])}
+    rows = [
+        {"key": _record.key(name), "label": name, "iou": iou}
+        for name, iou in content["bounds"].items()
+    ]
+    made["bounds"] = _record.table("bound", _record.columns("iou"), rows)
+    made["confidence"] = confidence_table(content["reliability"]["bins"])
+    if content["noise"]["iou"]:
+        levels = {
+            f"noise{n}": (f"noise {n}", ".3f") for n in content["noise"]["levels"]
+        }
+        rows = [
+            {"key": _record.key(name), "label": LABELS.get(name, name)}
+            | dict(zip(levels, curve, strict=True))
+            for name, curve in content["noise"]["iou"].items()
+        ]
+        made["noise"] = _record.table("mean IoU", _record.columns(**levels), rows)
+    return made
+
+
+def _methods_table(rows):
+    columns = _record.columns(
+        "iou",
+        dice=("Dice", ".3f"),
+        seconds=("seconds a photo", ".2f"),
+        best={"iou": "max", "dice": "max"},
+    )
+    made = [
+        {"key": _record.key(name), "label": LABELS.get(name, name)}
+        | {"iou": {"mean": row["iou"], "interval": row["interval"]}}
+        | {"dice": row["dice"], "seconds": row["seconds"]}
+        for name, row in rows.items()
+    ]
+    return _record.table("method", columns, made)
+
+
+def confidence_table(bins):
+    """Mean confidence and mean IoU of parts of the photos, least confident first."""
+    rows = [
+        {"key": f"part-{i}", "label": str(i), "confidence": confidence, "iou": iou}
+        for i, (confidence, iou, _) in enumerate(bins, 1)
+    ]
+    columns = _record.columns(
+        confidence=("mean confidence", ".2f"), iou=("mean IoU", ".2f")
+    )
+    return _record.table("fifth of the photos", columns, rows)
+
+
+def figures(content):
+    """Single figures: photos that were never tuned on, and those without an object."""
+    found = {f"unseen_{_record.key(k)}": v for k, v in content["unseen"].items()}
+    nothing = content["reliability"]["no_object"]
+    return found | {f"no_object_{name}": share for name, share in nothing.items()}
+
+
 def main():
     """Read the command line, run, write JSON."""
     options = _ecssd.parser(__doc__.splitlines()[0], json_name="ecssd.json")
@@ -262,7 +331,19 @@ def main():
     args = options.parse_args()
     archive = _ecssd.find_archive(options, args.data)
     with threadpool_limits(args.threads):
-        _common.write_json(args.json, run(archive, args))
+        content = run(archive, args)
+    _common.write_json(args.json, content)
+    _record.record(
+        args,
+        "ecssd" if args.split == "report" else f"ecssd_{args.split}",
+        tables=tables(content),
+        figures=figures(content),
+        settings={
+            "data": "ECSSD",
+            "split": args.split,
+            "n_photos": content["n_photos"],
+        },
+    )
 
 
 if __name__ == "__main__":

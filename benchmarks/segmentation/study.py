@@ -24,7 +24,7 @@ import time
 import _baselines
 import _ecssd
 import numpy as np
-from _ecssd import _common
+from _ecssd import _common, _record
 from ecssd import best_union
 from scipy.linalg import eigh
 from scipy.spatial.distance import cdist
@@ -356,6 +356,59 @@ def grid_rows(archive, args, photos, masks):
     return rows
 
 
+def as_table(rows):
+    """One row for each line that was printed."""
+    own = [row | {"key": _record.key(row["row"]), "label": row["row"]} for row in rows]
+    return _record.table("", _record.columns("iou"), own)
+
+
+def as_cue_table(rows):
+    """One row for each cue, alone and left out; all of them in the last one."""
+    iou = {row["row"]: row["iou"] for row in rows}
+    names = [name.removeprefix("only ") for name in iou if name.startswith("only ")]
+    made = [
+        {
+            "key": _record.key(name),
+            "label": CUE_LABELS.get(name, name),
+            "alone": iou[f"only {name}"],
+            "without": iou[f"without {name}"],
+        }
+        for name in names
+    ]
+    made.append({"label": "all cues", "alone": iou["all cues"], "reference": True})
+    columns = _record.columns(
+        alone=("alone", ".3f"),
+        without=("all but this one", ".3f"),
+        best={"alone": "max", "without": "min"},
+    )
+    return _record.table("cue", columns, made)
+
+
+CUE_LABELS = {
+    "saliency": "saliency by boundary connectivity",
+    "border_color": "colour that the border does not have",
+    "border_texture": "texture that the border does not have: the codes",
+    "center": "centre",
+    "lightness": "darkness",
+}
+
+
+def as_affinity_table(rows):
+    """One row for each affinity, two columns for each number of regions."""
+    made = {}
+    for row in rows:
+        name, k = row["row"].rsplit(", ", 1)
+        best = float(row["note"].split(",")[0].removeprefix("best union "))
+        own = made.setdefault(name, {"label": name})
+        own |= {f"regions_{k}": row["iou"], f"best_{k}": best}
+    columns = {f"regions_{k}": (f"{k} regions", ".3f") for k in COUNTS}
+    columns |= {f"best_{k}": (f"best union of {k}", ".3f") for k in COUNTS}
+    return _record.table("affinity", _record.columns(**columns), list(made.values()))
+
+
+TABLES = {"cues": as_cue_table, "affinity": as_affinity_table}
+
+
 def main():
     """Read the command line, run, write JSON."""
     options = _ecssd.parser(
@@ -392,6 +445,14 @@ def main():
             print(f"\n{name}")
             results[name] = jobs[name]()
     _common.write_json(args.json, results)
+    _record.record(
+        args,
+        "segmentation_study",
+        tables={
+            name: TABLES.get(name, as_table)(rows) for name, rows in results.items()
+        },
+        settings={"data": "ECSSD", "split": "tuning", "n_photos": len(photos)},
+    )
 
 
 if __name__ == "__main__":
