@@ -1,16 +1,22 @@
 """Sphinx configuration; `make docs` builds into build/docs, without a network."""
 
 import inspect
+import pkgutil
 import re
 import shutil
 import sys
 import tomllib
 from pathlib import Path
 
+from docutils import nodes
+from sphinx.util import logging
+
 from sklearn_sparsevae.estimators._docs import parameter_groups
 
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS / "_ext"))
+
+from inventories import write_inventories  # noqa: E402
 
 # -- Project: names, version and addresses stand in pyproject.toml alone ---------------
 
@@ -45,8 +51,10 @@ exclude_patterns = ["_*", "auto_examples/**.ipynb", "**.ipynb_checkpoints"]
 autosummary_generate = True
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
-# Docstrings inherited from scikit-learn refer to pages and terms of its documentation.
-suppress_warnings = ["ref.ref", "ref.term"]
+suppress_warnings = []
+
+# Lists of names come from the repository, not the network: see _ext/inventories.py.
+intersphinx_mapping = write_inventories(DOCS.parent / "build" / "inventories")
 
 # Notebooks are shown as they were executed and committed; a checkout may lack them.
 nb_execution_mode = "off"
@@ -132,21 +140,42 @@ def title_groups_of_parameters(app, what, name, obj, options, lines):
         raise ValueError(f"{name}: found no parameters {list(titles)} in its docstring")
 
 
-def linkcode_resolve(domain, info):
-    """Return the address of an object's source in the repository."""
-    if domain != "py" or not REPOSITORY:
-        return None
-    value = sys.modules.get(info["module"])
+def address_of_source(name):
+    """Return the address of the source of an object or a module, None without one."""
     try:
-        for name in info["fullname"].split("."):
-            value = getattr(value, name)
+        value = pkgutil.resolve_name(name)
         value = inspect.unwrap(value.fget if isinstance(value, property) else value)
         path = Path(inspect.getsourcefile(value)).relative_to(DOCS.parent)
         lines, first = inspect.getsourcelines(value)
-    except (AttributeError, TypeError, ValueError, OSError):
+    except (ImportError, AttributeError, TypeError, ValueError, OSError):
         return None  # data, or code of another package
-    where = f"{path.as_posix()}#L{first}-L{first + len(lines) - 1}"
-    return f"{REPOSITORY}/blob/{REVISION}/{where}"
+    anchor = f"#L{first}-L{first + len(lines) - 1}" if first else ""
+    return f"{REPOSITORY}/blob/{REVISION}/{path.as_posix()}{anchor}"
+
+
+def linkcode_resolve(domain, info):
+    """Return the address of the source that the API pages link to."""
+    if domain == "py" and REPOSITORY and info["module"]:
+        return address_of_source(f"{info['module']}.{info['fullname']}")
+
+
+def refer_to_source(app, env, node, content):
+    """Link names of ours that have no page, such as private functions, to their source.
+
+    A name that is nowhere is a mistake in the page.
+    """
+    target = node.get("reftarget") or ""
+    if node.get("refdomain") != "py" or not target.startswith("sklearn_sparsevae"):
+        return None
+    try:
+        pkgutil.resolve_name(target)
+    except (ImportError, AttributeError):
+        logging.getLogger(__name__).warning("there is no %s", target, location=node)
+    address = address_of_source(target) if REPOSITORY else None
+    if address:
+        content = content.deepcopy()
+        return nodes.reference("", "", content, refuri=address, internal=False)
+    return None
 
 
 def copy_notebooks(app):
@@ -160,5 +189,7 @@ def copy_notebooks(app):
 def setup(app):
     """Connect the above."""
     app.connect("builder-inited", copy_notebooks, priority=100)
+    # After intersphinx.
+    app.connect("missing-reference", refer_to_source, priority=900)
     # After numpydoc, which has the usual priority of 500.
     app.connect("autodoc-process-docstring", title_groups_of_parameters, priority=600)
