@@ -9,11 +9,11 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 STUDIES = $(filter-out benchmarks/suite.py benchmarks/readme.py, \
 	$(sort $(wildcard benchmarks/[a-z]*.py)))
 
-.PHONY: help demo test fuzz lint bench studies readme docs clean
+.PHONY: help demo test test-docs fuzz lint bench studies readme docs notebooks clean
 .NOTPARALLEL:
 
 help:
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /make \1\t/'
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /make \1\t/'
 
 demo: .venv/installed-plot ## fit on sample photos, write pictures to build/demo
 	mkdir -p build/demo
@@ -21,6 +21,9 @@ demo: .venv/installed-plot ## fit on sample photos, write pictures to build/demo
 
 test: .venv/installed-tests ## run the tests and doctests
 	OMP_NUM_THREADS=1 MPLBACKEND=Agg $(BIN)/python -m pytest -n $(WORKERS)
+
+test-docs: .venv/installed-docs .venv/installed-tests ## run notebooks and examples at reduced size
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) docs/tests
 
 fuzz: .venv/installed-tests ## try 10,000 random inputs on all public callables
 	OMP_NUM_THREADS=1 MPLBACKEND=Agg $(BIN)/python -m tests.fuzz --examples 10000 --seed 0
@@ -41,6 +44,9 @@ readme: ## write figures and tables of README.md anew, from benchmarks/results
 
 docs: .venv/installed-docs ## build the documentation in build/docs
 	MPLBACKEND=Agg $(BIN)/python -m sphinx -W --keep-going -b html docs build/docs
+
+notebooks: .venv/installed-notebooks ## execute the notebooks anew, from their scripts
+	$(BIN)/python notebooks/build.py
 
 clean: ## remove .venv and everything built
 	rm -rf .venv build docs/auto_examples docs/generated docs/sg_execution_times.rst

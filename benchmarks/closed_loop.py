@@ -182,7 +182,7 @@ def main():
         "cpu_minutes": cpu / 60,
         "rows": rows,
         "goals": [_common.verdict(goal, rows[-1]["psnr"] >= GOAL)],
-        "history": model.history_,
+        "history": {name: x.tolist() for name, x in model.history_.items()},
     }
     _common.write_json(args.json, content)
     name = "closed_loop" + "_classes" * args.classes

@@ -2,7 +2,7 @@
 
 import importlib
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 # Public name -> module; imported when first used, so that importing the package (or
 # only its segmenters) does not import torch.

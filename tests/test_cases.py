@@ -48,6 +48,7 @@ from sklearn_sparsevae.codes import concatenate_codes
 from sklearn_sparsevae.datasets import LazyView, load_image_folder
 from sklearn_sparsevae.degrade import gaussian_noise
 from sklearn_sparsevae.metrics import make_scorers, psnr
+from tests.histories import assert_same_history
 
 AUTOENCODERS = [
     SparseCodingVAE,
@@ -626,12 +627,13 @@ def test_c3_samples_are_the_same_in_threads(imgs, cls):
 @pytest.mark.parametrize("params", [{"lr": 1e20}, {"lr": 1e30}])
 def test_c4_a_warm_fit_that_fails_leaves_the_earlier_model(imgs, params):
     model = small(SparseCodingVAE, warm_start=True).fit(imgs)
-    codes, history = dense(model.transform(imgs)), list(model.history_)
+    codes, history = dense(model.transform(imgs)), model.history_
     model.set_params(max_epochs=9, **params)
     with pytest.raises(FloatingPointError):
         model.fit(imgs)
     np.testing.assert_array_equal(dense(model.transform(imgs)), codes)
-    assert model.history_ == history and model.n_epochs_ == 1
+    assert_same_history(model.history_, history)
+    assert model.n_epochs_ == 1
     model.set_params(lr=0.001, max_epochs=1).fit(imgs)
     assert model.n_epochs_ == 2
 
@@ -701,7 +703,7 @@ def test_c5_a_first_fit_that_is_stopped_keeps_its_complete_epochs(
         pytest.raises(type(error)),
     ):
         model.fit(imgs)
-    assert model.n_epochs_ == len(model.history_) == 2
+    assert model.n_epochs_ == len(model.history_["epoch"]) == 2
     expected = small(max_epochs=2, **schedule).fit(imgs)
     np.testing.assert_array_equal(model.reconstruct(imgs), expected.reconstruct(imgs))
     model.set_params(callbacks=None).partial_fit(imgs)
@@ -721,7 +723,7 @@ def test_c5_without_a_complete_epoch_nothing_changes(imgs, error):
     with pytest.raises(type(error)):
         model.fit(imgs)
     np.testing.assert_array_equal(model.reconstruct(imgs), images)
-    assert model.n_epochs_ == len(model.history_) == 1
+    assert model.n_epochs_ == len(model.history_["epoch"]) == 1
     model.set_params(callbacks=None).fit(imgs)
     assert model.n_epochs_ == 2
 
@@ -731,7 +733,7 @@ def test_c5_a_warm_fit_that_is_stopped_keeps_its_complete_epochs(imgs):
     model.set_params(callbacks=[Stop(KeyboardInterrupt(), 3)], max_epochs=4)
     with pytest.warns(ConvergenceWarning), pytest.raises(KeyboardInterrupt):
         model.fit(imgs)
-    assert model.n_epochs_ == len(model.history_) == 2
+    assert model.n_epochs_ == len(model.history_["epoch"]) == 2
 
 
 @pytest.mark.parametrize("moment", ["on_epoch_end", "on_train_end"])
@@ -768,14 +770,14 @@ def test_c6_checkpoints_of_skorch_work_and_training_resumes(imgs, tmp_path):
         assert (tmp_path / name).exists()
     resumed = small(max_epochs=1, early_stopping=True, lr_schedule=None)
     resumed.set_params(callbacks=[LoadInitState(end)]).fit(imgs)
-    assert [epoch["epoch"] for epoch in resumed.history_] == [1, 2, 3]
-    assert resumed.history_[:2] == model.history_
+    assert resumed.history_["epoch"].tolist() == [1, 2, 3]
+    assert_same_history(resumed.history_, model.history_, 2)
     scheduled = small(max_epochs=1, early_stopping=True, callbacks=[LoadInitState(end)])
     start = small(max_epochs=0, callbacks=[LoadInitState(end)]).fit(imgs)
     assert np.abs(scheduled.fit(imgs).components_ - start.components_).max() > 1e-5
     whole = small(max_epochs=3, early_stopping=True, lr_schedule=None).fit(imgs)
-    assert resumed.history_[2]["train_loss"] == pytest.approx(
-        whole.history_[2]["train_loss"], rel=0.2
+    assert resumed.history_["train_loss"][2] == pytest.approx(
+        whole.history_["train_loss"][2], rel=0.2
     )
 
 

@@ -162,9 +162,9 @@ def test_docstrings_document_every_parameter(name):
 
 @pytest.mark.parametrize("path", ["README.md", "CONTRIBUTING.md"])
 def test_commands_and_python_in_the_pages_exist(path):
-    targets = set(re.findall(r"^([a-z]+):", _read("Makefile"), re.M))
+    targets = set(re.findall(r"^([a-z-]+):", _read("Makefile"), re.M))
     commands = "\n".join(code_blocks(path, "(?:bash|sh|console)"))
-    named = set(re.findall(r"^(?:\$ )?make ([a-z]+)", commands, re.MULTILINE))
+    named = set(re.findall(r"^(?:\$ )?make ([a-z-]+)", commands, re.MULTILINE))
     assert named and named <= targets
     for block in code_blocks(path, "python"):
         ast.parse(block)

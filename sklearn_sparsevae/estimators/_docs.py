@@ -6,15 +6,19 @@ import re
 from sklearn_sparsevae._parameters import parameters
 
 _ATTRIBUTES = """\
-    history_ : list of dict
-        For each epoch the mean of every loss term ({terms},
-        ``train_loss``), ``train_psnr``, ``train_nonzeros`` (per site, the channel means
-        included), the same with ``valid_``, and ``dur`` in seconds. Unless codes are
-        dense, also ``train_perplexity`` and ``valid_perplexity``, of the usage of the
-        atoms over the whole epoch (the channel means left out, as in
-        :func:`~sklearn_sparsevae.metrics.usage_perplexity`). Where they take part, also
-        ``train_perceptual`` and ``train_adversarial`` (terms of the loss),
+    history_ : dict of ndarray of shape (n_epochs_,)
+        What was recorded of every epoch, by name, for instance to make a
+        ``pandas.DataFrame`` of: ``epoch``, counted from 1 over all fits of a model;
+        ``dur`` in seconds; the mean of every loss term ({terms},
+        ``train_loss``), ``train_psnr`` in dB, and ``train_nonzeros`` (per site, the
+        channel means included). Unless codes are dense, also ``train_perplexity``, of
+        the usage of the atoms over the whole epoch (the channel means left out, as in
+        :func:`~sklearn_sparsevae.metrics.usage_perplexity`). With early stopping the
+        same of the images held out, ``valid_loss`` and so on. Where they take part,
+        also ``train_perceptual`` and ``train_adversarial`` (terms of the loss),
         ``train_adaptive_weight`` and the discriminator's loss ``train_discriminator``.
+        NaN where an epoch has no such value; without any epoch the dict is empty. Draw
+        it with :class:`~sklearn_sparsevae.plotting.HistoryDisplay`.
     n_epochs_ : int
         Epochs trained.
     net_ : ReconstructionNet

@@ -82,7 +82,7 @@ class ImageTransformer(
             low, high = targets.span()
         self.net_ = net
         self.history_ = net.epochs
-        self.n_epochs_ = len(self.history_)
+        self.n_epochs_ = len(net.history)
         self._input = spec
         self.layout_ = photos.trained_layout
         self.image_shape_ = self.layout_.image_shape

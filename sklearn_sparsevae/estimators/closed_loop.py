@@ -88,11 +88,13 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
         Unit kernels of the encoder's layers.
     classes_ : ndarray or None
         Classes of ``y``; None when the objective is the one without.
-    history_ : list of dict
-        For each epoch the means of ``train_delta_r`` (the rate reduction between Z and
-        Z^), with labels ``train_delta_r_features`` and ``train_delta_r_regenerated``,
-        their sum after the decoder's step ``train_loss``, ``train_psnr``, and ``dur``
-        in seconds.
+    history_ : dict of ndarray of shape (n_epochs_,)
+        What was recorded of every epoch, by name: the means of ``train_delta_r`` (the
+        rate reduction between Z and Z^), with labels ``train_delta_r_features`` and
+        ``train_delta_r_regenerated``, their sum after the decoder's step
+        ``train_loss``, and ``train_psnr`` in dB; ``epoch``, counted from 1; and ``dur``
+        in seconds. pandas takes it, and
+        :class:`~sklearn_sparsevae.plotting.HistoryDisplay` draws it.
     n_epochs_ : int
         Epochs trained.
     net_ : ClosedLoopNet

@@ -81,9 +81,11 @@ class CodePrior(
     ----------
     tokenizer_ : Tokenizer
         Codes to tokens and back; ``tokenizer_.levels`` are those of the coefficients.
-    history_ : list of dict
-        For each epoch ``train_loss`` and ``valid_loss``, the mean negative
-        log-likelihood of a site in nats, and ``dur`` in seconds.
+    history_ : dict of ndarray of shape (n_epochs_,)
+        What was recorded of every epoch, by name: ``train_loss`` and, with early
+        stopping, ``valid_loss``, the mean negative log-likelihood of a site in nats;
+        ``epoch``, counted from 1; and ``dur`` in seconds. pandas takes it, and
+        :class:`~sklearn_sparsevae.plotting.HistoryDisplay` draws it.
     n_epochs_ : int
         Epochs trained.
     net_ : PriorNet
@@ -180,7 +182,7 @@ class CodePrior(
         net.forget_training()
         self.net_, self.tokenizer_ = net, tokenizer
         self.history_ = net.epochs
-        self.n_epochs_ = len(self.history_)
+        self.n_epochs_ = len(net.history)
         self.n_features_in_ = codes.shape[1]
         warn_and_raise(self, stopped_by)
         return self

@@ -21,6 +21,7 @@ from sklearn_sparsevae.training.callbacks import (
     ProgressBar,
 )
 from sklearn_sparsevae.training.devices import resolve_device
+from sklearn_sparsevae.training.history import as_arrays
 from sklearn_sparsevae.training.seeds import OwnGenerator
 from sklearn_sparsevae.training.snapshots import KeepEpochs, Snapshot
 
@@ -230,12 +231,8 @@ class Net(NeuralNet):
 
     @property
     def epochs(self):
-        """List of dicts: the figures of every epoch."""
-        hidden = {"batches", "train_loss_best", "valid_loss_best"}
-        return [
-            {name: value for name, value in epoch.items() if name not in hidden}
-            for epoch in self.history
-        ]
+        """Dict of ndarray ``(n_epochs,)``: the figures of all epochs, by name."""
+        return as_arrays(self.history)
 
     def forget_training(self):
         """Drop all that only further training needs (it may hold device memory)."""

@@ -90,8 +90,8 @@ def test_classes_come_apart_in_training(digits):
     assert rates[1] > rates[0] + 0.1
     assert [len(model.classes_), model.n_epochs_] == [10, 10]
     names = {"delta_r", "delta_r_features", "delta_r_regenerated", "loss", "psnr"}
-    assert {f"train_{name}" for name in names} <= set(model.history_[0])
-    history = [epoch["train_delta_r_features"] for epoch in model.history_]
+    assert {f"train_{name}" for name in names} <= set(model.history_)
+    history = model.history_["train_delta_r_features"]
     assert history[-1] > history[0]
 
 
@@ -228,7 +228,7 @@ def test_a_fit_that_is_stopped_keeps_its_complete_epochs(digits):
         pytest.raises(KeyboardInterrupt, match="in epoch 3.*2 epoch.*before it are ke"),
     ):
         model.fit(images)
-    assert model.n_epochs_ == len(model.history_) == 2
+    assert model.n_epochs_ == len(model.history_["epoch"]) == 2
     assert np.isfinite(model.transform(images)).all()
 
 

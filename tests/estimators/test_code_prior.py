@@ -230,10 +230,10 @@ def test_early_stopping_keeps_the_best_weights():
     params = {"max_epochs": 60, "lr": 0.01, "n_epochs_no_change": 3, "dropout": 0.0}
     prior = CodePrior(**QUICK | params).fit(codes)
     assert prior.n_epochs_ < 60
-    valid = [epoch["valid_loss"] for epoch in prior.history_]
+    valid = prior.history_["valid_loss"]
     assert np.argmin(valid) <= prior.n_epochs_ - 3
     whole = CodePrior(**QUICK | params, early_stopping=False).fit(codes)
-    assert whole.n_epochs_ == 60 and "valid_loss" not in whole.history_[0]
+    assert whole.n_epochs_ == 60 and "valid_loss" not in whole.history_
     fresh = random_codes(1, "rq")
     assert prior.score(fresh) > whole.score(fresh)
 
@@ -258,7 +258,7 @@ def test_a_fit_that_is_stopped_keeps_its_complete_epochs(kept):
         pytest.raises(KeyboardInterrupt, match="in epoch 3.*2 epoch.*are kept"),
     ):
         prior.fit(codes)
-    assert prior.n_epochs_ == len(prior.history_) == 2
+    assert prior.n_epochs_ == len(prior.history_["epoch"]) == 2
     assert np.isfinite(prior.score(codes))
     assert prior.sample(3, random_state=0).shape == (3, codes.shape[1])
 

@@ -42,7 +42,7 @@ def test_no_site_has_more_atoms_and_atoms_have_unit_norm(
     assert np.diff(model.transform(images).sites().indptr).max() == n_nonzero_coefs
     norms = np.linalg.norm(model.components_, axis=1)
     np.testing.assert_allclose(norms, 1, atol=1e-5)
-    assert model.history_[-1]["train_nonzeros"] <= n_nonzero_coefs
+    assert model.history_["train_nonzeros"][-1] <= n_nonzero_coefs
 
 
 @pytest.mark.parametrize(

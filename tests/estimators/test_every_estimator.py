@@ -23,6 +23,7 @@ from sklearn_sparsevae.metrics import atom_usage, make_scorers, usage_perplexity
 from sklearn_sparsevae.training import inference
 from sklearn_sparsevae.training.autoencoder import channels_last
 from tests.estimators.table import VARIANTS
+from tests.histories import assert_same_history, epochs_with
 
 
 def dense(codes):
@@ -623,7 +624,7 @@ def test_warm_start_goes_on_where_the_last_fit_ended(images, tiny):
 
 def test_without_an_epoch_there_is_nothing_to_stop_early(images, tiny):
     model = tiny(max_epochs=0, early_stopping=True).fit(images)
-    assert model.history_ == []
+    assert model.history_ == {}
     start = tiny(max_epochs=0).fit(images)
     assert model.score(images) == pytest.approx(start.score(images), abs=3.0)
 
@@ -637,7 +638,7 @@ def test_early_stopping_keeps_the_best_weights(images, tiny):
         max_epochs=30,
         lr=0.05,
     ).fit(images)
-    valid = [epoch["valid_loss"] for epoch in model.history_]
+    valid = model.history_["valid_loss"]
     assert model.n_epochs_ < 30
     assert valid[-1] >= min(valid[:-1])
     assert np.isfinite(model.score(images))
@@ -684,23 +685,24 @@ def test_history_has_the_perplexity_of_all_codes_of_an_epoch(
         ).fit(images)
         for part, given in seen.images.items():
             codes = model.transform(np.stack(given))
-            for epoch in model.history_:
-                recorded = epoch[f"{part}_perplexity"]
-                assert recorded == pytest.approx(usage_perplexity(codes), rel=1e-6)
-                assert 1 < recorded <= codes.n_atoms - codes.n_mean_atoms
+            recorded = model.history_[f"{part}_perplexity"]
+            expected = usage_perplexity(codes)
+            np.testing.assert_allclose(recorded, [expected] * 2, rtol=1e-6)
+            assert 1 < expected <= codes.n_atoms - codes.n_mean_atoms
 
 
 @pytest.mark.usefixtures("sparse_codes")
 def test_the_perplexity_goes_on_with_the_history(images, tiny):
     model = tiny(warm_start=True, max_epochs=2).fit(images)
-    first = [dict(epoch) for epoch in model.history_]
+    first = model.history_
     model.fit(images).partial_fit(images)
-    assert model.history_[:2] == first and model.n_epochs_ == 5
-    names = [sorted(n for n in e if "perplexity" in n) for e in model.history_]
-    assert names == [["train_perplexity"]] * 5
+    assert_same_history(model.history_, first, 2)
+    assert model.n_epochs_ == len(model.history_["train_perplexity"]) == 5
+    assert epochs_with(model.history_, ["train_perplexity"]) == [True] * 5
+    assert "valid_perplexity" not in model.history_
 
 
 @pytest.mark.parametrize("estimator", [GaussianVAE])
 def test_dense_codes_have_no_usage(images, tiny):
-    (epoch,) = tiny(early_stopping=True).fit(images).history_
-    assert not [name for name in epoch if "perplexity" in name]
+    history = tiny(early_stopping=True).fit(images).history_
+    assert not [name for name in history if "perplexity" in name]

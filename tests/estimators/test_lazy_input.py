@@ -12,6 +12,7 @@ from sklearn.base import clone
 
 from sklearn_sparsevae import VQVAE
 from sklearn_sparsevae.datasets import load_image_folder
+from tests.histories import assert_same_history
 
 
 class Reads:
@@ -59,12 +60,8 @@ def load(tmp_path):
     return write
 
 
-def losses(model):
-    return [{k: v for k, v in e.items() if k != "dur"} for e in model.history_]
-
-
 def assert_same_model(model, expected, X):
-    assert losses(model) == losses(expected)
+    assert_same_history(model.history_, expected.history_)
     np.testing.assert_array_equal(model.components_, expected.components_)
     assert abs(model.transform(X) - expected.transform(X)).max() == 0
 

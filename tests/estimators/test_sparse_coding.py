@@ -127,7 +127,7 @@ def test_soft_training_stays_finite(images, tiny, alpha, n_rollout_steps, couple
         coupled=coupled,
         max_epochs=3,
     ).fit(images)
-    assert np.isfinite(model.history_[-1]["train_loss"])
+    assert np.isfinite(model.history_["train_loss"][-1])
     assert np.isfinite(model.transform(images).data).all()
     assert np.isfinite(model.reconstruct(images)).all()
     assert model.score(images) > 5
@@ -248,7 +248,7 @@ def test_untrained_support_is_a_pursuit_of_patches(images, tiny, patches_of):
 def test_support_trains_and_codes_rows_alone(images, tiny):
     model = support(tiny, max_epochs=6, n_components=40).fit(images)
     start = support(tiny, max_epochs=0, n_components=40).fit(images)
-    assert model.history_[-1]["train_loss"] < model.history_[0]["train_loss"]
+    assert model.history_["train_loss"][-1] < model.history_["train_loss"][0]
     assert not np.allclose(model.components_, start.components_, atol=1e-4)
     np.testing.assert_allclose(np.linalg.norm(model.components_, axis=1), 1, atol=1e-5)
     codes = dense(model.transform(images))

@@ -46,8 +46,7 @@ def test_codes_have_about_the_share_of_the_prior(digits, tiny, prior, sparsity):
     assert share_of(start.transform(digits), 1) == pytest.approx(sparsity, rel=0.05)
     share = share_of(end.transform(digits), 1)
     assert 0.5 * sparsity < share < 2 * sparsity
-    (*_, epoch) = end.history_
-    assert epoch["train_nonzeros"] == pytest.approx(1 + 23 * share, rel=0.2)
+    assert end.history_["train_nonzeros"][-1] == pytest.approx(1 + 23 * share, rel=0.2)
 
 
 @both_priors
@@ -115,7 +114,7 @@ def test_history_has_the_terms_of_the_divergence(images, tiny):
         ({"n_pseudo_inputs": 3}, {"values", "spikes", "share"}),
         ({"prior": "threshold"}, {"values", "thresholds"}),
     ):
-        (epoch,) = tiny(**params).fit(images).history_
+        epoch = {n: v for n, (v,) in tiny(**params).fit(images).history_.items()}
         found = {n.removeprefix("train_kl_") for n in epoch if n.startswith("train_kl")}
         assert found == terms
         parts = [epoch[f"train_kl_{name}"] for name in terms]
@@ -127,9 +126,7 @@ def test_history_has_the_terms_of_the_divergence(images, tiny):
 def test_a_warm_up_starts_without_the_divergence(images, tiny):
     model = tiny(beta_warmup=2, max_epochs=4, batch_size=12).fit(images)
     warm = tiny(max_epochs=4, batch_size=12).fit(images)
-    parts, full = (
-        [epoch["train_kl_values"] for epoch in m.history_] for m in (model, warm)
-    )
+    parts, full = (m.history_["train_kl_values"] for m in (model, warm))
     assert parts[0] == 0
     assert parts[1] == pytest.approx(0.5 * full[1], rel=0.2)
     assert parts[2] == pytest.approx(full[2], rel=0.3)
@@ -162,8 +159,7 @@ def random_configuration(rng):
 def test_training_is_finite_whatever_the_configuration(tiny, seed):
     params, X = random_configuration(np.random.default_rng(seed))
     model = tiny(**params).fit(X)
-    losses = [v for epoch in model.history_ for v in epoch.values()]
-    assert np.isfinite(losses).all()
+    assert np.isfinite(list(model.history_.values())).all()
     assert np.isfinite(model.transform(X).data).all()
     assert np.isfinite(model.reconstruct(X)).all()
     assert np.isfinite(model.sample(3, random_state=0)).all()

@@ -334,7 +334,8 @@ def usable(model, values):
         return model.predict(X)
     if isinstance(model, CodePrior):
         return model.score(X), model.sample(1, random_state=0)
-    assert model.n_epochs_ == len(model.history_), "n_epochs_ is not that of history_"
+    lengths = {len(column) for column in model.history_.values()} or {0}
+    assert lengths == {model.n_epochs_}, "n_epochs_ is not that of history_"
     codes = model.transform(X, **given)
     back = model.inverse_transform(codes, **given)
     rebuilt = model.reconstruct(X, **given)

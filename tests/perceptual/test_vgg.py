@@ -85,7 +85,7 @@ def test_an_estimator_takes_the_path_of_the_weights(vgg_file, rng):
         random_state=0,
     )
     photos = rng.random((4, 16, 16, 3), dtype=np.float32)
-    assert model.fit(photos).history_[0]["train_perceptual"] > 0
+    assert model.fit(photos).history_["train_perceptual"][0] > 0
 
 
 def test_without_the_extra_the_error_names_it(monkeypatch):

@@ -13,6 +13,7 @@ from skorch.callbacks import Callback, EarlyStopping
 
 from sklearn_sparsevae import SparseCodingVAE
 from sklearn_sparsevae.training.devices import resolve_device
+from tests.histories import assert_same_history
 
 TERMS = ("reconstruction", "latent", "sparsity")
 
@@ -78,18 +79,16 @@ def weights_of(model):
 
 def test_history_names_every_term(images):
     model = tiny().fit(images)
-    assert model.n_epochs_ == len(model.history_) == 2
-    for number, epoch in enumerate(model.history_, start=1):
-        assert epoch["epoch"] == number and epoch["dur"] > 0
-        assert "batches" not in epoch
-        names = {
-            f"train_{t}" for t in (*TERMS, "loss", "psnr", "nonzeros", "perplexity")
-        }
-        assert names <= set(epoch)
-        assert not [name for name in epoch if name.startswith("valid_")]
-        assert all(np.isfinite(epoch[name]) for name in names)
-        total = sum(epoch[f"train_{t}"] for t in TERMS)
-        assert epoch["train_loss"] == pytest.approx(total, rel=1e-5)
+    assert model.n_epochs_ == len(model.history_["epoch"]) == 2
+    history = model.history_
+    assert history["epoch"].tolist() == [1, 2] and (history["dur"] > 0).all()
+    assert "batches" not in history
+    names = {f"train_{t}" for t in (*TERMS, "loss", "psnr", "nonzeros", "perplexity")}
+    assert names <= set(history)
+    assert not [name for name in history if name.startswith("valid_")]
+    assert all(np.isfinite(history[name]).all() for name in names)
+    total = sum(history[f"train_{t}"] for t in TERMS)
+    np.testing.assert_allclose(history["train_loss"], total, rtol=1e-5)
 
 
 def test_terms_are_averages_over_images(images):
@@ -98,7 +97,7 @@ def test_terms_are_averages_over_images(images):
     module = model.net_.module_
     with torch.no_grad():
         out = module(torch.from_numpy(images[..., None]))
-    epoch = model.history_[0]
+    epoch = {name: array[0] for name, array in model.history_.items()}
     for term, value in out["losses"].items():
         assert epoch[f"train_{term}"] == pytest.approx(value.item(), rel=1e-4)
     error = out["images"][:, 0].numpy() - images
@@ -110,13 +109,13 @@ def test_terms_are_averages_over_images(images):
 
 def test_no_epochs_is_the_start_and_nothing_more(images):
     model = tiny(max_epochs=0).fit(images)
-    assert model.n_epochs_ == 0 and model.history_ == []
+    assert model.n_epochs_ == 0 and model.history_ == {}
     assert not model.net_.module_.backbone.decoder_branch[-1].weight.any()
 
 
 def test_training_improves_the_loss(images):
-    history = tiny(max_epochs=6).fit(images).history_
-    assert history[-1]["train_loss"] < history[0]["train_loss"]
+    losses = tiny(max_epochs=6).fit(images).history_["train_loss"]
+    assert losses[-1] < losses[0]
 
 
 def test_atoms_stay_of_unit_norm(images):
@@ -196,7 +195,7 @@ def test_early_stopping_stops_and_restores_the_best_weights(images):
         max_epochs=10,
         callbacks=[Probe(epoch_begin=ruin)],
     ).fit(images)
-    losses = [epoch["valid_loss"] for epoch in model.history_]
+    losses = model.history_["valid_loss"]
     assert model.n_epochs_ == len(losses) < 10
     best = int(np.argmin(losses))
     assert best < 2 < len(losses)
@@ -204,7 +203,7 @@ def test_early_stopping_stops_and_restores_the_best_weights(images):
     for name, value in model.net_.module_.state_dict().items():
         torch.testing.assert_close(value, states[best + 1][name], msg=name)
     names = {f"valid_{t}" for t in (*TERMS, "loss", "psnr", "nonzeros", "perplexity")}
-    assert names <= set(model.history_[0])
+    assert names <= set(model.history_)
 
 
 def test_early_stopping_that_leaves_nothing_to_train_on_is_refused(images):
@@ -219,7 +218,7 @@ def test_early_stopping_holds_out_photos_of_different_sizes(images):
     model = tiny(
         early_stopping=True, crop_size=8, validation_fraction=0.5, max_epochs=1
     ).fit(photos)
-    assert np.isfinite(model.history_[0]["valid_loss"])
+    assert np.isfinite(model.history_["valid_loss"][0])
 
 
 # ---- what surfaces ------------------------------------------------------------------
@@ -264,7 +263,7 @@ def test_what_stops_a_fit_comes_out_and_complete_epochs_stay(images, stop, momen
     ):
         model.fit(images)
     assert probe.seen[-1] == "train_end"
-    assert model.n_epochs_ == len(model.history_) == 2
+    assert model.n_epochs_ == len(model.history_["epoch"]) == 2
     expected = tiny(**(params | {"max_epochs": 2})).fit(images)
     assert torch.equal(weights_of(model), weights_of(expected))
     np.testing.assert_array_equal(
@@ -317,10 +316,10 @@ def test_going_on_that_is_stopped_keeps_what_was_before(images, epoch):
             model.fit(images)
         kept.set_params(max_epochs=1).fit(images)
         assert torch.equal(weights_of(model), weights_of(kept))
-    assert model.n_epochs_ == len(model.history_) == epoch - 1
+    assert model.n_epochs_ == len(model.history_["epoch"]) == epoch - 1
     for each in (model, kept):
         each.set_params(callbacks=None, max_epochs=1).fit(images)
-    assert model.history_[-1]["epoch"] == epoch
+    assert model.history_["epoch"][-1] == epoch
     assert torch.equal(weights_of(model), weights_of(kept))
 
 
@@ -336,15 +335,15 @@ def test_every_epoch_that_is_kept_has_the_perplexity_of_its_usage(
         pytest.raises(KeyboardInterrupt),
     ):
         model.fit(images)
-    recorded = [e["train_perplexity"] for e in model.history_]
-    assert recorded == [e["train_perplexity"] for e in whole.history_[:2]]
+    recorded = model.history_["train_perplexity"]
+    np.testing.assert_array_equal(recorded, whole.history_["train_perplexity"][:2])
 
 
 @pytest.mark.parametrize("warm_start", [False, True])
 @pytest.mark.parametrize("error", [ValueError, FloatingPointError, KeyboardInterrupt])
 def test_a_fit_that_fails_leaves_the_earlier_model(images, error, warm_start):
     model = tiny(warm_start=warm_start).fit(images)
-    before, history = model.transform(images).toarray(), list(model.history_)
+    before, history = model.transform(images).toarray(), model.history_
     model.set_params(
         n_components=16 if warm_start else 20,
         callbacks=[Probe(grad=raising(error, 3 if warm_start else 1))],
@@ -352,7 +351,7 @@ def test_a_fit_that_fails_leaves_the_earlier_model(images, error, warm_start):
     with pytest.raises(error):
         model.fit(images)
     np.testing.assert_array_equal(model.transform(images).toarray(), before)
-    assert model.history_ == history
+    assert_same_history(model.history_, history)
 
 
 def poison(part):
@@ -385,14 +384,15 @@ def test_what_is_not_finite_ends_the_training(images, part, what):
 
 def test_what_is_not_finite_later_leaves_the_earlier_model(images):
     model = tiny(warm_start=True, max_epochs=1).fit(images)
-    weights, history = weights_of(model), list(model.history_)
+    weights, history = weights_of(model), model.history_
     part = "backbone.decoder_branch.4.bias"
     model.callbacks = [Probe(epoch_begin=poison(part))]
     with pytest.raises(FloatingPointError, match="in epoch 2"):
         model.fit(images)
-    assert torch.equal(weights_of(model), weights) and model.history_ == history
+    assert torch.equal(weights_of(model), weights)
+    assert_same_history(model.history_, history)
     model.set_params(callbacks=None).fit(images)
-    assert np.isfinite(model.history_[-1]["train_loss"])
+    assert np.isfinite(model.history_["train_loss"][-1])
 
 
 def test_a_callback_may_stop_early(images):
@@ -498,13 +498,13 @@ def test_devices_that_are_not_there_are_refused(device):
 @pytest.mark.parametrize("lr_schedule", ["cosine", None])
 def test_warm_start_goes_on_from_where_it_was(images, lr_schedule):
     model = tiny(warm_start=True, max_epochs=4, lr_schedule=lr_schedule).fit(images)
-    first, weights = list(model.history_), weights_of(model)
+    first, weights = model.history_, weights_of(model)
     rates = []
     model.callbacks = [Probe(grad=lambda n: rates.append(n.optimizer_.param_groups[0]))]
     model.fit(images)
-    assert model.history_[:4] == first
-    assert [e["epoch"] for e in model.history_] == list(range(1, 9))
-    losses = [e["train_loss"] for e in model.history_]
+    assert_same_history(model.history_, first, 4)
+    assert model.history_["epoch"].tolist() == list(range(1, 9))
+    losses = model.history_["train_loss"]
     assert losses[4] < losses[0]
     assert losses[4] < 1.2 * losses[3]
     # It moves: a schedule that has run out must not leave the rate at zero.
@@ -532,7 +532,7 @@ def test_warm_start_can_stop_early(images):
     model = tiny(warm_start=True, early_stopping=True, validation_fraction=0.2)
     model.fit(images).fit(images)
     assert 2 < model.n_epochs_ <= 4
-    assert np.isfinite(model.history_[-1]["valid_loss"])
+    assert np.isfinite(model.history_["valid_loss"][-1])
 
 
 def test_without_warm_start_fit_starts_anew(images):

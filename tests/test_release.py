@@ -1,0 +1,47 @@
+"""What a release needs: one version, one set of addresses, bounds that are tested."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import sklearn_sparsevae
+
+ROOT = Path(__file__).parents[1]
+
+
+def _read(path):
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+PROJECT = tomllib.loads(_read("pyproject.toml"))["project"]
+CITATION = dict(re.findall(r"^([\w-]+): (\S.*)$", _read("CITATION.cff"), re.M))
+
+
+def _newest_section():
+    """Return the version and date on top of the changelog, less what is to come."""
+    versions = re.findall(r"^## (\d\S*) \((\S+)\)$", _read("CHANGELOG.md"), re.M)
+    return versions[0]
+
+
+def test_the_version_is_the_same_everywhere():
+    version, date = _newest_section()
+    assert version == PROJECT["version"] == sklearn_sparsevae.__version__
+    assert (CITATION["version"], CITATION["date-released"]) == (version, date)
+
+
+def test_the_citation_has_the_addresses_licence_and_keywords_of_the_package():
+    urls = PROJECT["urls"]
+    assert CITATION["repository-code"] == urls["Repository"]
+    assert CITATION["url"] == urls["Documentation"]
+    assert CITATION["license"] == PROJECT["license"]
+    entries = re.findall(r"^  - (?:name: )?(.+)$", _read("CITATION.cff"), re.M)
+    authors = [author["name"] for author in PROJECT["authors"]]
+    assert entries == [*authors, *PROJECT["keywords"]]
+
+
+def test_addresses_of_the_repository_begin_with_its_own():
+    base = PROJECT["urls"]["Repository"]
+    assert all(
+        PROJECT["urls"][name].startswith(base)
+        for name in ("Homepage", "Changelog", "Issues")
+    )
