@@ -5,12 +5,12 @@ A script builds tables by `table` and `columns`, names its rows by `key`, and ca
 """
 
 import datetime
-import importlib.metadata
 import json
 import os
 import pathlib
 import re
 import sys
+import tomllib
 
 import _results
 
@@ -103,9 +103,10 @@ def record(args, name, *, tables, settings, seeds=(0,), figures=None, note=None)
     """
     if not args.record:
         return
+    project = tomllib.loads((_results.FOLDER.parents[1] / "pyproject.toml").read_text())
     content = {
         "command": command(sys.argv),
-        "version": importlib.metadata.version("sklearn-sparsevae"),
+        "version": project["project"]["version"],
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": {"threads": args.threads, "cores": os.cpu_count()},
         "settings": settings,
