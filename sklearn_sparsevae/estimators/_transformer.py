@@ -33,6 +33,8 @@ class ImageTransformer(
     not the parameters, which may have been set anew.
     """
 
+    _loss_name = "loss per site"  # beside its curve
+
     @abc.abstractmethod
     def _code(self, photos):
         """Codes of photos of one size."""

@@ -132,6 +132,8 @@ class CodePrior(
     max_epochs: int = 20
     early_stopping: bool = True
 
+    _loss_name = "loss (nats per site)"  # beside its curve
+
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Learn which codes are likely.
