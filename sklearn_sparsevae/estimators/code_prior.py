@@ -82,10 +82,8 @@ class CodePrior(
     tokenizer_ : Tokenizer
         Codes to tokens and back; ``tokenizer_.levels`` are those of the coefficients.
     history_ : dict of ndarray of shape (n_epochs_,)
-        What was recorded of every epoch, by name: ``train_loss`` and, with early
-        stopping, ``valid_loss``, the mean negative log-likelihood of a site in nats;
-        ``epoch``, counted from 1; and ``dur`` in seconds. pandas takes it, and
-        :class:`~sklearn_sparsevae.plotting.HistoryDisplay` draws it.
+        ``epoch``, counted from 1, ``dur`` in seconds, ``train_loss`` and, with early
+        stopping, ``valid_loss``: mean negative log-likelihood of a site in nats.
     n_epochs_ : int
         Epochs trained.
     net_ : PriorNet
@@ -132,7 +130,7 @@ class CodePrior(
     max_epochs: int = 20
     early_stopping: bool = True
 
-    _loss_name = "loss (nats per site)"  # beside its curve
+    _loss_name = "loss (nats per site)"
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):

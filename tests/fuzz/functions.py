@@ -502,7 +502,7 @@ def display(path, axes="ax", **given):
             pyplot.close("all")
 
     called = {
-        "X": ["images"],
+        "X": ["images", "codes"],
         "condition": ["fitted"],
         "components": ["component"],
         "ax": ["axes"],
