@@ -15,12 +15,14 @@ from sklearn.utils.validation import (
 )
 
 from sklearn_sparsevae import metrics
+from sklearn_sparsevae._doc_links import DocumentationLinks
 from sklearn_sparsevae.estimators._generation import GenerationMixin
 from sklearn_sparsevae.images import InputSpec, Photos
 
 
 class ImageTransformer(
     GenerationMixin,
+    DocumentationLinks,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     BaseEstimator,

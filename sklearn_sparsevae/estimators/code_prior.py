@@ -1,4 +1,7 @@
-"""A density of sparse codes, to draw new codes from and images with them."""
+"""A density of sparse codes, to draw new codes from and images with them.
+
+Longer than other modules: one class, half of which says what its codes become.
+"""
 
 import functools
 import numbers
@@ -11,6 +14,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from sklearn_sparsevae._arguments import as_table, random_numbers, whole_number
+from sklearn_sparsevae._doc_links import DocumentationLinks
 from sklearn_sparsevae.codes import as_codes
 from sklearn_sparsevae.estimators import _parameters as groups
 from sklearn_sparsevae.estimators._docs import shares_parameters
@@ -28,7 +32,12 @@ from sklearn_sparsevae.training import (
 
 @shares_parameters()
 class CodePrior(
-    groups.Training, groups.EarlyStopping, groups.Running, DensityMixin, BaseEstimator
+    groups.Training,
+    groups.EarlyStopping,
+    groups.Running,
+    DocumentationLinks,
+    DensityMixin,
+    BaseEstimator,
 ):
     r"""Autoregressive prior of sparse codes, which draws new ones.
 
