@@ -25,7 +25,9 @@ def read_project():
 
 def split_requirement(requirement):
     """Split ``"numpy>=1.26; marker"`` into the name and the lowest version."""
-    name, lowest = re.match(r"([\w.\[\],-]+?)(?:>=([\w.]+))?(?:;|$)", requirement).groups()
+    name, lowest = re.match(
+        r"([\w.\[\],-]+?)(?:>=([\w.]+))?(?:;|$)", requirement
+    ).groups()
     return name, lowest or ""
 
 
@@ -74,7 +76,9 @@ class ExtrasTable(SphinxDirective):
         extras = read_project()["optional-dependencies"]
         if set(words) != set(extras) - FOR_DEVELOPERS:
             odd = set(words) ^ (set(extras) - FOR_DEVELOPERS)
-            raise self.error(f"extras of pyproject.toml and of this table differ: {odd}")
+            raise self.error(
+                f"extras of pyproject.toml and of this table differ: {odd}"
+            )
         rows = []
         for name, text in words.items():
             packages = [split_requirement(r)[0] for r in extras[name]]
