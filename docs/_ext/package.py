@@ -1,8 +1,8 @@
 """What pages say of the package, read from pyproject.toml so that it cannot drift.
 
 ``.. extras-table::`` takes a field for each extra, which says what it is for; what it
-installs is read. ``.. requirements-table::`` has the packages that always come along.
-In all pages ``|python|`` is the lowest version, ``|repository|`` the address.
+installs is read. ``.. requirements-table::`` has what is always installed. In all pages
+``|python|`` is the lowest version of Python, ``|repository|`` the address.
 """
 
 import re
