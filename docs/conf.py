@@ -113,7 +113,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"/plot_",
-    "ignore_pattern": r"/demo\.py",
+    "ignore_pattern": r"demo\.py$",
     "subsection_order": "gallery.order_sections",
     "within_subsection_order": "FileNameSortKey",
     "image_scrapers": ("gallery.scrape",),
