@@ -5,7 +5,6 @@ import pkgutil
 import re
 import shutil
 import sys
-import tomllib
 from pathlib import Path
 
 from docutils import nodes
@@ -18,10 +17,11 @@ sys.path.insert(0, str(DOCS / "_ext"))
 
 from gallery import first_notebook_cell  # noqa: E402
 from inventories import write_inventories  # noqa: E402
+from package import read_project, substitutions  # noqa: E402
 
 # -- Project: names, version and addresses stand in pyproject.toml alone ---------------
 
-_PROJECT = tomllib.loads((DOCS.parent / "pyproject.toml").read_text())["project"]
+_PROJECT = read_project()
 project = _PROJECT["name"]
 author = _PROJECT["authors"][0]["name"]
 copyright = f"2026, {author}"
@@ -29,6 +29,8 @@ release = version = _PROJECT["version"]
 REPOSITORY = _PROJECT.get("urls", {}).get("Repository", "").rstrip("/")
 # What is not released yet is on the main branch.
 REVISION = "main" if "dev" in release else f"v{release}"
+
+rst_epilog = substitutions()
 
 # -- Pages -----------------------------------------------------------------------------
 
@@ -40,6 +42,7 @@ extensions = [
     "sphinx.ext.mathjax",
     "numpydoc",
     "myst_nb",
+    "package",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",

@@ -335,7 +335,7 @@ def main():
     _common.write_json(args.json, content)
     _record.record(
         args,
-        "ecssd" if args.split == "report" else f"ecssd_{args.split}",
+        "ecssd" + f"_{args.split}" * (args.split != "report") + "_noise" * args.noise,
         tables=tables(content),
         figures=figures(content),
         settings={
