@@ -16,8 +16,7 @@ help:
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /make \1\t/'
 
 demo: .venv/installed-plot ## fit on sample photos, write pictures to build/demo
-	mkdir -p build/demo
-	MPLBACKEND=Agg $(BIN)/python examples/quickstart.py
+	MPLBACKEND=Agg $(BIN)/python examples/demo.py
 
 test: .venv/installed-tests ## run the tests and doctests
 	OMP_NUM_THREADS=1 MPLBACKEND=Agg $(BIN)/python -m pytest -n $(WORKERS)
@@ -50,8 +49,7 @@ notebooks: .venv/installed-notebooks ## execute the notebooks anew, from their s
 	$(BIN)/python notebooks/build.py
 
 clean: ## remove .venv and everything built
-	rm -rf .venv build docs/auto_examples docs/generated docs/notebooks/*.ipynb \
-		docs/sg_execution_times.rst
+	rm -rf .venv build docs/auto_examples docs/generated docs/notebooks/*.ipynb
 
 # Building needs setuptools, which is pinned only without pip's isolated environment.
 .venv/installed-%: pyproject.toml constraints.txt

@@ -15,6 +15,7 @@ from sklearn_sparsevae.estimators._docs import parameter_groups
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS / "_ext"))
 
+from gallery import first_notebook_cell  # noqa: E402
 from inventories import write_inventories  # noqa: E402
 from package import read_project, substitutions  # noqa: E402
 
@@ -118,13 +119,29 @@ if REPOSITORY:
 
 # -- Gallery ---------------------------------------------------------------------------
 
-# Examples named plot_* run while the documentation is built; the others train for
-# minutes and are only shown.
+# Examples run while the documentation is built; one that fails or warns fails it.
+# Functions come by name, from _ext/gallery.py.
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"/plot_",
+    "ignore_pattern": r"demo\.py$",
+    "subsection_order": "gallery.order_sections",
+    "within_subsection_order": "FileNameSortKey",
+    "image_scrapers": ("gallery.scrape",),
+    "reset_modules": ("matplotlib", "gallery.reset"),
+    "reset_modules_order": "both",
+    # What a cell prints is shown, not what its last line happens to return.
+    "capture_repr": (),
+    "doc_module": ("sklearn_sparsevae",),
+    # Lists, by name, of the examples that use it: `minigallery` on the API pages.
+    "backreferences_dir": "generated/examples",
+    "exclude_implicit_doc": {r"load_sample_photos$", r"random_crops$"},
+    "first_notebook_cell": first_notebook_cell(_PROJECT),
     "download_all_examples": False,
+    "show_memory": False,
+    "min_reported_time": 1,
+    "write_computation_times": False,
 }
 
 
