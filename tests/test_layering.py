@@ -29,7 +29,7 @@ ARRAY_ROOMS = {
     "_arguments": {"sklearn"},
     "_usage": set(),
     "_doc_links": set(),
-    "codes": ARRAY_LIBRARIES | {"_arguments"},
+    "codes": ARRAY_LIBRARIES | {"_arguments", "PIL"},
     "metrics": ARRAY_LIBRARIES
     | {"_arguments", "_usage", "codes", "perceptual", "flip_evaluator"},
     "datasets": ARRAY_LIBRARIES | {"_arguments", "PIL", "pooch"},
