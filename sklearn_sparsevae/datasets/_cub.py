@@ -3,8 +3,8 @@
 from pathlib import PurePosixPath
 
 import numpy as np
-from sklearn.utils import Bunch
 
+from sklearn_sparsevae.datasets._bunch import Bunch
 from sklearn_sparsevae.datasets._decoding import (
     MaskDecoder,
     PhotoDecoder,

@@ -2,8 +2,7 @@
 
 from pathlib import PurePosixPath
 
-from sklearn.utils import Bunch
-
+from sklearn_sparsevae.datasets._bunch import Bunch
 from sklearn_sparsevae.datasets._decoding import (
     MaskDecoder,
     PhotoDecoder,

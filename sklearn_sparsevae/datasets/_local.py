@@ -1,8 +1,8 @@
 """Images of a folder or a zip file of one's own."""
 
 import numpy as np
-from sklearn.utils import Bunch
 
+from sklearn_sparsevae.datasets._bunch import Bunch
 from sklearn_sparsevae.datasets._decoding import PhotoDecoder, Window
 from sklearn_sparsevae.datasets._lazy import (
     Folder,

@@ -3,7 +3,6 @@
 import numpy as np
 from skimage import data
 from sklearn.datasets import load_sample_image
-from sklearn.utils import Bunch
 
 from sklearn_sparsevae._arguments import (
     as_ndarray,
@@ -11,6 +10,7 @@ from sklearn_sparsevae._arguments import (
     random_numbers,
     whole_number,
 )
+from sklearn_sparsevae.datasets._bunch import Bunch
 from sklearn_sparsevae.datasets._download import check_subset
 
 _DESCR = """Seven colour photographs that scikit-learn and scikit-image ship

@@ -8,6 +8,7 @@ import threading
 import numpy as np
 import pytest
 import torch
+import tqdm.auto  # so that it is there again after the tests of notebooks
 import tqdm.notebook
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
@@ -479,6 +480,13 @@ def test_a_bar_that_stops_early_is_full_and_one_that_fails_is_not(images, capsys
     with pytest.warns(ConvergenceWarning), pytest.raises(ValueError, match="mine"):
         tiny(max_epochs=5, callbacks=[failing], verbose=1).fit(images)
     assert "epoch 1.0/5 " in capsys.readouterr().err.split("\r")[-1]
+
+
+def test_a_net_is_shown_in_a_line(images):
+    net = tiny().fit(images).net_
+    n_parameters = sum(p.numel() for p in net.module_.parameters())
+    shown = f"Autoencoder of {n_parameters:,} parameters, 2 epochs, on cpu"
+    assert repr(net) == str(net) == f"<ReconstructionNet: {shown}>"
 
 
 def test_quiet_training_prints_nothing(images, capsys):
