@@ -28,10 +28,11 @@ test-docs: .venv/installed-docs .venv/installed-tests ## run notebooks and examp
 fuzz: .venv/installed-tests ## try 10,000 random inputs on all public callables
 	OMP_NUM_THREADS=1 MPLBACKEND=Agg $(BIN)/python -m tests.fuzz --examples 10000 --seed 0
 
-lint: .venv/installed-dev ## check style, format and spelling
+lint: .venv/installed-dev ## check style, format, spelling and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
+	$(BIN)/mypy
 
 bench: .venv/installed-benchmarks ## print the table of the benchmark suite
 	$(BIN)/python benchmarks/suite.py --compare benchmarks/expected.json

@@ -50,6 +50,7 @@ templates_path = ["_templates"]
 exclude_patterns = ["_*", "auto_examples/**.ipynb", "**.ipynb_checkpoints"]
 
 autosummary_generate = True
+autodoc_typehints = "none"  # docstrings say it in words
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 suppress_warnings = []

@@ -1,5 +1,7 @@
 """What every transformer of images shares: the door, codes, images back, scores."""
 
+from __future__ import annotations
+
 import abc
 
 import numpy as np
@@ -15,6 +17,7 @@ from sklearn.utils.validation import (
 )
 
 from sklearn_sparsevae import metrics
+from sklearn_sparsevae._typing import Images, ImagesOut, Unused
 from sklearn_sparsevae.estimators._generation import GenerationMixin
 from sklearn_sparsevae.images import InputSpec, Photos
 
@@ -114,7 +117,7 @@ class ImageTransformer(
 
     # ---- scores ---------------------------------------------------------------------
 
-    def compare(self, X, y=None):
+    def compare(self, X: Images, y: Unused = None) -> tuple[ImagesOut, ImagesOut]:
         """Return what `score` compares: images, and what the model makes of them.
 
         Parameters
@@ -138,7 +141,7 @@ class ImageTransformer(
             return targets.floats(), outputs
         return [part.floats()[0] for part in targets.parts()], outputs
 
-    def score(self, X, y=None):
+    def score(self, X: Images, y: Unused = None) -> float:
         """Peak signal-to-noise ratio of the reconstruction, in dB, mean over images.
 
         Parameters

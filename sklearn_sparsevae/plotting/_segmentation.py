@@ -1,7 +1,14 @@
 """Photos above their segments and foreground."""
 
-import numpy as np
+from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_sparsevae._typing import Images, Labels
 from sklearn_sparsevae.plotting._common import (
     as_images,
     as_list,
@@ -53,13 +60,25 @@ class SegmentationDisplay:
     (2, 2)
     """
 
-    def __init__(self, images, labels, masks=None):
+    def __init__(
+        self,
+        images: Sequence[NDArray[Any]],
+        labels: Sequence[NDArray[Any]],
+        masks: Sequence[NDArray[Any]] | None = None,
+    ) -> None:
         self.images = images
         self.labels = labels
         self.masks = masks
 
     @classmethod
-    def from_predictions(cls, images, labels, *, masks=None, ax=None):
+    def from_predictions(
+        cls,
+        images: Images,
+        labels: Labels,
+        *,
+        masks: Labels | None = None,
+        ax: NDArray[Any] | None = None,
+    ) -> Self:
         """Draw photos and label maps that are at hand.
 
         Parameters
@@ -79,14 +98,14 @@ class SegmentationDisplay:
         display : SegmentationDisplay
             With ``figure_`` and ``axes_``.
         """
-        images = as_images(images, white=1.0)
-        labels = _check_maps(images, labels, "labels")
+        photos, foregrounds = as_images(images, white=1.0), None
+        maps = _check_maps(photos, labels, "labels")
         if masks is not None:
-            masks = _check_maps(images, masks, "masks")
-            masks = [mask.astype(bool) for mask in masks]
-        return cls(images, labels, masks).plot(ax=ax)
+            found = _check_maps(photos, masks, "masks")
+            foregrounds = [mask.astype(bool) for mask in found]
+        return cls(photos, maps, foregrounds).plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: NDArray[Any] | None = None) -> Self:
         """Draw photos, segments and foreground below one another.
 
         Parameters
@@ -110,7 +129,7 @@ class SegmentationDisplay:
                 show_image(axes[i], picture, row_name=name if i == 0 else None)
         return self
 
-    def segments(self):
+    def segments(self) -> list[NDArray[Any]]:
         """Return the photos with each segment in its colour.
 
         Returns
@@ -126,7 +145,7 @@ class SegmentationDisplay:
             pictures.append((1 - weight) * _grey(image) + weight * color)
         return pictures
 
-    def foregrounds(self):
+    def foregrounds(self) -> list[NDArray[Any]]:
         """Return the photos with everything but the foreground dimmed.
 
         Returns
@@ -136,7 +155,7 @@ class SegmentationDisplay:
         """
         return [
             np.where(mask[..., None], rgb, 1 - _DIM + _DIM * rgb)
-            for rgb, mask in zip(map(_as_rgb, self.images), self.masks)
+            for rgb, mask in zip(map(_as_rgb, self.images), self.masks or [])
         ]
 
 
