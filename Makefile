@@ -16,8 +16,7 @@ help:
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /make \1\t/'
 
 demo: .venv/installed-plot ## fit on sample photos, write pictures to build/demo
-	mkdir -p build/demo
-	MPLBACKEND=Agg $(BIN)/python examples/quickstart.py
+	MPLBACKEND=Agg $(BIN)/python examples/demo.py
 
 test: .venv/installed-tests ## run the tests and doctests
 	OMP_NUM_THREADS=1 MPLBACKEND=Agg $(BIN)/python -m pytest -n $(WORKERS)
@@ -43,14 +42,15 @@ studies: .venv/installed-benchmarks ## run the long studies on the data in SPARS
 readme: ## write figures and tables of README.md anew, from benchmarks/results
 	$(PYTHON) benchmarks/readme.py
 
-docs: .venv/installed-docs ## build the documentation in build/docs
+docs: .venv/installed-docs ## build the documentation in build/docs, from empty
+	rm -rf build/docs docs/auto_examples docs/generated docs/notebooks/*.ipynb
 	MPLBACKEND=Agg $(BIN)/python -m sphinx -W --keep-going -b html docs build/docs
 
 notebooks: .venv/installed-notebooks ## execute the notebooks anew, from their scripts
 	$(BIN)/python notebooks/build.py
 
 clean: ## remove .venv and everything built
-	rm -rf .venv build docs/auto_examples docs/generated docs/sg_execution_times.rst
+	rm -rf .venv build docs/auto_examples docs/generated docs/notebooks/*.ipynb
 
 # Building needs setuptools, which is pinned only without pip's isolated environment.
 .venv/installed-%: pyproject.toml constraints.txt

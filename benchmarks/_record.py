@@ -5,12 +5,12 @@ A script builds tables by `table` and `columns`, names its rows by `key`, and ca
 """
 
 import datetime
-import importlib.metadata
 import json
 import os
 import pathlib
 import re
 import sys
+import tomllib
 
 import _results
 
@@ -60,18 +60,23 @@ def table(label, columns, rows, **more):
     Values of other keys than those of the columns are left out. ``more`` may have a
     caption and a note.
     """
-    known, kept = {"label", "reference", *columns}, {}
+    known, kept = ("label", *columns, "reference"), {}
     for row in rows:
         name = row.get("key", key(row["label"]))
         if name in kept:
             raise ValueError(f"two rows are called {name!r}")
-        kept[name] = {k: v for k, v in row.items() if k in known and v is not None}
+        kept[name] = {k: row[k] for k in known if row.get(k) is not None}
     return {"label": label, "columns": columns, "rows": kept, **more}
 
 
 def key(text):
     """Key of a text: lower case, with hyphens for what is neither letter nor digit."""
     return re.sub(r"[^a-z0-9_]+|_+(?![a-z0-9])", "-", text.lower()).strip("-_")
+
+
+def code(text):
+    """Text whose settings, such as ``beta=4``, are marked as code."""
+    return re.sub(r"\w+=[^\s,]+(, \w+=[^\s,]+)*", r"`\g<0>`", text)
 
 
 def spread(values):
@@ -98,9 +103,10 @@ def record(args, name, *, tables, settings, seeds=(0,), figures=None, note=None)
     """
     if not args.record:
         return
+    project = tomllib.loads((_results.FOLDER.parents[1] / "pyproject.toml").read_text())
     content = {
         "command": command(sys.argv),
-        "version": importlib.metadata.version("sklearn-sparsevae"),
+        "version": project["project"]["version"],
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": {"threads": args.threads, "cores": os.cpu_count()},
         "settings": settings,
@@ -185,6 +191,8 @@ def check(content):
     tables, figures = content["tables"], content["figures"]
     for name, own in tables.items():
         faults += [f"table {name}: {fault}" for fault in _check_table(own)]
+    if re.search(r"\b(NaN|Infinity)\b", text):
+        faults.append("a number is not finite")
     twice = [*tables, *figures, *REQUIRED]
     faults += [f"{k} names two things" for k in {*twice} if twice.count(k) > 1]
     return faults + _bad_keys([*tables, *figures])

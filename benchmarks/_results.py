@@ -26,10 +26,12 @@ A file is a JSON object with
 ``figures``
     Single numbers by key, for prose; no key of a table.
 
-Keys are lower case, so that ``name.table.row.column`` and ``name.figure`` are names.
+Keys are lower case, so that ``name.table.row.column`` and ``name.figure`` are names;
+``python benchmarks/_results.py`` lists them.
 """
 
 import dataclasses
+import itertools
 import json
 import pathlib
 
@@ -188,9 +190,25 @@ def show(value, spec=""):
     return value if isinstance(value, str) else format(value, spec)
 
 
+def names(folder=FOLDER):
+    """Names of all tables, figures in them, and single figures."""
+    for path in sorted(pathlib.Path(folder).glob("*.json")):
+        content = read(path.stem, folder)
+        for key, own in content["tables"].items():
+            yield f"{path.stem}.{key}"
+            for row, column in itertools.product(own["rows"], own["columns"]):
+                if column in own["rows"][row]:
+                    yield f"{path.stem}.{key}.{row}.{column}"
+        yield from (f"{path.stem}.{key}" for key in content["figures"])
+
+
 def source(content):
     """Command, version, date and note of a file, in a line."""
     n_threads = content["machine"].get("threads")
     threads = f", {n_threads} thread{'s' * (n_threads > 1)}" if n_threads else ""
     text = f"`{content['command']}` (version {content['version']}, {content['date']}"
     return " ".join(filter(None, [f"{text}{threads}).", content.get("note")]))
+
+
+if __name__ == "__main__":
+    print("\n".join(names()))

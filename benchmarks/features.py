@@ -22,6 +22,7 @@ import time
 import _cifar
 import _classical
 import _common
+import _record
 import numpy as np
 from scipy import sparse
 from sklearn.decomposition import PCA
@@ -122,6 +123,24 @@ def methods(train, test):
     yield "VQVAE", ours(VQVAE(**TASK), train, test)
 
 
+def to_table(rows):
+    """One row for each method."""
+    columns = _record.columns(
+        accuracy=("accuracy, %", ".1f"),
+        numbers=("numbers a site", ".1f"),
+        n_features=("features", ",d"),
+        cpu_seconds=("CPU-seconds of the fit", ".0f"),
+        best={"accuracy": "max"},
+    )
+    made = []
+    for row in rows:
+        name = row["method"]
+        label = f"`{name}`" if name.endswith("VAE") else name
+        share = {"mean": row["accuracy"], "std": row["standard_error"]}
+        made.append(row | {"key": _record.key(name), "label": label, "accuracy": share})
+    return _record.table("codes", columns, made)
+
+
 def main():
     """Fit, classify, print the table, write JSON."""
     options = _cifar.parser(__doc__, n_train=10000, json_name="features.json")
@@ -148,6 +167,10 @@ def main():
             )
             print(f"{name:40}{share:10.1f}{numbers:16.1f}{seconds:7.0f}", flush=True)
     _common.write_json(args.json, {"data": _cifar.TITLE, "rows": rows})
+    settings = _cifar.settings(train, test, n_atoms=N_ATOMS)
+    _record.record(
+        args, "features", tables={"methods": to_table(rows)}, settings=settings
+    )
 
 
 if __name__ == "__main__":

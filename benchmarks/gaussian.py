@@ -78,8 +78,11 @@ def to_table(rows):
     for name in VARIANTS:
         row, given = rows[name], rows[f"{name}, given the class"]
         own = {name: row[name] for name in ("bound", "psnr", "active", "nats")}
-        label = name if " (no" in name else f"`{name.split(' (')[0]}`"
-        own |= {"key": _record.key(name), "label": label, "bound_given": given["bound"]}
+        own |= {
+            "key": _record.key(name),
+            "label": _record.code(name),
+            "bound_given": given["bound"],
+        }
         own |= {"svc": 100 * given["SVC"], "logistic": 100 * given["logistic"]}
         made.append(own | {"cpu_seconds": row["seconds"]})
     return _record.table("", columns, made)

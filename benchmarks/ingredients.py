@@ -297,7 +297,7 @@ def to_table(rows):
             continue
         gap = row.get("gap")
         own = {"gap": "outside" if gap is not None and np.isnan(gap) else gap}
-        own |= {"key": _record.key(name), "label": f"`{name}`" if "=" in name else name}
+        own |= {"key": _record.key(name), "label": _record.code(name)}
         made.append(row | own)
     return _record.table("change", columns, made)
 

@@ -316,11 +316,13 @@ def to_tables(results):
 def _headline_table(rows):
     made = []
     for row in reversed(rows):
-        label = HEADLINE_LABELS.get(row["method"], row["method"])
-        if row["method"] == "DL-VAE":
+        name = row["method"]
+        label = HEADLINE_LABELS.get(name, name)
+        if name == "DL-VAE":
+            name = f"{name}, {row['epochs']} epochs"
             label = f"`DictionaryLearningVAE`, {row['epochs']} epochs"
-        kept = row | {"key": _record.key(label), "label": label}
-        made.append(kept | {"atoms": row["perplexity"]})
+        own = {"key": _record.key(name), "label": label, "atoms": row["perplexity"]}
+        made.append(row | own)
     return _record.table("", _record.columns(*MEASURES, best={"psnr": "max"}), made)
 
 
@@ -329,7 +331,7 @@ def _ingredients_table(rows):
     for row in rows:
         name = row["method"]
         own = {"key": _record.key(name), "atoms": row["perplexity"]}
-        made.append(row | own | {"label": f"`{name}`" if "=" in name else name})
+        made.append(row | own | {"label": _record.code(name)})
     columns = _record.columns("psnr", "atoms", cpu_minutes=("CPU-minutes", ".2f"))
     return _record.table("change", columns, made)
 

@@ -5,7 +5,6 @@ import pkgutil
 import re
 import shutil
 import sys
-import tomllib
 from pathlib import Path
 
 from docutils import nodes
@@ -16,11 +15,13 @@ from sklearn_sparsevae.estimators._docs import parameter_groups
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS / "_ext"))
 
+from gallery import first_notebook_cell  # noqa: E402
 from inventories import write_inventories  # noqa: E402
+from package import read_project, substitutions  # noqa: E402
 
 # -- Project: names, version and addresses stand in pyproject.toml alone ---------------
 
-_PROJECT = tomllib.loads((DOCS.parent / "pyproject.toml").read_text())["project"]
+_PROJECT = read_project()
 project = _PROJECT["name"]
 author = _PROJECT["authors"][0]["name"]
 copyright = f"2026, {author}"
@@ -28,6 +29,8 @@ release = version = _PROJECT["version"]
 REPOSITORY = _PROJECT.get("urls", {}).get("Repository", "").rstrip("/")
 # What is not released yet is on the main branch.
 REVISION = "main" if "dev" in release else f"v{release}"
+
+rst_epilog = substitutions()
 
 # -- Pages -----------------------------------------------------------------------------
 
@@ -39,6 +42,7 @@ extensions = [
     "sphinx.ext.mathjax",
     "numpydoc",
     "myst_nb",
+    "package",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
@@ -50,7 +54,9 @@ templates_path = ["_templates"]
 exclude_patterns = ["_*", "auto_examples/**.ipynb", "**.ipynb_checkpoints"]
 
 autosummary_generate = True
-autodoc_typehints = "none"  # docstrings say it in words
+# Types are in the docstrings, with shapes.
+autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 suppress_warnings = []
@@ -83,6 +89,12 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_favicon = "_static/favicon.svg"
 html_show_sourcelink = False
+# Pages of no section have nothing to show at the left.
+html_sidebars = dict.fromkeys(
+    ["index", "install", "quickstart", "choosing", "faq", "glossary", "references"]
+    + ["changelog", "contributing"],
+    [],
+)
 html_theme_options = {
     "logo": {
         "text": project,
@@ -107,13 +119,29 @@ if REPOSITORY:
 
 # -- Gallery ---------------------------------------------------------------------------
 
-# Examples named plot_* run while the documentation is built; the others train for
-# minutes and are only shown.
+# Examples run while the documentation is built; one that fails or warns fails it.
+# Functions come by name, from _ext/gallery.py.
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"/plot_",
+    "ignore_pattern": r"demo\.py$",
+    "subsection_order": "gallery.order_sections",
+    "within_subsection_order": "FileNameSortKey",
+    "image_scrapers": ("gallery.scrape",),
+    "reset_modules": ("matplotlib", "gallery.reset"),
+    "reset_modules_order": "both",
+    # What a cell prints is shown, not what its last line happens to return.
+    "capture_repr": (),
+    "doc_module": ("sklearn_sparsevae",),
+    # Lists, by name, of the examples that use it: `minigallery` on the API pages.
+    "backreferences_dir": "generated/examples",
+    "exclude_implicit_doc": {r"load_sample_photos$", r"random_crops$"},
+    "first_notebook_cell": first_notebook_cell(_PROJECT),
     "download_all_examples": False,
+    "show_memory": False,
+    "min_reported_time": 1,
+    "write_computation_times": False,
 }
 
 
