@@ -206,7 +206,8 @@ class SegmentationDisplay:
         """
         palette = np.array(_PALETTE)
         pictures = []
-        for image, labels in zip(self.images, self.labels or []):
+        maps = [] if self.labels is None else self.labels
+        for image, labels in zip(self.images, maps):
             color = palette[labels % len(palette)]
             weight = np.where(labels < 0, 0.0, _TINT)[..., None]
             pictures.append((1 - weight) * _grey(image) + weight * color)
@@ -220,9 +221,10 @@ class SegmentationDisplay:
         pictures : list of ndarray of shape (H, W, 3)
             Floats in [0, 1].
         """
+        masks = [] if self.masks is None else self.masks
         return [
             np.where(mask[..., None], rgb, 1 - _DIM + _DIM * rgb)
-            for rgb, mask in zip(map(_as_rgb, self.images), self.masks or [])
+            for rgb, mask in zip(map(_as_rgb, self.images), masks)
         ]
 
 
