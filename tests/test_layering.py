@@ -27,6 +27,7 @@ ARRAY_ROOMS = {
     "_parameters": set(),
     "recipes": set(),
     "_arguments": {"sklearn"},
+    "_typing": set(),
     "_usage": set(),
     "_doc_links": set(),
     "codes": ARRAY_LIBRARIES | {"_arguments", "PIL"},
@@ -71,7 +72,7 @@ def is_allowed(name, room):
     if first in sys.stdlib_module_names or first == "numpy":
         return True
     if first == PACKAGE:
-        return second == room or second in ALLOWED[room]
+        return second in (room, "_typing") or second in ALLOWED[room]
     if first == "scipy" and room in TORCH_ROOMS:
         return second in DENSE_SCIPY
     return first in ALLOWED[room]

@@ -25,6 +25,9 @@ What departs from the paper, and why (``docs/methods/lista.rst`` has the measure
 and ``penalty="l1"`` undo these, for who reproduces the paper.
 """
 
+from typing import Any
+
+import numpy as np
 import torch
 from torch import nn
 
@@ -100,22 +103,22 @@ class LearnedISTA(MeansApart):
 
     def __init__(
         self,
-        latent_dim,
-        n_components,
-        alpha=0.1,
-        n_rollout_steps=16,
+        latent_dim: int,
+        n_components: int,
+        alpha: float = 0.1,
+        n_rollout_steps: int = 16,
         *,
-        momentum=True,
-        coupled=True,
-        learn_alpha=True,
-        dictionary=None,
-        n_mean_dims=0,
-        penalty="log",
-        threshold="scalar",
-        threshold_width=16,
-        step_scalars=True,
-        printed_loss=False,
-    ):
+        momentum: bool = True,
+        coupled: bool = True,
+        learn_alpha: bool = True,
+        dictionary: torch.Tensor | np.ndarray | None = None,
+        n_mean_dims: int = 0,
+        penalty: str = "log",
+        threshold: str = "scalar",
+        threshold_width: int = 16,
+        step_scalars: bool = True,
+        printed_loss: bool = False,
+    ) -> None:
         super().__init__(latent_dim, n_components, n_mean_dims)
         self.alpha, self.penalty = alpha, PENALTIES[penalty]
         self.printed_loss = printed_loss
@@ -152,7 +155,7 @@ class LearnedISTA(MeansApart):
         if self.inhibition is not None:
             self.inhibition.copy_(atoms @ atoms.mT)  # S = I - D^T D / L, likewise
 
-    def initialize(self, latents, seed):
+    def initialize(self, latents: torch.Tensor, seed: int) -> None:
         """Learn the dictionary on latents, unless it is fixed; start as ISTA on it."""
         if self.learn_dictionary:
             rows = latents[:, self.n_mean_dims :]
@@ -160,13 +163,13 @@ class LearnedISTA(MeansApart):
             self.atoms.data.copy_(learned)
         self._start_as_ista()
 
-    def encode(self, latents):
+    def encode(self, latents: torch.Tensor) -> torch.Tensor:
         """Codes ``(batch, h, w, K)`` with exact zeros."""
         means, x, grid = self.split(latents)
         codes, _ = self._code(x, self.unit_atoms, self.thresholds(latents))
         return self.join(means, codes, grid)
 
-    def forward(self, latents):
+    def forward(self, latents: torch.Tensor) -> dict[str, Any]:
         """Code and decode, with the terms of SC-VAE's Eq. 4 averaged over the sites.
 
         What the images cost is halved and divided by the sites as well, see
@@ -253,7 +256,7 @@ class LearnedISTA(MeansApart):
         along = (self.filters * atoms).sum(1, keepdim=True)
         return self.filters + (1 - along) * atoms
 
-    def parameter_groups(self, lr):
+    def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
         """Matrices at 3 times ``lr``, thresholds and step scalars at 100 times."""
         matrices = [self.atoms, self.filters, self.inhibition]
         scalars = [self.momentum, self.log_gains, self.log_threshold_gains]

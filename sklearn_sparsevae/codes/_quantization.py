@@ -7,9 +7,10 @@ import numpy as np
 from sklearn_sparsevae.codes._conversion import as_codes
 from sklearn_sparsevae.codes._counts import are_counts
 from sklearn_sparsevae.codes._layout import canonical
+from sklearn_sparsevae.codes._sparse_codes import SparseCodes
 
 
-def quantize_codes(codes, coef_bits):
+def quantize_codes(codes: SparseCodes, coef_bits: int) -> SparseCodes:
     """Round coefficients to what ``coef_bits`` bits can say, as stored codes would be.
 
     A uniform mid-tread quantiser: ``2**coef_bits - 1`` levels, symmetric around zero

@@ -1,12 +1,16 @@
 """Sequences that read an image when it is asked for."""
 
+from __future__ import annotations
+
 import os
 import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sklearn_sparsevae._arguments import naming
 
@@ -100,7 +104,7 @@ class LazilyIndexed(Sequence):
     """
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int]:
         """``(n,)``, by which scikit-learn knows what to index as it does arrays."""
         return (len(self),)
 
@@ -202,7 +206,9 @@ class LazyView(LazilyIndexed):
     (7, 2)
     """
 
-    def __init__(self, photos, indices=None):
+    def __init__(
+        self, photos: LazySequence | Sequence[Any], indices: ArrayLike | None = None
+    ) -> None:
         if not (hasattr(photos, "__len__") and hasattr(photos, "__getitem__")):
             raise TypeError(
                 f"Got photos of type {type(photos).__name__}; expected a sequence, "
@@ -217,7 +223,7 @@ class LazyView(LazilyIndexed):
             raise ValueError(
                 f"Got indices of shape {self.indices.shape}; expected a row of them."
             )
-        self.photos = photos
+        self.photos: Any = photos
 
     def __repr__(self):
         kind = type(self.photos).__name__
@@ -233,7 +239,7 @@ class LazyView(LazilyIndexed):
         return LazyView(self.photos, self.indices[index])
 
     @property
-    def shapes(self):
+    def shapes(self) -> Any:
         """Shapes of the photos, if the sequence of all has them."""
         shapes = self.photos.shapes
         return [shapes[i] for i in self.indices]
