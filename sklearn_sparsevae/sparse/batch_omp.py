@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 import torch.nn.functional as F
 
+from sklearn_sparsevae.sparse import tracing
 from sklearn_sparsevae.sparse._arrays import (
     accepts_arrays,
     check_count,
@@ -33,6 +34,7 @@ _SELECTIONS = ("omp", "ols")
 _PIVOT_FLOOR = 32
 
 
+@tracing.traced_as(tracing.batch_omp)
 @accepts_arrays
 @torch.no_grad()
 def batch_omp(

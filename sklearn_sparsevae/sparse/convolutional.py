@@ -14,6 +14,7 @@ References
 import torch
 from torch.nn import functional as F
 
+from sklearn_sparsevae.sparse import tracing
 from sklearn_sparsevae.sparse._arrays import (
     accepts_arrays,
     check_count,
@@ -83,6 +84,7 @@ def analyze(images, kernels, stride):
     return F.conv2d(images, kernels, None, stride, kernels.shape[-1] // 2)
 
 
+@tracing.constant_when_traced
 @accepts_arrays
 @torch.no_grad()
 def largest_curvature(kernels, stride, start, n_steps=50, tol=1e-5):

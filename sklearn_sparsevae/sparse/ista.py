@@ -10,6 +10,7 @@ References
 
 import torch
 
+from sklearn_sparsevae.sparse import tracing
 from sklearn_sparsevae.sparse._arrays import (
     accepts_arrays,
     check_atoms,
@@ -37,6 +38,7 @@ def soft_threshold(values, threshold):
     return values - torch.maximum(torch.minimum(values, threshold), -threshold)
 
 
+@tracing.constant_when_traced
 @accepts_arrays
 def lipschitz_constant(dictionary):
     """Largest eigenvalue of the Gram matrix of ``dictionary``, a scalar tensor.

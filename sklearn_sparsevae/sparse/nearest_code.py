@@ -2,6 +2,7 @@
 
 import torch
 
+from sklearn_sparsevae.sparse import tracing
 from sklearn_sparsevae.sparse._arrays import accepts_arrays, check_signals, in_float
 from sklearn_sparsevae.sparse.rows import (
     ROW_BLOCK,
@@ -14,6 +15,7 @@ from sklearn_sparsevae.sparse.rows import (
 _SCORES = 2**20
 
 
+@tracing.traced_as(tracing.nearest_code)
 @accepts_arrays
 @torch.no_grad()
 def nearest_code(signals, codebook, *, check_finite=True):
