@@ -17,6 +17,7 @@ _LOCATIONS = {
     "SpectralSegmenter": "sklearn_sparsevae.segmentation",
     "SpikeSlabVAE": "sklearn_sparsevae.estimators",
     "VQVAE": "sklearn_sparsevae.estimators",
+    "export_onnx": "sklearn_sparsevae.estimators",
 }
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "SpectralSegmenter",
     "SpikeSlabVAE",
     "VQVAE",
+    "export_onnx",
 ]
 
 
