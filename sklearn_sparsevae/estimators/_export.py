@@ -1,7 +1,7 @@
 """Fitted models as files that other programs run."""
 
 import dataclasses
-import importlib.metadata
+import importlib
 import json
 
 import numpy as np
@@ -94,7 +94,7 @@ default=("reconstruction", "codes")
     limits = None if value_range.free else value_range.limits
     graph = Graph(module, layout, limits, outputs)
     metadata = {
-        "sklearn_sparsevae_version": importlib.metadata.version("sklearn-sparsevae"),
+        "sklearn_sparsevae_version": _version(),
         "estimator": type(model).__name__,
         "parameters": json.dumps(model.get_params(deep=False), default=_described),
         "value_range": json.dumps(limits),
@@ -112,6 +112,11 @@ default=("reconstruction", "codes")
             f"({type(error).__name__}: {reason}). What works is listed in "
             "docs/howto/onnx.rst."
         ) from error
+
+
+def _version():
+    """Version of the code that runs, whatever was installed."""
+    return importlib.import_module("sklearn_sparsevae").__version__
 
 
 def _checked_outputs(outputs):
