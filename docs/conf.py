@@ -89,6 +89,7 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_favicon = "_static/favicon.svg"
 html_show_sourcelink = False
+html_domain_indices = False
 # Pages of no section have nothing to show at the left.
 html_sidebars = dict.fromkeys(
     ["index", "install", "quickstart", "choosing", "faq", "glossary", "references"]

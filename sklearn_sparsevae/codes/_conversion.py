@@ -19,7 +19,7 @@ from sklearn_sparsevae.codes._sparse_codes import SparseCodes
 
 
 def as_codes(X, grid_shape=None, n_atoms=None, *, image_shape=None):
-    """Take codes in any form and return them as :class:`SparseCodes`.
+    """Give codes in any form as :class:`~sklearn_sparsevae.codes.SparseCodes`.
 
     Parameters
     ----------
