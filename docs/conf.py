@@ -218,8 +218,15 @@ def copy_notebooks(app):
             shutil.copyfile(source, target)
 
 
+def forgive_pictures_not_drawn(app, config):
+    """Let pages show pictures of examples that ``-D plot_gallery=0`` leaves out."""
+    if str(config.plot_gallery) in ("0", "False"):
+        config.suppress_warnings.append("image.not_readable")
+
+
 def setup(app):
     """Connect the above."""
+    app.connect("config-inited", forgive_pictures_not_drawn)
     app.connect("builder-inited", copy_notebooks, priority=100)
     # After intersphinx.
     app.connect("missing-reference", refer_to_source, priority=900)
