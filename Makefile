@@ -41,14 +41,15 @@ studies: .venv/installed-benchmarks ## run the long studies on the data in SPARS
 readme: ## write figures and tables of README.md anew, from benchmarks/results
 	$(PYTHON) benchmarks/readme.py
 
-docs: .venv/installed-docs ## build the documentation in build/docs
+docs: .venv/installed-docs ## build the documentation in build/docs, from empty
+	rm -rf build/docs docs/auto_examples docs/generated docs/notebooks/*.ipynb
 	MPLBACKEND=Agg $(BIN)/python -m sphinx -W --keep-going -b html docs build/docs
 
 notebooks: .venv/installed-notebooks ## execute the notebooks anew, from their scripts
 	$(BIN)/python notebooks/build.py
 
 clean: ## remove .venv and everything built
-	rm -rf .venv build docs/auto_examples docs/generated
+	rm -rf .venv build docs/auto_examples docs/generated docs/notebooks/*.ipynb
 
 # Building needs setuptools, which is pinned only without pip's isolated environment.
 .venv/installed-%: pyproject.toml constraints.txt

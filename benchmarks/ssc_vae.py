@@ -319,7 +319,16 @@ def main():
     train = _bsds.load(archive, "train", args.n_train)
     if args.cost:
         with threadpool_limits(args.threads):
-            _common.write_json(args.json, step_cost(args, train))
+            content = step_cost(args, train)
+        _common.write_json(args.json, content)
+        rows = [
+            {"key": _record.key(name), "label": LABELS[name], "cost": cost}
+            for name, cost in content["cost"].items()
+        ]
+        columns = _record.columns(cost=("time of a step, over that of SC", ".2f"))
+        settings = {"data": _bsds.TITLE, "shrinkage": args.shrinkage}
+        tables = {"methods": _record.table("", columns, rows)}
+        _record.record(args, args.name, tables=tables, settings=settings)
         return
     side = PRESETS[args.preset]["crop_size"]
     test = _bsds.crops(_bsds.load(archive, "test", args.n_test), side)

@@ -54,6 +54,9 @@ templates_path = ["_templates"]
 exclude_patterns = ["_*", "auto_examples/**.ipynb", "**.ipynb_checkpoints"]
 
 autosummary_generate = True
+# Types are in the docstrings, with shapes.
+autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 suppress_warnings = []
@@ -86,6 +89,12 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_favicon = "_static/favicon.svg"
 html_show_sourcelink = False
+# Pages of no section have nothing to show at the left.
+html_sidebars = dict.fromkeys(
+    ["index", "install", "quickstart", "choosing", "faq", "glossary", "references"]
+    + ["changelog", "contributing"],
+    [],
+)
 html_theme_options = {
     "logo": {
         "text": project,

@@ -28,6 +28,7 @@ ARRAY_ROOMS = {
     "recipes": set(),
     "_arguments": {"sklearn"},
     "_usage": set(),
+    "_doc_links": set(),
     "codes": ARRAY_LIBRARIES | {"_arguments"},
     "metrics": ARRAY_LIBRARIES
     | {"_arguments", "_usage", "codes", "perceptual", "flip_evaluator"},
@@ -36,9 +37,10 @@ ARRAY_ROOMS = {
     "estimators": ARRAY_LIBRARIES
     | {"codes", "metrics", "images", "sparse", "bottlenecks"}
     | {"backbones", "training"}
-    | {"_arguments", "_parameters"},
+    | {"_arguments", "_doc_links", "_parameters"},
     "segmentation": ARRAY_LIBRARIES
-    | {"threadpoolctl", "codes", "metrics", "_arguments", "_parameters"},
+    | {"threadpoolctl", "codes", "metrics"}
+    | {"_arguments", "_doc_links", "_parameters"},
     "plotting": {"matplotlib", "codes", "metrics", "_arguments"},
 }
 ALLOWED = {**TORCH_ROOMS, **ARRAY_ROOMS}

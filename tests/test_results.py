@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
 PAGES = sorted(
     path
-    for path in (ROOT / "docs").rglob("*.rst")
+    for path in [*(ROOT / "docs").rglob("*.rst"), *(ROOT / "examples").glob("*.py")]
     if not {"auto_examples", "generated", "notebooks"} & set(path.parts)
 )
 
@@ -101,7 +101,17 @@ def test_every_file_is_shown_somewhere():
         for _, words, options in results_that_pages_show()
         for name in (words[:1] if options is None else words)
     }
+    readme = (ROOT / "README.md").read_text()
+    for names in re.findall(r"<!-- results?(?:-table)?: ([\w+]+)", readme):
+        shown.update(names.split("+"))
     assert {path.stem for path in RESULTS} <= shown
+
+
+def test_no_table_of_results_is_typed():
+    for path in PAGES:
+        if path.parent.name == "results":
+            text = path.read_text()
+            assert not re.search(r"list-table|csv-table|\+--|== +==", text), path
 
 
 def test_the_readme_shows_what_the_files_have():

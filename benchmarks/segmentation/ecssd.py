@@ -222,9 +222,8 @@ def run(archive, args):
     encoding = (time.perf_counter() - start) / len(photos)
     print(f"{len(photos)} photos ({args.split}), encoding {encoding:.3f} s a photo")
     rows = run_rows(codes, photos, masks)
-    unseen = {}
-    if args.split == "report":
-        kept = ~earlier_names(archive, args.n_photos)
+    unseen, kept = {}, ~earlier_names(archive, args.n_photos)
+    if args.split == "report" and kept.any():
         for name in (OURS, _baselines.GRAB_CUT, _baselines.ZHU_REFINED):
             scores = rows[name]["scores"][kept, 0]
             unseen[name] = float(scores.mean())

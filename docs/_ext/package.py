@@ -1,8 +1,8 @@
 """What pages say of the package, read from pyproject.toml so that it cannot drift.
 
 ``.. extras-table::`` takes a field for each extra, which says what it is for; what it
-installs is read. ``.. requirements-table::`` has the packages that are always installed.
-In all pages ``|python|`` is the lowest version, ``|repository|`` the address.
+installs is read. ``.. requirements-table::`` has what is always installed. In all pages
+``|python|`` is the lowest version of Python, ``|repository|`` the address.
 """
 
 import re
@@ -25,7 +25,9 @@ def read_project():
 
 def split_requirement(requirement):
     """Split ``"numpy>=1.26; marker"`` into the name and the lowest version."""
-    name, lowest = re.match(r"([\w.\[\],-]+?)(?:>=([\w.]+))?(?:;|$)", requirement).groups()
+    name, lowest = re.match(
+        r"([\w.\[\],-]+?)(?:>=([\w.]+))?(?:;|$)", requirement
+    ).groups()
     return name, lowest or ""
 
 
@@ -74,7 +76,9 @@ class ExtrasTable(SphinxDirective):
         extras = read_project()["optional-dependencies"]
         if set(words) != set(extras) - FOR_DEVELOPERS:
             odd = set(words) ^ (set(extras) - FOR_DEVELOPERS)
-            raise self.error(f"extras of pyproject.toml and of this table differ: {odd}")
+            raise self.error(
+                f"extras of pyproject.toml and of this table differ: {odd}"
+            )
         rows = []
         for name, text in words.items():
             packages = [split_requirement(r)[0] for r in extras[name]]

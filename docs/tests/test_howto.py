@@ -178,6 +178,18 @@ def test_guide_howtos_and_faq_have_code():
             assert blocks_of(path.read_text(encoding="utf-8")), path
 
 
+@pytest.mark.parametrize("path", PAGES, ids=lambda p: p.relative_to(DOCS).as_posix())
+def test_pictures_are_of_examples(path):
+    """The gallery draws them when the documentation is built."""
+    text = path.read_text(encoding="utf-8")
+    for folder, name in re.findall(
+        r"auto_examples/(.*?)(?:images/sphx_glr_)?(plot_\w+?)(?:_\d+\.png|\.html|`)",
+        text,
+    ):
+        example = DOCS.parent / "examples" / folder / f"{name}.py"
+        assert example.exists(), f"{path.name} shows {name}, and there is no {example}"
+
+
 SAMPLE = """
 Title
 -----

@@ -15,12 +15,14 @@ from sklearn.utils.validation import (
 )
 
 from sklearn_sparsevae import metrics
+from sklearn_sparsevae._doc_links import DocumentationLinks
 from sklearn_sparsevae.estimators._generation import GenerationMixin
 from sklearn_sparsevae.images import InputSpec, Photos
 
 
 class ImageTransformer(
     GenerationMixin,
+    DocumentationLinks,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     BaseEstimator,
@@ -32,6 +34,8 @@ class ImageTransformer(
     (`_rebuild`), and how many fit into a batch. What was fitted decides after a fit,
     not the parameters, which may have been set anew.
     """
+
+    _loss_name = "loss per site"  # beside its curve
 
     @abc.abstractmethod
     def _code(self, photos):

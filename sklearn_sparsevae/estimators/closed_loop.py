@@ -164,6 +164,8 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
     lr: float = 0.0005
     gradient_clip: float = 100.0
 
+    _loss_name = "rate reduction (nats)"  # beside its curve
+
     # ---- training -------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)

@@ -1,4 +1,7 @@
-"""A density of sparse codes, to draw new codes from and images with them."""
+"""A density of sparse codes, to draw new codes from and images with them.
+
+Longer than other modules: one class, half of which says what its codes become.
+"""
 
 import functools
 import numbers
@@ -11,6 +14,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from sklearn_sparsevae._arguments import as_table, random_numbers, whole_number
+from sklearn_sparsevae._doc_links import DocumentationLinks
 from sklearn_sparsevae.codes import as_codes
 from sklearn_sparsevae.estimators import _parameters as groups
 from sklearn_sparsevae.estimators._docs import shares_parameters
@@ -28,7 +32,12 @@ from sklearn_sparsevae.training import (
 
 @shares_parameters()
 class CodePrior(
-    groups.Training, groups.EarlyStopping, groups.Running, DensityMixin, BaseEstimator
+    groups.Training,
+    groups.EarlyStopping,
+    groups.Running,
+    DocumentationLinks,
+    DensityMixin,
+    BaseEstimator,
 ):
     r"""Autoregressive prior of sparse codes, which draws new ones.
 
@@ -82,10 +91,8 @@ class CodePrior(
     tokenizer_ : Tokenizer
         Codes to tokens and back; ``tokenizer_.levels`` are those of the coefficients.
     history_ : dict of ndarray of shape (n_epochs_,)
-        What was recorded of every epoch, by name: ``train_loss`` and, with early
-        stopping, ``valid_loss``, the mean negative log-likelihood of a site in nats;
-        ``epoch``, counted from 1; and ``dur`` in seconds. pandas takes it, and
-        :class:`~sklearn_sparsevae.plotting.HistoryDisplay` draws it.
+        ``epoch``, counted from 1, ``dur`` in seconds, ``train_loss`` and, with early
+        stopping, ``valid_loss``: mean negative log-likelihood of a site in nats.
     n_epochs_ : int
         Epochs trained.
     net_ : PriorNet
@@ -131,6 +138,8 @@ class CodePrior(
     grid_shape: tuple | None = None
     max_epochs: int = 20
     early_stopping: bool = True
+
+    _loss_name = "loss (nats per site)"
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):

@@ -1,4 +1,4 @@
-"""Pictures of reconstructions, segments, atoms, strips, usage and sparsity.
+"""Pictures of trainings, reconstructions, segments, atoms, strips, usage, sparsity.
 
 Each Display holds what it draws and follows scikit-learn's protocol: build it with a
 ``from_...`` class method, draw it again with ``plot``, find the artists' homes in
@@ -6,6 +6,7 @@ Each Display holds what it draws and follows scikit-learn's protocol: build it w
 """
 
 from sklearn_sparsevae.plotting._atoms import AtomsDisplay
+from sklearn_sparsevae.plotting._history import HistoryDisplay
 from sklearn_sparsevae.plotting._latent_usage import LatentUsageDisplay
 from sklearn_sparsevae.plotting._reconstruction import ReconstructionDisplay
 from sklearn_sparsevae.plotting._segmentation import SegmentationDisplay
@@ -15,6 +16,7 @@ from sklearn_sparsevae.plotting._usage import UsageDisplay
 
 __all__ = [
     "AtomsDisplay",
+    "HistoryDisplay",
     "LatentUsageDisplay",
     "ReconstructionDisplay",
     "SegmentationDisplay",

@@ -7,6 +7,8 @@ from sklearn_sparsevae.plotting._common import (
     as_list,
     as_picture,
     axes_grid,
+    check_has,
+    check_shows_images,
     show_image,
 )
 
@@ -32,15 +34,17 @@ class SegmentationDisplay:
     images : list of ndarray of shape (H, W, C) or (H, W)
         Photos, unsigned integers or floats in [0, 1]. Three channels are drawn as
         colours, the mean of any other number in grey.
-    labels : list of ndarray of int of shape (H, W)
+    labels : list of ndarray of int of shape (H, W), or None
         Label maps; the photo shows through where a label is negative.
     masks : list of ndarray of bool of shape (H, W), optional
         Foreground; the rest is dimmed.
+    confidence : array-like of shape (n_images,), optional
+        How certain each segmentation is, in [0, 1]; stands above it.
 
     Attributes
     ----------
     axes_ : ndarray of Axes of shape (2, n_images) or (3, n_images)
-        Photos, segments and, with ``masks``, foreground.
+        Photos, segments and foreground, where there are labels and masks.
     figure_ : Figure
         Their figure.
 
@@ -53,10 +57,56 @@ class SegmentationDisplay:
     (2, 2)
     """
 
-    def __init__(self, images, labels, masks=None):
+    def __init__(self, images, labels, masks=None, confidence=None):
         self.images = images
         self.labels = labels
         self.masks = masks
+        self.confidence = confidence
+
+    @classmethod
+    def from_estimator(cls, estimator, X, *, images=None, ax=None):
+        """Segment photos, or their codes, and draw what comes out.
+
+        What finds the foreground is drawn as such, with the rest of the photo dimmed;
+        regions are drawn in colours. Above it stands the confidence, below
+        ``min_confidence`` that of a mask that was left empty.
+
+        Parameters
+        ----------
+        estimator : fitted Pipeline or segmenter
+            A Pipeline, or fitted search, that ends in one of this package's segmenters;
+            or a segmenter alone. With ``resolution="image"``.
+        X : array-like of shape (n_images, H, W, C), list of photos, or SparseCodes
+            What the estimator takes: photos, or for a segmenter alone their codes.
+        images : array-like of shape (n_images, H, W, C), or list of photos, optional
+            What to draw, unsigned integers or floats in [0, 1]; by default the photos
+            of ``X``. A segmenter alone needs them.
+        ax : array of Axes of shape (2, n_images), optional
+            Where to draw; by default in a new figure.
+
+        Returns
+        -------
+        display : SegmentationDisplay
+            With ``figure_`` and ``axes_``.
+        """
+        encoder, segmenter = _split_off_segmenter(estimator)
+        if images is not None:
+            images = as_images(images, white=1.0)
+        elif encoder is not None:
+            images = _photos_of(encoder, X)
+        else:
+            raise ValueError(
+                f"Got the segmenter {type(segmenter).__name__} alone, which sees codes "
+                "and no photos; expected images= to draw, or a Pipeline that takes "
+                "photos."
+            )
+        codes = X if encoder is None else encoder.transform(X)
+        labels, confidence = segmenter._label(codes)
+        labels = _check_maps(images, labels, "label maps of X")
+        masks = None
+        if segmenter._as_fitted()._wants_foreground():
+            labels, masks = None, [one.astype(bool) for one in labels]
+        return cls(images, labels, masks, confidence).plot(ax=ax)
 
     @classmethod
     def from_predictions(cls, images, labels, *, masks=None, ax=None):
@@ -66,12 +116,13 @@ class SegmentationDisplay:
         ----------
         images : array-like of shape (n_images, H, W, C), or list of photos
             Photos; those of a list may differ in size.
-        labels : array-like of int of shape (n_images, H, W), or list
-            A label map of each photo, at its resolution.
+        labels : array-like of int of shape (n_images, H, W), or list, or None
+            A label map of each photo, at its resolution; None where there are masks
+            alone.
         masks : array-like of bool, or of 0 and 1, of the same shape, optional
             The foreground of each photo.
         ax : array of Axes, optional
-            Where to draw, of shape (2, n_images), or (3, n_images) with ``masks``; by
+            Where to draw, of shape (2, n_images), or (3, n_images) with both; by
             default in a new figure.
 
         Returns
@@ -80,7 +131,8 @@ class SegmentationDisplay:
             With ``figure_`` and ``axes_``.
         """
         images = as_images(images, white=1.0)
-        labels = _check_maps(images, labels, "labels")
+        if labels is not None or masks is None:
+            labels = _check_maps(images, labels, "labels")
         if masks is not None:
             masks = _check_maps(images, masks, "masks")
             masks = [mask.astype(bool) for mask in masks]
@@ -92,22 +144,28 @@ class SegmentationDisplay:
         Parameters
         ----------
         ax : array of Axes, optional
-            Where to draw, of shape (2, n_images), or (3, n_images) with ``masks``; by
-            default in a new figure.
+            Where to draw, of shape (2, n_images), or (3, n_images) with labels and
+            masks; by default in a new figure.
 
         Returns
         -------
         display : SegmentationDisplay
             Itself.
         """
-        rows = {"photo": self.images, "segments": self.segments()}
+        rows, titles = {"photo": self.images}, [None] * len(self.images)
+        if self.labels is not None:
+            rows["segments"] = self.segments()
         if self.masks is not None:
             rows["foreground"] = self.foregrounds()
+        if self.confidence is not None:
+            titles = [f"confidence {value:.2f}" for value in self.confidence]
         self.axes_ = axes_grid(ax, len(rows), len(self.images))
         self.figure_ = self.axes_[0, 0].figure
-        for axes, (name, pictures) in zip(self.axes_, rows.items()):
+        for k, (name, pictures) in enumerate(rows.items()):
             for i, picture in enumerate(pictures):
-                show_image(axes[i], picture, row_name=name if i == 0 else None)
+                title = titles[i] if k == 1 else None
+                beside = name if i == 0 else None
+                show_image(self.axes_[k, i], picture, title, row_name=beside)
         return self
 
     def segments(self):
@@ -140,13 +198,40 @@ class SegmentationDisplay:
         ]
 
 
+def _split_off_segmenter(estimator):
+    """Split a Pipeline into what makes codes and the segmenter; alone that is None."""
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    encoder, segmenter = None, estimator
+    if hasattr(estimator, "steps"):
+        encoder, segmenter = estimator[:-1], estimator[-1]
+        encoder = encoder if len(encoder) else None
+    instead = "Take a segmenter, a Pipeline that ends in one, or from_predictions."
+    check_has(segmenter, "predict_confidence", instead)
+    if getattr(segmenter, "is_scene_", False):
+        raise ValueError(
+            f"Got the estimator {type(segmenter).__name__}, fitted to one scene, a "
+            "plain matrix whose rows are sites: no photos to show. Fit it to "
+            "SparseCodes, or set its grid_shape=(h, w)."
+        )
+    return encoder, segmenter
+
+
+def _photos_of(encoder, X):
+    """Photos of ``X`` in [0, 1], read as the first step reads them if that is ours."""
+    first = encoder[0]
+    if not hasattr(first, "_open"):
+        return as_images(X, "X", white=1.0)
+    check_shows_images(first)
+    return as_images([image for p in first._open(X).parts() for image in p.unit()], "X")
+
+
 def _check_maps(images, maps, name):
     maps = as_list(maps, name)
     expected = [image.shape[:2] for image in images]
     if [one.shape for one in maps] != expected:
         raise ValueError(
             f"Got {name} of shapes {[one.shape for one in maps]}; expected {expected}, "
-            "one for each photo and of its size. Segmenters give them with "
+            "one for each of the images and of its size. Segmenters give them with "
             "resolution='image'."
         )
     for one in maps:

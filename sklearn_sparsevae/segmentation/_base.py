@@ -13,6 +13,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_sparsevae._arguments import random_numbers
+from sklearn_sparsevae._doc_links import DocumentationLinks
 from sklearn_sparsevae._parameters import parameters
 from sklearn_sparsevae.codes import as_codes
 from sklearn_sparsevae.segmentation._clusters import on_one_thread
@@ -42,7 +43,7 @@ from sklearn_sparsevae.segmentation._sites import (
 
 
 @parameters
-class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=ABCMeta):
     """Label maps from the codes of each image; subclasses say how to cluster sites."""
 
     n_clusters: int = dataclasses.field(default=2, kw_only=False)
@@ -68,6 +69,8 @@ class BaseSegmenter(ClusterMixin, BaseEstimator, metaclass=ABCMeta):
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
+
+    _doc_page_module = "sklearn_sparsevae.segmentation"
 
     @abstractmethod
     def _regions(self, codes):

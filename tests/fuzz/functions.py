@@ -34,7 +34,7 @@ from tests.fuzz.arguments import (
     tensor,
 )
 from tests.fuzz.inputs import CODES, IMAGES, JUNK, array, arrays, constants, sampled
-from tests.fuzz.models import ESTIMATORS
+from tests.fuzz.models import ESTIMATORS, SEGMENTERS, fitted
 
 # ---- functions --------------------------------------------------------------------
 
@@ -502,7 +502,7 @@ def display(path, axes="ax", **given):
             pyplot.close("all")
 
     called = {
-        "X": ["images"],
+        "X": ["images", "codes"],
         "condition": ["fitted"],
         "components": ["component"],
         "ax": ["axes"],
@@ -520,8 +520,18 @@ def estimator(*recipes):
     return argument(
         "estimator",
         recipes[0] if recipes else ESTIMATORS[0],
-        st.sampled_from(ESTIMATORS),
+        st.sampled_from([*recipes, *ESTIMATORS]),
     )
+
+
+_SEGMENTERS = [
+    (
+        f"{name} of {kind}",
+        lambda rng, name=name, kind=kind: fitted(name, kind).model,
+    )
+    for name in SEGMENTERS
+    for kind in ("codes of images", "list of grids", "scene", "unfitted")
+]
 
 
 _results = {
@@ -530,6 +540,7 @@ _results = {
 }
 DISPLAYS = [
     display("AtomsDisplay.from_estimator", estimator=estimator()),
+    display("HistoryDisplay.from_estimator", estimator=estimator()),
     display("LatentUsageDisplay.from_estimator", estimator=estimator(ESTIMATORS[3])),
     display(
         "ReconstructionDisplay.from_estimator", estimator=estimator(), X=images("X")
@@ -538,6 +549,12 @@ DISPLAYS = [
         "ReconstructionDisplay.from_predictions",
         images=floats("images"),
         reconstructions=floats("reconstructions"),
+    ),
+    display(
+        "SegmentationDisplay.from_estimator",
+        estimator=estimator(*_SEGMENTERS),
+        X=of_codes("X", CODES[2]),
+        images=images("images"),
     ),
     display(
         "SegmentationDisplay.from_predictions",
