@@ -116,8 +116,8 @@ compare(
 )
 
 # %%
-# Look at the fur and at the edges of the petals for what each method takes away with the
-# noise, and at the coffee for what it leaves.
+# Look at the fur and at the edges of the petals for what each method takes away with
+# the noise, and at the coffee for what it leaves.
 #
 # Missing pixels
 # --------------
