@@ -141,6 +141,7 @@ sphinx_gallery_conf = {
     "exclude_implicit_doc": {r"load_sample_photos$", r"random_crops$"},
     "first_notebook_cell": first_notebook_cell(_PROJECT),
     "download_all_examples": False,
+    "remove_config_comments": True,
     "show_memory": False,
     "min_reported_time": 1,
     "write_computation_times": False,
