@@ -3,18 +3,27 @@
 import dataclasses
 import importlib
 import json
+import os
+from collections.abc import Sequence
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_sparsevae._arguments import whole_number
+from sklearn_sparsevae._typing import Grid
 from sklearn_sparsevae.estimators._transformer import ImageTransformer
 from sklearn_sparsevae.training import Graph, Transcription, write_graph
 
 _OUTPUTS = "reconstruction", "codes"
 
 
-def export_onnx(model, path, *, image_size=None, outputs=_OUTPUTS):
+def export_onnx(
+    model: ImageTransformer,
+    path: str | os.PathLike[str],
+    *,
+    image_size: Grid | None = None,
+    outputs: str | Sequence[str] = _OUTPUTS,
+) -> None:
     """Write a fitted autoencoder to an ONNX file, to be run without this package.
 
     What runs the file, such as onnxruntime, needs neither torch nor scikit-learn. The
