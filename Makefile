@@ -50,7 +50,8 @@ readme: ## write figures and tables of README.md anew, from benchmarks/results
 	$(PYTHON) benchmarks/readme.py
 
 docs: .venv/installed-docs ## build the documentation in build/docs, from empty
-	rm -rf build/docs docs/auto_examples docs/generated docs/notebooks/*.ipynb
+	rm -rf build/docs docs/auto_examples docs/generated docs/notebooks/*.ipynb \
+		docs/sg_execution_times.rst
 	MPLBACKEND=Agg $(BIN)/python -m sphinx -W --keep-going -b html docs build/docs
 
 notebooks: .venv/installed-notebooks ## execute the notebooks anew, from their scripts

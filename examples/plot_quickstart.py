@@ -106,7 +106,8 @@ AtomsDisplay.from_estimator(encoder)
 plt.show()
 
 # %%
-# Most atoms are edges and stripes of some direction; a few hold colours.
+# The first three are the mean of each channel. Most others are edges and stripes of
+# some direction; a few hold colours.
 #
 # As a Pipeline
 # -------------

@@ -3,11 +3,13 @@
 The script is the source: cells begin with ``# %%``, those of prose with ``# %%
 [markdown]`` (jupytext's "py:percent"). The notebook has the same cells, executed, and
 two more below the title: links to run it elsewhere, and the line that installs the
-package there. ``--check`` says which notebooks are not what their scripts make.
+package there. ``--check`` says which notebooks are not what their scripts make;
+``--prose`` renews the prose alone of those whose code is still the same.
 """
 
 import argparse
 import base64
+import copy
 import io
 import json
 import os
@@ -16,11 +18,13 @@ import resource
 import sys
 import time
 import tomllib
+from itertools import zip_longest
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+WORK = FOLDER.parent / "build" / "notebooks"
 MAX_BYTES = 500_000
-JPEG_QUALITY = 88
+JPEG_QUALITIES = (90, 80, 70)  # the first with which a notebook is small enough
 METADATA = {
     "kernelspec": {
         "display_name": "Python 3",
@@ -106,11 +110,12 @@ def execute(notebook):
         kernel_name="python3",
         record_timing=False,
         resources={"metadata": {"path": str(FOLDER)}},
+        on_cell_executed=lambda **_: print(".", end="", flush=True),
     ).execute(env=environment)
     notebook.metadata = METADATA
 
 
-def tidy(notebook):
+def tidy(notebook, quality=JPEG_QUALITIES[0]):
     """Leave progress bars out, and make pictures JPEGs."""
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -118,7 +123,7 @@ def tidy(notebook):
             cell.outputs = [o for o in cell.outputs if not is_progress(o)]
             for output in cell.outputs:
                 if png := output.get("data", {}).pop("image/png", None):
-                    output.data["image/jpeg"] = as_jpeg(png)
+                    output.data["image/jpeg"] = as_jpeg(png, quality)
                     output.metadata = {}
 
 
@@ -130,7 +135,7 @@ def is_progress(output):
     return "application/vnd.jupyter.widget-view+json" in output.get("data", {})
 
 
-def as_jpeg(png):
+def as_jpeg(png, quality):
     """Convert a picture, base64 to base64."""
     from PIL import Image
 
@@ -138,14 +143,14 @@ def as_jpeg(png):
     paper = Image.new("RGBA", picture.size, "white")
     jpeg = io.BytesIO()
     Image.alpha_composite(paper, picture).convert("RGB").save(
-        jpeg, "JPEG", quality=JPEG_QUALITY, optimize=True
+        jpeg, "JPEG", quality=quality, optimize=True
     )
     return base64.b64encode(jpeg.getvalue()).decode() + "\n"
 
 
 def faults_of_outputs(notebook):
     """List what should not be in an executed notebook, given as nbformat's dicts."""
-    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    code = code_cells(notebook)
     counts = [cell["execution_count"] for cell in code]
     if counts != list(range(1, len(code) + 1)):
         yield f"its cells were not executed in their order: {counts}"
@@ -185,31 +190,63 @@ def faults(script):
 
 
 def build(script):
-    """Execute a script's notebook, and write it if nothing is wrong with it."""
+    """Execute a script's notebook, and put it in its place if nothing is wrong."""
     import nbformat
 
     start, cpu = time.perf_counter(), cpu_of_children()
-    notebook = make(cells_of(script))
-    execute(notebook)
+    executed = make(cells_of(script))
+    execute(executed)
     wall, cpu = time.perf_counter() - start, cpu_of_children() - cpu
-    tidy(notebook)
-    text = nbformat.writes(notebook) + "\n"
+    for quality in JPEG_QUALITIES:
+        notebook = copy.deepcopy(executed)
+        tidy(notebook, quality)
+        content = (nbformat.writes(notebook) + "\n").encode()
+        if len(content) < MAX_BYTES:
+            break
+    size = f"{len(content) / 1000:.0f} KB"
+    print(f" {script.stem}: {wall:.0f} s, {cpu:.0f} s of CPU, {size}", flush=True)
+    aside = write_aside(script, content)
     found = list(faults_of_outputs(notebook))
-    if len(text.encode()) >= MAX_BYTES:
+    if len(content) >= MAX_BYTES:
         found.append(
-            f"it would have {len(text.encode())} bytes; expected < {MAX_BYTES}: draw "
-            "fewer or smaller pictures"
+            f"it has {size}; expected < {MAX_BYTES // 1000}: draw fewer or smaller "
+            "pictures"
         )
-    print(
-        f"{script.stem}: {wall:.0f} s, {cpu:.0f} s of CPU, "
-        f"{len(text.encode()) / 1000:.0f} KB",
-        flush=True,
-    )
-    if not found:
-        aside = script.with_suffix(".ipynb.part")
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(script.with_suffix(".ipynb"))
-    return found
+    if found:
+        return [*found, f"what came of it is {aside}"]
+    aside.replace(script.with_suffix(".ipynb"))
+    return []
+
+
+def renew_prose(script):
+    """Put a script's prose into its notebook, which keeps its outputs."""
+    import nbformat
+
+    path = script.with_suffix(".ipynb")
+    if not path.exists():
+        return ["there is no notebook; leave out --prose"]
+    notebook = make(cells_of(script))
+    old = nbformat.read(path, as_version=4)
+    pairs = list(zip_longest(*map(code_cells, (old, notebook)), fillvalue={}))
+    if any(before.get("source") != now.get("source") for before, now in pairs):
+        return ["its code is not its script's; leave out --prose"]
+    for before, now in pairs:
+        now.outputs, now.execution_count = before.outputs, before.execution_count
+    write_aside(script, (nbformat.writes(notebook) + "\n").encode()).replace(path)
+    return faults(script)
+
+
+def code_cells(notebook):
+    """Return the cells of code of a notebook, given as nbformat's dicts."""
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def write_aside(script, content):
+    """Write what is to be a notebook beside its place, and say where."""
+    WORK.mkdir(parents=True, exist_ok=True)
+    path = WORK / f"{script.stem}.ipynb"
+    path.write_bytes(content)
+    return path
 
 
 def cpu_of_children():
@@ -218,19 +255,26 @@ def cpu_of_children():
     return usage.ru_utime + usage.ru_stime
 
 
-def main():
+def main(arguments=None):
     """Build or check, and say what is wrong."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="which, such as 01 03; default: all")
-    parser.add_argument("--check", action="store_true", help="only compare")
-    arguments = parser.parse_args()
-    work = faults if arguments.check else build
+    work = parser.add_mutually_exclusive_group()
+    for option, function, text in (
+        ("--check", faults, "only compare"),
+        ("--prose", renew_prose, "keep the outputs, execute nothing"),
+    ):
+        work.add_argument(
+            option, action="store_const", const=function, dest="work", help=text
+        )
+    parser.set_defaults(work=build)
+    arguments = parser.parse_args(arguments)
     found = [
         f"{script.stem}: {fault}"
         for script in script_paths(arguments.names)
-        for fault in work(script)
+        for fault in arguments.work(script)
     ]
-    sys.exit("\n".join(found))
+    sys.exit("\n".join(found) or 0)
 
 
 if __name__ == "__main__":

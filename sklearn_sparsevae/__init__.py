@@ -18,6 +18,7 @@ _LOCATIONS = {
     "SpectralSegmenter": "sklearn_sparsevae.segmentation",
     "SpikeSlabVAE": "sklearn_sparsevae.estimators",
     "VQVAE": "sklearn_sparsevae.estimators",
+    "export_onnx": "sklearn_sparsevae.estimators",
 }
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "SpectralSegmenter",
     "SpikeSlabVAE",
     "VQVAE",
+    "export_onnx",
 ]
 
 

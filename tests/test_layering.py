@@ -18,7 +18,7 @@ TORCH_ROOMS = {
     "sparse": {"torch", "numba"},
     "bottlenecks": {"torch", "sparse"},
     "backbones": {"torch", "sparse"},
-    "training": {"torch", "skorch", "tqdm", "_arguments"}
+    "training": {"torch", "skorch", "tqdm", "onnx", "onnxscript", "_arguments"}
     | {"images", "perceptual", "sparse", "bottlenecks", "backbones", "_usage"},
 }
 ARRAY_LIBRARIES = {"sklearn", "scipy", "skimage", "joblib"}
@@ -30,7 +30,7 @@ ARRAY_ROOMS = {
     "_typing": set(),
     "_usage": set(),
     "_doc_links": set(),
-    "codes": ARRAY_LIBRARIES | {"_arguments"},
+    "codes": ARRAY_LIBRARIES | {"_arguments", "PIL"},
     "metrics": ARRAY_LIBRARIES
     | {"_arguments", "_usage", "codes", "perceptual", "flip_evaluator"},
     "datasets": ARRAY_LIBRARIES | {"_arguments", "PIL", "pooch"},
@@ -176,7 +176,7 @@ def test_array_rooms_start_without_torch(room):
 
 
 # Imported when they are needed, so that the rest works without them.
-OPTIONAL = {"pooch", "torch_fidelity", "flip_evaluator"}
+OPTIONAL = {"pooch", "torch_fidelity", "flip_evaluator", "onnx", "onnxscript"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))

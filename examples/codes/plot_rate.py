@@ -105,6 +105,7 @@ ax.plot(rate, quality, "s-", color="tab:gray", label="JPEG")
 ax.set(xlabel="bits per pixel", ylabel="PSNR (dB)")
 ax.legend()
 plt.show()
+# sphinx_gallery_thumbnail_number = 2
 
 # %%
 # Along each curve coefficients get more bits. A curve flattens where rounding is no

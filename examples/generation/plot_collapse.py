@@ -46,8 +46,9 @@ models = {
 # What each dimension says, and what digits come back as
 # ------------------------------------------------------
 #
-# On the left the divergence of each of the 16 dimensions, with red ones that say
-# nothing; on the right digits that were held out, above what the model makes of them.
+# On the left the divergence of each of the 16 dimensions, largest first; where there is
+# no bar, the dimension says nothing. On the right digits that were held out, above what
+# the model makes of them.
 
 figure, axes = plt.subplots(len(models), 2, figsize=(10, 8.5), layout="constrained")
 for (bars, strip), (name, model) in zip(axes, models.items()):
@@ -68,6 +69,6 @@ plt.setp(axes[:, 0], ylim=(0, highest))
 plt.show()
 
 # %%
-# The more a dimension has to be worth, the fewer stay active and the more all digits
-# come back as their mean. Where too many are red, lower ``beta`` or ``noise_variance``,
-# or let ``beta_warmup`` raise the weight slowly.
+# The more a dimension has to be worth, the fewer stay active, and the more all digits
+# come back as their mean. Where too few are active, lower ``beta`` or
+# ``noise_variance``, or let ``beta_warmup`` raise the weight slowly.

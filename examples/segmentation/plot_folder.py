@@ -37,7 +37,8 @@ for subset in ("train", "test"):
     samples = load_sample_photos(subset=subset)
     for name, photo in zip(samples.names, samples.images):
         imsave(folder / subset / f"{name}.jpg", photo)
-print(*sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.jpg")))
+files = sorted(folder.rglob("*.jpg"))
+print(*(path.relative_to(folder).as_posix() for path in files), sep="\n")
 
 # %%
 # Fit a Pipeline on one part, and predict the other

@@ -73,4 +73,4 @@ plt.show()
 # The outline of the object follows the squares of the grid with ``refine=None``, and
 # the edges of the photo by default. The number is the confidence, about the overlap
 # with a true mask that can be expected. Masks whose confidence is below
-# ``min_confidence`` are left empty.
+# ``min_confidence`` are left empty, as that of the texture.

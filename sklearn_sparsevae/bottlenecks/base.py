@@ -233,7 +233,7 @@ class MeansApart(Bottleneck):
             return torch.cat([means, codes], 1).unflatten(0, grid)
         first = torch.arange(self.n_mean_dims, device=means.device)
         indices = codes.indices + self.n_mean_dims * (codes.indices >= 0)
-        indices = torch.cat([first.expand(len(means), -1), indices], 1)
+        indices = torch.cat([first.expand(means.shape[0], -1), indices], 1)
         values = torch.cat([means, codes.values], 1)
         return CompactCodes(indices.unflatten(0, grid), values.unflatten(0, grid))
 

@@ -40,6 +40,7 @@ from sklearn_sparsevae.sparse import (
     lipschitz_constant,
     unrolled_ista,
 )
+from sklearn_sparsevae.sparse.tracing import is_tracing
 
 
 def _l1(codes, alpha):
@@ -220,6 +221,11 @@ class LearnedISTA(MeansApart):
         with torch.no_grad():
             energy = x.pow(2).sum(1)
             diverged = ~((x - decoded).pow(2).sum(1) <= energy * (1 + 1e-4))
+        if is_tracing():  # no branches: both codes, and a choice
+            n_steps = len(self.momentum)
+            safe = ista(x, atoms, self.alpha, n_steps, check_finite=False)
+            codes = torch.where(diverged[:, None], safe, codes)
+            return codes, codes @ atoms
         if diverged.any():
             with torch.no_grad():
                 n_steps = len(self.momentum)

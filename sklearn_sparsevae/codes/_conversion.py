@@ -31,7 +31,7 @@ def as_codes(
     *,
     image_shape: Sequence[int] | None = None,
 ) -> SparseCodes:
-    """Take codes in any form and return them as :class:`SparseCodes`.
+    """Give codes in any form as :class:`~sklearn_sparsevae.codes.SparseCodes`.
 
     Parameters
     ----------

@@ -26,6 +26,7 @@ from sklearn_sparsevae.codes._checks import (
     check_pointers,
     check_thumbnails,
 )
+from sklearn_sparsevae.codes._html import as_html, size_of
 from sklearn_sparsevae.codes._layout import assemble, canonical, narrow, split_sites
 from sklearn_sparsevae.codes._selection import is_scale, row_key
 
@@ -88,7 +89,7 @@ class SparseCodes(sparse.csr_array):
     (2, (2, 2), (12, 2))
     >>> 2 * codes[0]
     SparseCodes(n_images=1, grid_shape=(2, 2), n_atoms=2, nonzeros_per_site=0.25,
-        dtype=float32)
+        dtype=float32, memory='16 B')
     >>> type(codes[:, :4]).__name__
     'csr_array'
     """
@@ -258,10 +259,14 @@ class SparseCodes(sparse.csr_array):
             known["image_shape"] = self.image_shape
         n_sites = self.shape[0] * math.prod(self.grid_shape)
         known["nonzeros_per_site"] = f"{self.nnz / max(1, n_sites):.4g}"
-        known["dtype"] = self.dtype
+        known |= {"dtype": self.dtype, "memory": f"'{size_of(self)}'"}
         return f"SparseCodes({', '.join(f'{k}={v}' for k, v in known.items())})"
 
     __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: a table, and maps of the first few images."""
+        return as_html(self)
 
     def copy(self) -> SparseCodes:
         """Return codes with their own data and the same grid."""

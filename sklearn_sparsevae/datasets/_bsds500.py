@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
-from sklearn.utils import Bunch
 
+from sklearn_sparsevae.datasets._bunch import Bunch
 from sklearn_sparsevae.datasets._decoding import PhotoDecoder, Window
 from sklearn_sparsevae.datasets._download import Remote, Shelf, check_subset
 from sklearn_sparsevae.datasets._lazy import (

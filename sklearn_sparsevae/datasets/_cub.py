@@ -5,8 +5,8 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 import numpy as np
-from sklearn.utils import Bunch
 
+from sklearn_sparsevae.datasets._bunch import Bunch
 from sklearn_sparsevae.datasets._decoding import (
     MaskDecoder,
     PhotoDecoder,

@@ -4,8 +4,7 @@ from os import PathLike
 from pathlib import PurePosixPath
 from typing import Literal
 
-from sklearn.utils import Bunch
-
+from sklearn_sparsevae.datasets._bunch import Bunch
 from sklearn_sparsevae.datasets._decoding import (
     MaskDecoder,
     PhotoDecoder,

@@ -139,6 +139,10 @@ class LazySequence(LazilyIndexed):
         self.source, self.names, self.decoder = source, list(names), decoder
         self.boxes = boxes
 
+    def __repr__(self):
+        name = type(self).__name__
+        return f"<{name}: {len(self)} read from {self.source.path} when asked for>"
+
     def __len__(self):
         return len(self.names)
 
@@ -220,6 +224,10 @@ class LazyView(LazilyIndexed):
                 f"Got indices of shape {self.indices.shape}; expected a row of them."
             )
         self.photos: Any = photos
+
+    def __repr__(self):
+        kind = type(self.photos).__name__
+        return f"<LazyView: {len(self)} of the {len(self.photos)} photos in {kind}>"
 
     def __len__(self):
         return len(self.indices)

@@ -3,8 +3,8 @@
 from os import PathLike
 
 import numpy as np
-from sklearn.utils import Bunch
 
+from sklearn_sparsevae.datasets._bunch import Bunch
 from sklearn_sparsevae.datasets._decoding import PhotoDecoder, Window
 from sklearn_sparsevae.datasets._lazy import (
     Folder,

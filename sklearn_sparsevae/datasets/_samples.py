@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import data
 from sklearn.datasets import load_sample_image
-from sklearn.utils import Bunch
 
 from sklearn_sparsevae._arguments import (
     as_ndarray,
@@ -18,6 +17,7 @@ from sklearn_sparsevae._arguments import (
     whole_number,
 )
 from sklearn_sparsevae._typing import RandomState
+from sklearn_sparsevae.datasets._bunch import Bunch
 from sklearn_sparsevae.datasets._download import check_subset
 
 _DESCR = """Seven colour photographs that scikit-learn and scikit-image ship

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from sklearn_sparsevae._parameters import parameters
 
 _ATTRIBUTES = """\
-    history_ : dict of ndarray of shape (n_epochs_,)
+    history_ : dict of ndarray of shape (n_epochs,)
         What was recorded of every epoch, by name, for instance to make a
         ``pandas.DataFrame`` of: ``epoch``, counted from 1 over all fits of a model;
         ``dur`` in seconds; the mean of every loss term ({terms},

@@ -91,7 +91,7 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
         Unit kernels of the encoder's layers.
     classes_ : ndarray or None
         Classes of ``y``; None when the objective is the one without.
-    history_ : dict of ndarray of shape (n_epochs_,)
+    history_ : dict of ndarray of shape (n_epochs,)
         What was recorded of every epoch, by name: the means of ``train_delta_r`` (the
         rate reduction between Z and Z^), with labels ``train_delta_r_features`` and
         ``train_delta_r_regenerated``, their sum after the decoder's step

@@ -93,7 +93,7 @@ class CodePrior(
     ----------
     tokenizer_ : Tokenizer
         Codes to tokens and back; ``tokenizer_.levels`` are those of the coefficients.
-    history_ : dict of ndarray of shape (n_epochs_,)
+    history_ : dict of ndarray of shape (n_epochs,)
         ``epoch``, counted from 1, ``dur`` in seconds, ``train_loss`` and, with early
         stopping, ``valid_loss``: mean negative log-likelihood of a site in nats.
     n_epochs_ : int

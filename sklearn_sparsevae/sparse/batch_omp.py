@@ -14,6 +14,7 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 
+from sklearn_sparsevae.sparse import tracing
 from sklearn_sparsevae.sparse._arrays import (
     Array,
     accepts_arrays,
@@ -35,6 +36,7 @@ _SELECTIONS = ("omp", "ols")
 _PIVOT_FLOOR = 32
 
 
+@tracing.traced_as(tracing.batch_omp)
 @accepts_arrays
 @torch.no_grad()
 def batch_omp(

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional as F
 
+from sklearn_sparsevae.sparse import tracing
 from sklearn_sparsevae.sparse._arrays import (
     Array,
     accepts_arrays,
@@ -86,6 +87,7 @@ def analyze(images: Array, kernels: Array, stride: int) -> Array:
     return F.conv2d(images, kernels, None, stride, kernels.shape[-1] // 2)
 
 
+@tracing.constant_when_traced
 @accepts_arrays
 @torch.no_grad()
 def largest_curvature(

@@ -10,6 +10,7 @@ References
 
 import torch
 
+from sklearn_sparsevae.sparse import tracing
 from sklearn_sparsevae.sparse._arrays import (
     Array,
     accepts_arrays,
@@ -38,6 +39,7 @@ def soft_threshold(values: Array, threshold: Array | float) -> Array:
     return values - torch.maximum(torch.minimum(values, threshold), -threshold)
 
 
+@tracing.constant_when_traced
 @accepts_arrays
 def lipschitz_constant(dictionary: Array) -> Array:
     """Largest eigenvalue of the Gram matrix of ``dictionary``, a scalar tensor.

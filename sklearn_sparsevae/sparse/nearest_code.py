@@ -2,6 +2,7 @@
 
 import torch
 
+from sklearn_sparsevae.sparse import tracing
 from sklearn_sparsevae.sparse._arrays import (
     Array,
     accepts_arrays,
@@ -19,6 +20,7 @@ from sklearn_sparsevae.sparse.rows import (
 _SCORES = 2**20
 
 
+@tracing.traced_as(tracing.nearest_code)
 @accepts_arrays
 @torch.no_grad()
 def nearest_code(

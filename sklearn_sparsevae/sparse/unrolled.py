@@ -4,6 +4,7 @@ import math
 
 import torch
 
+from sklearn_sparsevae.sparse import tracing
 from sklearn_sparsevae.sparse._arrays import (
     Array,
     accepts_arrays,
@@ -31,6 +32,7 @@ def fista_momentum(n_steps: int, momentum: bool = True) -> torch.Tensor:
     return torch.tensor(weights)
 
 
+@tracing.traced_as(tracing.unrolled_ista)
 @accepts_arrays
 def unrolled_ista(
     signals: Array,
