@@ -3,14 +3,14 @@
 import dataclasses
 import importlib
 import json
-import os
 from collections.abc import Sequence
+from os import PathLike
+from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_sparsevae._arguments import whole_number
-from sklearn_sparsevae._typing import Grid
 from sklearn_sparsevae.estimators._transformer import ImageTransformer
 from sklearn_sparsevae.training import Graph, Transcription, write_graph
 
@@ -18,10 +18,10 @@ _OUTPUTS = "reconstruction", "codes"
 
 
 def export_onnx(
-    model: ImageTransformer,
-    path: str | os.PathLike[str],
+    model: Any,
+    path: str | PathLike[str],
     *,
-    image_size: Grid | None = None,
+    image_size: Sequence[int] | None = None,
     outputs: str | Sequence[str] = _OUTPUTS,
 ) -> None:
     """Write a fitted autoencoder to an ONNX file, to be run without this package.
