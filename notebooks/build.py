@@ -3,7 +3,8 @@
 The script is the source: cells begin with ``# %%``, those of prose with ``# %%
 [markdown]`` (jupytext's "py:percent"). The notebook has the same cells, executed, and
 two more below the title: links to run it elsewhere, and the line that installs the
-package there. ``--check`` says which notebooks are not what their scripts make.
+package there. ``--check`` says which notebooks are not what their scripts make;
+``--prose`` renews the prose alone of those whose code is still the same.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import resource
 import sys
 import time
 import tomllib
+from itertools import zip_longest
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
@@ -148,7 +150,7 @@ def as_jpeg(png, quality):
 
 def faults_of_outputs(notebook):
     """List what should not be in an executed notebook, given as nbformat's dicts."""
-    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    code = code_cells(notebook)
     counts = [cell["execution_count"] for cell in code]
     if counts != list(range(1, len(code) + 1)):
         yield f"its cells were not executed in their order: {counts}"
@@ -203,9 +205,7 @@ def build(script):
             break
     size = f"{len(content) / 1000:.0f} KB"
     print(f" {script.stem}: {wall:.0f} s, {cpu:.0f} s of CPU, {size}", flush=True)
-    WORK.mkdir(parents=True, exist_ok=True)
-    aside = WORK / f"{script.stem}.ipynb"
-    aside.write_bytes(content)
+    aside = write_aside(script, content)
     found = list(faults_of_outputs(notebook))
     if len(content) >= MAX_BYTES:
         found.append(
@@ -218,25 +218,63 @@ def build(script):
     return []
 
 
+def renew_prose(script):
+    """Put a script's prose into its notebook, which keeps its outputs."""
+    import nbformat
+
+    path = script.with_suffix(".ipynb")
+    if not path.exists():
+        return ["there is no notebook; leave out --prose"]
+    notebook = make(cells_of(script))
+    old = nbformat.read(path, as_version=4)
+    pairs = list(zip_longest(*map(code_cells, (old, notebook)), fillvalue={}))
+    if any(before.get("source") != now.get("source") for before, now in pairs):
+        return ["its code is not its script's; leave out --prose"]
+    for before, now in pairs:
+        now.outputs, now.execution_count = before.outputs, before.execution_count
+    write_aside(script, (nbformat.writes(notebook) + "\n").encode()).replace(path)
+    return faults(script)
+
+
+def code_cells(notebook):
+    """Return the cells of code of a notebook, given as nbformat's dicts."""
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def write_aside(script, content):
+    """Write what is to be a notebook beside its place, and say where."""
+    WORK.mkdir(parents=True, exist_ok=True)
+    path = WORK / f"{script.stem}.ipynb"
+    path.write_bytes(content)
+    return path
+
+
 def cpu_of_children():
     """CPU-seconds of the kernels that have ended."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
-def main():
+def main(arguments=None):
     """Build or check, and say what is wrong."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="which, such as 01 03; default: all")
-    parser.add_argument("--check", action="store_true", help="only compare")
-    arguments = parser.parse_args()
-    work = faults if arguments.check else build
+    work = parser.add_mutually_exclusive_group()
+    for option, function, text in (
+        ("--check", faults, "only compare"),
+        ("--prose", renew_prose, "keep the outputs, execute nothing"),
+    ):
+        work.add_argument(
+            option, action="store_const", const=function, dest="work", help=text
+        )
+    parser.set_defaults(work=build)
+    arguments = parser.parse_args(arguments)
     found = [
         f"{script.stem}: {fault}"
         for script in script_paths(arguments.names)
-        for fault in work(script)
+        for fault in arguments.work(script)
     ]
-    sys.exit("\n".join(found))
+    sys.exit("\n".join(found) or 0)
 
 
 if __name__ == "__main__":

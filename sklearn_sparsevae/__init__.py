@@ -1,6 +1,7 @@
 """Images to sparse codes and back: scikit-learn estimators over PyTorch."""
 
 import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
@@ -17,6 +18,7 @@ _LOCATIONS = {
     "SpectralSegmenter": "sklearn_sparsevae.segmentation",
     "SpikeSlabVAE": "sklearn_sparsevae.estimators",
     "VQVAE": "sklearn_sparsevae.estimators",
+    "export_onnx": "sklearn_sparsevae.estimators",
 }
 
 __all__ = [
@@ -30,14 +32,29 @@ __all__ = [
     "SpectralSegmenter",
     "SpikeSlabVAE",
     "VQVAE",
+    "export_onnx",
 ]
 
 
-def __getattr__(name):
-    if name in _LOCATIONS:
-        return getattr(importlib.import_module(_LOCATIONS[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if TYPE_CHECKING:  # what a type checker takes for the names of _LOCATIONS
+    from sklearn_sparsevae.codes import SparseCodes
+    from sklearn_sparsevae.estimators import (
+        VQVAE,
+        ClosedLoopVAE,
+        CodePrior,
+        DictionaryLearningVAE,
+        GaussianVAE,
+        SparseCodingVAE,
+        SpikeSlabVAE,
+    )
+    from sklearn_sparsevae.segmentation import KMeansSegmenter, SpectralSegmenter
+else:
+
+    def __getattr__(name: str) -> Any:
+        if name in _LOCATIONS:
+            return getattr(importlib.import_module(_LOCATIONS[name]), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)

@@ -2,6 +2,7 @@
 
 import functools
 import importlib.metadata
+from typing import Any
 
 _DISTRIBUTION, _PACKAGE = "sklearn-sparsevae", "sklearn_sparsevae"
 
@@ -39,15 +40,18 @@ class DocumentationLinks:
     # The page is named for the module under which docs/api.rst lists the estimator.
     _doc_page_module = _PACKAGE
 
-    @property
-    def _doc_link_module(self):
+    def _first_module(self):
         """First part of the module of what has a link; of no class without a site."""
         return _PACKAGE if documentation_url() else ""
 
-    @property
-    def _doc_link_template(self):
+    def _template(self):
         return documentation_url() + "generated/{module}.{name}.html"
 
-    def _doc_link_url_param_generator(self, *_):
+    def _url_parameters(self, *_):
         # scikit-learn 1.6 passes the estimator once more.
         return {"module": self._doc_page_module, "name": type(self).__name__}
+
+    # scikit-learn has attributes here; to a type checker nothing else may replace them.
+    _doc_link_module: Any = property(_first_module)
+    _doc_link_template: Any = property(_template)
+    _doc_link_url_param_generator: Any = _url_parameters

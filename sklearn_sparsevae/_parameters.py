@@ -4,11 +4,13 @@ import dataclasses
 import inspect
 import typing
 
+_Class = typing.TypeVar("_Class", bound=type)
+
 
 @typing.dataclass_transform(
     eq_default=False, kw_only_default=True, field_specifiers=(dataclasses.field,)
 )
-def parameters(cls):
+def parameters(cls: _Class) -> _Class:
     """Class decorator: annotated fields become the parameters of the constructor.
 
     The constructor stores its arguments and does nothing else. Parameters are keyword
@@ -47,7 +49,7 @@ def parameters(cls):
     0.01
     """
     inherited = _inherited_names(cls)
-    cls = dataclasses.dataclass(eq=False, repr=False, kw_only=True)(cls)
+    dataclasses.dataclass(eq=False, repr=False, kw_only=True)(cls)
     fields = dataclasses.fields(cls)
     for field in fields:
         if field.default is dataclasses.MISSING:
@@ -61,7 +63,8 @@ def parameters(cls):
     own = [field.name for field in fields if field.name not in inherited]
     # A signature of the class itself would be inherited by subclasses with an
     # ``__init__`` of their own; this one is not.
-    cls.__init__.__signature__ = _in_order(cls.__init__, ["self", *own, *inherited])
+    init = vars(cls)["__init__"]
+    init.__signature__ = _in_order(init, ["self", *own, *inherited])
     return cls
 
 

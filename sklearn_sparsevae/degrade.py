@@ -9,13 +9,18 @@ with a ``value_range`` of its own needs a degradation with the same.
 One module although it is long: more than half of it documents the five functions.
 """
 
+from __future__ import annotations
+
 import numbers
 import sys
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from skimage.restoration import inpaint_biharmonic
 
 from sklearn_sparsevae._arguments import as_ndarray, check_flag, random_numbers
+from sklearn_sparsevae._typing import Images, RandomState
 
 # In 8-bit units, as sigma is: far more than any image has left something of.
 _LARGEST_SIGMA = 1e6
@@ -31,7 +36,14 @@ __all__ = [
 ]
 
 
-def gaussian_noise(images, sigma, *, value_range=None, clip=True, random_state=None):
+def gaussian_noise(
+    images: Images,
+    sigma: float,
+    *,
+    value_range: tuple[float, float] | None = None,
+    clip: bool = True,
+    random_state: RandomState = None,
+) -> NDArray[Any] | Any:
     """Add independent normal noise to every number: ``u = v + sigma n``.
 
     Parameters
@@ -78,7 +90,14 @@ def gaussian_noise(images, sigma, *, value_range=None, clip=True, random_state=N
     return _degrade(images, add_noise, value_range, clip)
 
 
-def speckle(images, sigma, *, value_range=None, clip=True, random_state=None):
+def speckle(
+    images: Images,
+    sigma: float,
+    *,
+    value_range: tuple[float, float] | None = None,
+    clip: bool = True,
+    random_state: RandomState = None,
+) -> NDArray[Any] | Any:
     """Add noise that grows with the signal, as in ultrasound: ``u = v + sqrt(v) n``.
 
     The model of log-compressed ultrasound images of Loupas et al. [1]_: the variance of
@@ -124,7 +143,14 @@ def speckle(images, sigma, *, value_range=None, clip=True, random_state=None):
     return _degrade(images, add_speckle, value_range, clip)
 
 
-def square_mask(images, size, *, fill="black", value_range=None, random_state=None):
+def square_mask(
+    images: Images,
+    size: int,
+    *,
+    fill: Literal["black", "biharmonic"] = "black",
+    value_range: tuple[float, float] | None = None,
+    random_state: RandomState = None,
+) -> NDArray[Any] | Any:
     """Cut one square out of each image, at a random place within it.
 
     The same seed blacks out the same pixels of any images of that shape, so that
@@ -170,7 +196,14 @@ def square_mask(images, size, *, fill="black", value_range=None, random_state=No
     return _degrade(images, cut_out, value_range)
 
 
-def random_mask(images, fraction, *, fill="black", value_range=None, random_state=None):
+def random_mask(
+    images: Images,
+    fraction: float,
+    *,
+    fill: Literal["black", "biharmonic"] = "black",
+    value_range: tuple[float, float] | None = None,
+    random_state: RandomState = None,
+) -> NDArray[Any] | Any:
     """Take away a share of the pixels of each image, all channels of a pixel at once.
 
     The same seed blacks out the same pixels of any images of that shape, so that
@@ -214,7 +247,13 @@ def random_mask(images, fraction, *, fill="black", value_range=None, random_stat
     return _degrade(images, take_away, value_range)
 
 
-def bicubic_downsample(images, factor, *, value_range=None, random_state=None):
+def bicubic_downsample(
+    images: Images,
+    factor: float,
+    *,
+    value_range: tuple[float, float] | None = None,
+    random_state: RandomState = None,
+) -> NDArray[Any] | Any:
     """Shrink images and enlarge them again to their size, both bicubically.
 
     What super-resolution at equal size starts from. The cubic convolution of Keys [1]_

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 ESTIMATORS = [
     found
     for found in (getattr(sklearn_sparsevae, n) for n in sklearn_sparsevae.__all__)
-    if issubclass(found, BaseEstimator)
+    if isinstance(found, type) and issubclass(found, BaseEstimator)
 ]
 
 

@@ -18,7 +18,7 @@ TORCH_ROOMS = {
     "sparse": {"torch", "numba"},
     "bottlenecks": {"torch", "sparse"},
     "backbones": {"torch", "sparse"},
-    "training": {"torch", "skorch", "tqdm", "_arguments"}
+    "training": {"torch", "skorch", "tqdm", "onnx", "onnxscript", "_arguments"}
     | {"images", "perceptual", "sparse", "bottlenecks", "backbones", "_usage"},
 }
 ARRAY_LIBRARIES = {"sklearn", "scipy", "skimage", "joblib"}
@@ -27,9 +27,10 @@ ARRAY_ROOMS = {
     "_parameters": set(),
     "recipes": set(),
     "_arguments": {"sklearn"},
+    "_typing": set(),
     "_usage": set(),
     "_doc_links": set(),
-    "codes": ARRAY_LIBRARIES | {"_arguments"},
+    "codes": ARRAY_LIBRARIES | {"_arguments", "PIL"},
     "metrics": ARRAY_LIBRARIES
     | {"_arguments", "_usage", "codes", "perceptual", "flip_evaluator"},
     "datasets": ARRAY_LIBRARIES | {"_arguments", "PIL", "pooch"},
@@ -71,7 +72,7 @@ def is_allowed(name, room):
     if first in sys.stdlib_module_names or first == "numpy":
         return True
     if first == PACKAGE:
-        return second == room or second in ALLOWED[room]
+        return second in (room, "_typing") or second in ALLOWED[room]
     if first == "scipy" and room in TORCH_ROOMS:
         return second in DENSE_SCIPY
     return first in ALLOWED[room]
@@ -175,7 +176,7 @@ def test_array_rooms_start_without_torch(room):
 
 
 # Imported when they are needed, so that the rest works without them.
-OPTIONAL = {"pooch", "torch_fidelity", "flip_evaluator"}
+OPTIONAL = {"pooch", "torch_fidelity", "flip_evaluator", "onnx", "onnxscript"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))

@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from notebooks import build
 from notebooks.build import cells_of, faults, make, repository, script_paths
 
 SCRIPTS = script_paths()
@@ -159,3 +160,36 @@ def test_a_spoilt_notebook_is_found(small, edit, fault):
 def test_a_missing_notebook_is_found(small):
     small.with_suffix(".ipynb").unlink()
     assert faults(small) == ["there is no notebook"]
+
+
+def test_the_command_says_whether_all_is_well(small, monkeypatch):
+    address = repository()
+    monkeypatch.setattr(build, "FOLDER", small.parent)
+    monkeypatch.setattr(build, "repository", lambda: "https://github.com/a/b")
+    with pytest.raises(SystemExit, match="cell 1 differs"):
+        build.main(["--check"])
+    monkeypatch.setattr(build, "repository", lambda: address)
+    with pytest.raises(SystemExit) as stop:
+        build.main(["--check", "00"])
+    assert stop.value.code == 0
+
+
+def test_prose_is_renewed_and_outputs_are_kept(small, monkeypatch, tmp_path):
+    monkeypatch.setattr(build, "WORK", tmp_path / "work")
+    path = small.with_suffix(".ipynb")
+    notebook = read(path)
+    set_output(
+        {
+            "output_type": "execute_result",
+            "execution_count": 1,
+            "metadata": {},
+            "data": {"text/plain": "2"},
+        }
+    )(notebook)
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    small.write_text(small.read_text().replace("Title", "Name"), encoding="utf-8")
+    assert build.renew_prose(small) == []
+    assert prose(read(path))[0] == "# Name" and printed(read(path)) == "2"
+    small.write_text(small.read_text().replace("1 + 1", "1 + 2"), encoding="utf-8")
+    (fault,) = build.renew_prose(small)
+    assert "code is not its script's" in fault

@@ -39,6 +39,25 @@ def test_the_citation_has_the_addresses_licence_and_keywords_of_the_package():
     assert entries == [*authors, *PROJECT["keywords"]]
 
 
+def test_the_oldest_versions_are_the_lower_bounds():
+    extras = PROJECT["optional-dependencies"]
+    groups = [PROJECT["dependencies"], *map(extras.get, ("data", "fast", "plot"))]
+    bounds = [
+        re.match(r"([\w-]+)>=([\d.]+)", requirement).groups()
+        for requirement in sum(groups, []) + extras["tests"]
+        if not requirement.startswith(PROJECT["name"])
+    ]
+    lowest = re.findall(r"^([\w-]+)==([\d.]+)$", _read("constraints-lowest.txt"), re.M)
+    # 2.2 allows, and pip takes as the oldest, 2.2.0.
+    assert {name: _three(version) for name, version in lowest} == {
+        name: _three(version) for name, version in bounds
+    }
+
+
+def _three(version):
+    return [*map(int, version.split(".")), 0, 0][:3]
+
+
 def test_addresses_of_the_repository_begin_with_its_own():
     base = PROJECT["urls"]["Repository"]
     assert all(

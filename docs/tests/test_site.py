@@ -16,7 +16,9 @@ sys.path.insert(0, str(ROOT / "docs" / "_ext"))
 
 from inventories import read_names  # noqa: E402
 
-BUILT = shutil.ignore_patterns("generated", "auto_examples", "*.ipynb", "__pycache__")
+BUILT = shutil.ignore_patterns(
+    "generated", "auto_examples", "sg_execution_times.rst", "*.ipynb", "__pycache__"
+)
 
 # What a newcomer asks, and what a page has to say that answers it.
 QUESTIONS = {
@@ -28,7 +30,7 @@ QUESTIONS = {
     "how good is it against scikit-learn": ["scikit-learn", "SparseCodingVAE", "PSNR"],
 }
 # Pictures of the gallery are there only where it runs.
-NOT_DRAWN = "auto_examples/images/sphx_glr_"
+NOT_DRAWN = "images/sphx_glr_"
 
 
 class Page(HTMLParser):

@@ -6,6 +6,8 @@ gives back the principal components of the images. Training starts from there.
 """
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -50,8 +52,14 @@ class ConvolutionalSparseCoding(nn.Module):
     """
 
     def __init__(
-        self, image_shape, n_components, latent_dim, kernel_size, alpha, n_steps
-    ):
+        self,
+        image_shape: Sequence[int],
+        n_components: Sequence[int],
+        latent_dim: int,
+        kernel_size: int,
+        alpha: float,
+        n_steps: int,
+    ) -> None:
         super().__init__()
         *size, n_channels = image_shape
         stride = 1 if kernel_size == 1 else 2
@@ -70,30 +78,30 @@ class ConvolutionalSparseCoding(nn.Module):
         self.to_vector = nn.Linear(n_numbers, latent_dim - 1)
         self.from_vector = nn.Linear(latent_dim - 1, n_numbers)
 
-    def grid_shape(self, size, n_layers):
+    def grid_shape(self, size: Sequence[int], n_layers: int) -> tuple[int, int]:
         """Sites ``(h, w)`` of the maps after so many layers, for images of a size."""
         for layer in self.layers[:n_layers]:
             size = layer.grid_shape(size)
         return size
 
-    def n_entries(self, size):
+    def n_entries(self, size: Sequence[int]) -> int:
         """Numbers in the largest maps of an image of a size."""
         grids = (self.grid_shape(size, i + 1) for i in range(len(self.layers)))
         widths = (len(layer.weight) for layer in self.layers)
         return max(map(math.prod, zip(map(math.prod, grids), widths, strict=True)))
 
-    def maps(self, images, n_layers):
+    def maps(self, images: torch.Tensor, n_layers: int) -> torch.Tensor:
         """Sparse maps of the layer after ``n_layers - 1`` others, for any size."""
         for layer in self.layers[:n_layers]:
             images = layer.encode(images)
         return images
 
-    def encode(self, images):
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
         """Features ``(n, latent_dim)`` of unit norm."""
         maps = self.maps(images, len(self.layers))
         return to_sphere(self.to_vector(maps.flatten(1)) / self.norm)
 
-    def decode(self, features):
+    def decode(self, features: torch.Tensor) -> torch.Tensor:
         """Images ``(n, C, H, W)``, not yet clipped."""
         maps = self.from_vector(self.norm * from_sphere(features))
         return self._synthesize(maps.unflatten(1, self.map_shape))
@@ -104,7 +112,7 @@ class ConvolutionalSparseCoding(nn.Module):
         return maps
 
     @torch.no_grad()
-    def initialize(self, images):
+    def initialize(self, images: torch.Tensor) -> None:
         """Start as the principal components of images, found behind their maps."""
         maps = images
         for layer in self.layers:
@@ -142,7 +150,7 @@ class ConvolutionalSparseCoding(nn.Module):
         self.from_vector.weight.copy_(solution.mT)
         self.from_vector.bias.copy_(mean)
 
-    def parameter_groups(self, lr):
+    def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
         """Optimizer groups, ``"encoder"`` or ``"decoder"`` by name, of one tensor each.
 
         Adam moves all entries of a tensor by similar amounts, so that an output that

@@ -26,7 +26,13 @@ class DenseBackbone(Backbone):
         Hidden units of a branch.
     """
 
-    def __init__(self, n_channels, n_downsamples=0, latent_dim=None, width=128):
+    def __init__(
+        self,
+        n_channels: int,
+        n_downsamples: int = 0,
+        latent_dim: int | None = None,
+        width: int = 128,
+    ) -> None:
         super().__init__()
         self.latent_dim = n_channels if latent_dim is None else latent_dim
         if self.latent_dim > n_channels:
@@ -40,7 +46,7 @@ class DenseBackbone(Backbone):
         self.encoder_branch = _mlp(n_channels, self.latent_dim, width)
         self.decoder_branch = _mlp(self.latent_dim, n_channels, width)
 
-    def initialize(self, images):
+    def initialize(self, images: torch.Tensor) -> None:
         """Take mean, scale and principal axes from the data."""
         rows = images.flatten(1).double()
         self.mean.copy_(rows.mean(0))
@@ -49,19 +55,19 @@ class DenseBackbone(Backbone):
         if self.latent_dim < rows.shape[1]:
             self.basis.copy_(principal_axes(centred)[0][: self.latent_dim])
 
-    def encode(self, images):
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
         """Latents ``(batch, latent_dim, 1, 1)`` of ``(batch, features, 1, 1)``."""
         rows = (images.flatten(1) - self.mean) / self.scale
         return (rows @ self.basis.mT + self.encoder_branch(rows))[:, :, None, None]
 
-    def decode(self, latents):
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Vectors ``(batch, features, 1, 1)`` of latents."""
         flat = latents.flatten(1)
         rows = flat @ self.basis + self.decoder_branch(flat)
         return (rows * self.scale + self.mean)[:, :, None, None]
 
     @property
-    def last_layer(self):
+    def last_layer(self) -> nn.Parameter:
         """Weight of the decoder branch's last layer."""
         return self.decoder_branch[-1].weight
 

@@ -1,12 +1,16 @@
 """No backbone: the input already is a grid of latents."""
 
+import torch
+
 from sklearn_sparsevae.backbones.base import Backbone
 
 
 class IdentityBackbone(Backbone):
     """Hands latents of any range to the bottleneck and back, unchanged."""
 
-    def __init__(self, n_channels, n_downsamples=0, latent_dim=None):
+    def __init__(
+        self, n_channels: int, n_downsamples: int = 0, latent_dim: int | None = None
+    ) -> None:
         super().__init__()
         if latent_dim not in (None, n_channels):
             raise ValueError(
@@ -15,10 +19,10 @@ class IdentityBackbone(Backbone):
             )
         self.latent_dim = n_channels
 
-    def encode(self, images):
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
         """Return the input."""
         return images
 
-    def decode(self, latents):
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Return the input."""
         return latents

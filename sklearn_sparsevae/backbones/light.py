@@ -24,8 +24,13 @@ class LightBackbone(Backbone):
     """
 
     def __init__(
-        self, n_channels, n_downsamples=2, latent_dim=None, width=128, hidden=32
-    ):
+        self,
+        n_channels: int,
+        n_downsamples: int = 2,
+        latent_dim: int | None = None,
+        width: int = 128,
+        hidden: int = 32,
+    ) -> None:
         super().__init__()
         self.latent_dim = 16 if latent_dim is None else latent_dim
         widths = [width // 2] * max(n_downsamples - 1, 0) + [width]

@@ -36,8 +36,13 @@ class ResidualBackbone(Backbone):
     """
 
     def __init__(
-        self, n_channels, n_downsamples, latent_dim=None, width=None, n_blocks=2
-    ):
+        self,
+        n_channels: int,
+        n_downsamples: int,
+        latent_dim: int | None = None,
+        width: int | None = None,
+        n_blocks: int = 2,
+    ) -> None:
         super().__init__()
         width = 16 * 2**n_downsamples if width is None else width
         self.side = 2**n_downsamples
@@ -60,7 +65,7 @@ class ResidualBackbone(Backbone):
     def _map(self):
         return self.basis[:, :, None, None]
 
-    def initialize(self, images):
+    def initialize(self, images: torch.Tensor) -> None:
         """Align the latents with the principal axes if some are dropped."""
         n_means = self.n_mean_dims
         if len(self.basis) == self.basis.shape[1]:
@@ -75,7 +80,7 @@ class ResidualBackbone(Backbone):
     def _patches(self, images):
         return F.pixel_unshuffle(images - 0.5, self.side)
 
-    def encode(self, images):
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
         """Orthonormal map of patches, plus the branch.
 
         The branch may rotate the detail of a site, not scale it: smaller latents would
@@ -89,17 +94,17 @@ class ResidualBackbone(Backbone):
         target = linear[:, n_means:].norm(dim=1, keepdim=True)
         return torch.cat([means, detail * (target / norm)], 1)
 
-    def decode(self, latents):
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Transpose of the orthonormal map, plus the branch."""
         patches = F.conv_transpose2d(latents, self._map) + self.decoder_branch(latents)
         return F.pixel_shuffle(patches, self.side) + 0.5
 
     @property
-    def last_layer(self):
+    def last_layer(self) -> nn.Parameter:
         """Weight of the decoder branch's last layer."""
         return self.decoder_branch[-1].weight
 
-    def dct_dictionary(self, n_components):
+    def dct_dictionary(self, n_components: int) -> torch.Tensor:
         """Overcomplete DCT of the pixels of a patch, without the channel means."""
         shape = (self.n_channels, self.side, self.side)
         n_wanted, surplus = n_components - self.n_mean_dims, 2 * n_components

@@ -35,7 +35,13 @@ class VQGANBackbone(Backbone):
         Channels of the finest level, a multiple of 32.
     """
 
-    def __init__(self, n_channels, n_downsamples=3, latent_dim=None, width=128):
+    def __init__(
+        self,
+        n_channels: int,
+        n_downsamples: int = 3,
+        latent_dim: int | None = None,
+        width: int = 128,
+    ) -> None:
         super().__init__()
         if n_downsamples not in _MULTIPLIERS:
             raise ValueError(
@@ -134,5 +140,5 @@ class _Downsample(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(channels, channels, 3, stride=2)
 
-    def forward(self, x: torch.Tensor):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.conv(F.pad(x, (0, 1, 0, 1)))

@@ -26,6 +26,8 @@ What the tests of estimators ask for beyond the methods:
 
 import abc
 import dataclasses
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -50,6 +52,10 @@ class CompactCodes:
 
     indices: torch.Tensor
     values: torch.Tensor
+
+
+# Codes in either form.
+TorchCodes: TypeAlias = torch.Tensor | CompactCodes
 
 
 class Bottleneck(nn.Module, abc.ABC):
@@ -86,26 +92,26 @@ class Bottleneck(nn.Module, abc.ABC):
         """Start from data: rows of latents as `to_rows` gives them."""
 
     @abc.abstractmethod
-    def encode(self, latents: torch.Tensor):
+    def encode(self, latents: torch.Tensor) -> TorchCodes:
         """Codes of latents."""
 
-    def decode(self, codes) -> torch.Tensor:
+    def decode(self, codes: TorchCodes) -> torch.Tensor:
         """Latents ``Z D`` of codes in either form (SC-VAE Section 4.1)."""
         return self.from_rows(combine(codes, self.components))
 
     @abc.abstractmethod
-    def forward(self, latents: torch.Tensor) -> dict:
+    def forward(self, latents: torch.Tensor) -> dict[str, Any]:
         """Return ``latents`` (decoded), ``codes`` and ``losses``: scalars by name.
 
         Losses are means over all sites of the batch.
         """
 
-    def figures(self, codes) -> dict[str, float]:
+    def figures(self, codes: TorchCodes) -> dict[str, float]:
         """Return what the history of a fit records of the codes of a batch, by name."""
         values = codes.values if isinstance(codes, CompactCodes) else codes
         return {"nonzeros": _count_nonzero(values) / values[..., 0].numel()}
 
-    def usage_counts(self, codes) -> np.ndarray | None:
+    def usage_counts(self, codes: TorchCodes) -> np.ndarray | None:
         """Count the sites of a batch that use each component.
 
         Those of the means are left out; None where codes are dense, and use all.
@@ -119,7 +125,7 @@ class Bottleneck(nn.Module, abc.ABC):
             usage = np.count_nonzero(used, axis=(0, 1, 2))
         return usage[self.n_mean_dims :]
 
-    def reset_dead_atoms(self) -> dict:
+    def reset_dead_atoms(self) -> dict[nn.Parameter, torch.Tensor]:
         """Replace atoms that were little used since the last call.
 
         Returns
@@ -132,7 +138,7 @@ class Bottleneck(nn.Module, abc.ABC):
     def advance(self, n_epochs: float) -> None:  # noqa: B027
         """Take note of the epochs trained so far, in fractions, before every batch."""
 
-    def parameter_groups(self, lr: float) -> list[dict]:
+    def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
         """Optimizer groups: every parameter once, with its learning rate."""
         return [{"params": list(self.parameters()), "lr": lr}]
 
@@ -162,7 +168,7 @@ class MeansApart(Bottleneck):
 
     atoms: nn.Parameter
 
-    def __init__(self, latent_dim, n_components, n_mean_dims):
+    def __init__(self, latent_dim: int, n_components: int, n_mean_dims: int) -> None:
         super().__init__()
         self.latent_dim, self.n_components = latent_dim, n_components
         self.n_mean_dims = n_mean_dims
@@ -174,23 +180,23 @@ class MeansApart(Bottleneck):
             )
 
     @property
-    def atom_shape(self):
+    def atom_shape(self) -> tuple[int, int]:
         """Shape ``(K, n)`` of `atoms`: those of the means are not among them."""
         return self.n_components - self.n_mean_dims, self.latent_dim - self.n_mean_dims
 
     @property
-    def unit_atoms(self):
+    def unit_atoms(self) -> torch.Tensor:
         """`atoms`, of unit norm."""
         return normalize_atoms(self.atoms)
 
     @property
-    def components(self):
+    def components(self) -> torch.Tensor:
         """Atoms ``(K, latent_dim)`` of unit norm; those of the means come first."""
         return torch.block_diag(
             torch.eye(self.n_mean_dims).to(self.atoms), self.unit_atoms
         )
 
-    def first_atoms(self, dictionary):
+    def first_atoms(self, dictionary: torch.Tensor | np.ndarray | None) -> torch.Tensor:
         """Return unit atoms ``(K, n)``: those given, or random ones for None."""
         if dictionary is None:
             generator = torch.Generator().manual_seed(0)
@@ -204,7 +210,9 @@ class MeansApart(Bottleneck):
             )
         return normalize_atoms(dictionary)
 
-    def split(self, latents):
+    def split(
+        self, latents: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Size]:
         """Means ``(N, n_mean_dims)`` and the rest ``(N, n)`` of all sites; their grid.
 
         The grid is ``(batch, h, w)``: what ``unflatten(0, grid)`` takes.
@@ -213,7 +221,9 @@ class MeansApart(Bottleneck):
         means, rest = rows.flatten(0, 2).tensor_split([self.n_mean_dims], 1)
         return means, rest, rows.shape[:3]
 
-    def join(self, means, codes, grid):
+    def join(
+        self, means: torch.Tensor, codes: TorchCodes, grid: Sequence[int]
+    ) -> TorchCodes:
         """Codes of a grid, from the means and the codes of the rest of each site.
 
         ``codes`` are ``(N, K)``, or `CompactCodes` ``(N, S)`` whose indices count
@@ -223,7 +233,7 @@ class MeansApart(Bottleneck):
             return torch.cat([means, codes], 1).unflatten(0, grid)
         first = torch.arange(self.n_mean_dims, device=means.device)
         indices = codes.indices + self.n_mean_dims * (codes.indices >= 0)
-        indices = torch.cat([first.expand(len(means), -1), indices], 1)
+        indices = torch.cat([first.expand(means.shape[0], -1), indices], 1)
         values = torch.cat([means, codes.values], 1)
         return CompactCodes(indices.unflatten(0, grid), values.unflatten(0, grid))
 

@@ -1,6 +1,7 @@
 """Which atoms are in use, and new ones for those that are not."""
 
 import torch
+from torch import nn
 
 # At most this share of the atoms is replaced at once.
 _RESET_AT_ONCE = 0.05
@@ -49,7 +50,7 @@ class DeadAtomsReset:
         """Reset the statistics of the atoms of these indices."""
 
     @torch.no_grad()
-    def reset_dead_atoms(self):
+    def reset_dead_atoms(self) -> dict[nn.Parameter, torch.Tensor]:
         """Replace the atoms that were used least by random latents of the last batch.
 
         Random latents are found where latents are dense, which makes usage more even.

@@ -32,15 +32,15 @@ class DictionaryLearning(AtomSelection):
 
     def __init__(
         self,
-        latent_dim,
-        n_components,
-        n_nonzero_coefs=5,
+        latent_dim: int,
+        n_components: int,
+        n_nonzero_coefs: int = 5,
         *,
-        selection="ols",
-        dictionary_update="gradient",
-        commitment_weight=0.25,
-        patch_size=1,
-    ):
+        selection: str = "ols",
+        dictionary_update: str = "gradient",
+        commitment_weight: float = 0.25,
+        patch_size: int = 1,
+    ) -> None:
         by_gradient = dictionary_update == "gradient"
         super().__init__(
             latent_dim, n_components, commitment_weight, patch_size, by_gradient
@@ -52,11 +52,11 @@ class DictionaryLearning(AtomSelection):
             self.register_buffer("n_updates", torch.zeros((), dtype=torch.int64))
 
     @property
-    def components(self):
+    def components(self) -> torch.Tensor:
         """Atoms ``(K, n)`` of unit norm."""
         return normalize_atoms(self.atoms)
 
-    def initialize(self, rows, seed):
+    def initialize(self, rows: torch.Tensor, seed: int) -> None:
         """Learn the dictionary on latents."""
         learned = learn_dictionary(
             rows,

@@ -10,11 +10,14 @@ principal axes, in units of their standard deviation there. One learning rate th
 strong and weak directions, and latents of any scale.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sklearn_sparsevae.bottlenecks.base import branch_from_zero, combine
+from sklearn_sparsevae.bottlenecks.base import TorchCodes, branch_from_zero, combine
 from sklearn_sparsevae.bottlenecks.divergences import mmd, normal_kl
 from sklearn_sparsevae.bottlenecks.probabilistic import ProbabilisticBottleneck
 from sklearn_sparsevae.sparse.rows import principal_axes
@@ -71,16 +74,16 @@ class Gaussian(ProbabilisticBottleneck):
 
     def __init__(
         self,
-        latent_dim,
-        n_components,
-        noise_variance=0.01,
+        latent_dim: int,
+        n_components: int,
+        noise_variance: float = 0.01,
         *,
-        beta=1.0,
-        beta_warmup=0,
-        mmd_weight=0.0,
-        n_levels=1,
-        n_conditions=0,
-    ):
+        beta: float = 1.0,
+        beta_warmup: float = 0,
+        mmd_weight: float = 0.0,
+        n_levels: int = 1,
+        n_conditions: int = 0,
+    ) -> None:
         super().__init__()
         self.n_components, self.noise_variance = n_components, noise_variance
         self.beta, self.beta_warmup, self.mmd_weight = beta, beta_warmup, mmd_weight
@@ -108,7 +111,7 @@ class Gaussian(ProbabilisticBottleneck):
         self.register_buffer("deviations", torch.ones(latent_dim))
 
     @property
-    def components(self):
+    def components(self) -> torch.Tensor:
         """What one unit of each dimension adds to the latents, ``(K, n)``."""
         return self._unwhiten(self.atoms)
 
@@ -119,7 +122,9 @@ class Gaussian(ProbabilisticBottleneck):
         return (rows * self.deviations) @ self.axes.mT
 
     @torch.no_grad()
-    def initialize(self, rows, seed, condition=None):
+    def initialize(
+        self, rows: torch.Tensor, seed: int, condition: torch.Tensor | None = None
+    ) -> None:
         """Start as probabilistic PCA of rows, less what is linear in the condition.
 
         In whitened coordinates ``W = (I - c / Lambda)^(1/2)`` is decoder and encoder,
@@ -153,7 +158,7 @@ class Gaussian(ProbabilisticBottleneck):
         if slopes is not None:
             self.offsets.weight.copy_(self._whiten(slopes.float()).mT)
 
-    def advance(self, n_epochs):
+    def advance(self, n_epochs: float) -> None:
         """Raise the weight of the KL divergence."""
         self.ramp = min(1.0, n_epochs / self.beta_warmup) if self.beta_warmup else 1.0
 
@@ -164,7 +169,9 @@ class Gaussian(ProbabilisticBottleneck):
         offset = self.bias + self.offsets(condition) + self.offset_branch(condition)
         return offset[:, None, None]
 
-    def posterior(self, latents, condition=None):
+    def posterior(
+        self, latents: torch.Tensor, condition: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean g(x) and log-variance log h(x) of q(z|x), ``(batch, h, w, K)`` each."""
         rows = self._whiten(self.to_rows(latents) - self.mean)
         rows = rows - self._offset(condition)
@@ -176,21 +183,25 @@ class Gaussian(ProbabilisticBottleneck):
         mean = mean + rows @ self.filters.mT
         return mean, _bounded(log_variance + self.log_variance)
 
-    def encode(self, latents, condition=None):
+    def encode(
+        self, latents: torch.Tensor, condition: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Means of the posterior."""
         return self.posterior(latents, condition)[0]
 
-    def decode(self, codes, condition=None):
+    def decode(
+        self, codes: TorchCodes, condition: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Latents of codes: linear in them, plus an offset that y decides."""
         rows = combine(codes, self.atoms) + self._offset(condition)
         return self.from_rows(self._unwhiten(rows) + self.mean)
 
-    def figures(self, codes):
+    def figures(self, codes: TorchCodes) -> dict[str, float]:
         """Non-zeros, and how many dimensions are active in the batch."""
         variances = codes.flatten(0, 2).var(0, correction=0)
         return super().figures(codes) | {"active_units": self.count_active(variances)}
 
-    def levels(self, mean, log_variance, draw):
+    def levels(self, mean: torch.Tensor, log_variance: torch.Tensor, draw: Any) -> Any:
         """Draw all levels; return codes, KL divergences by name, and the top level.
 
         The divergences are in nats, ``(batch, h, w, dimensions)`` each. With two levels
@@ -206,7 +217,9 @@ class Gaussian(ProbabilisticBottleneck):
         terms = {"kl_1": first, "kl_2": normal_kl(*second)}  # [Lecture two levels]
         return codes, terms, top
 
-    def forward(self, latents, condition=None):
+    def forward(
+        self, latents: torch.Tensor, condition: torch.Tensor | None = None
+    ) -> dict[str, Any]:
         """Code, draw (in training only) and decode; terms are means over sites.
 
         The MMD, which compares draws, is a term in training only.
@@ -230,7 +243,9 @@ class Gaussian(ProbabilisticBottleneck):
             "losses": losses,
         }
 
-    def draw(self, latents, condition=None):
+    def draw(
+        self, latents: torch.Tensor, condition: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Latents of one draw of the posterior, and its KL divergence, ``(batch,)``.
 
         All samples are drawn with the same noise, so that none depends on the others.
@@ -240,13 +255,15 @@ class Gaussian(ProbabilisticBottleneck):
         nats = sum(value.flatten(1).sum(1) for value in divergences.values())
         return self.decode(codes, condition), nats
 
-    def usage(self, latents, condition=None):
+    def usage(
+        self, latents: torch.Tensor, condition: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Posterior mean and KL divergence of z1, ``(batch, h, w, K)`` each."""
         moments = self.posterior(latents, condition)
         _, divergences, _ = self.levels(*moments, _mean_of)
         return moments[0], next(iter(divergences.values()))
 
-    def sample(self, n_samples, grid_shape):
+    def sample(self, n_samples: int, grid_shape: Sequence[int]) -> torch.Tensor:
         """Codes ``(n_samples, h, w, K)`` from the prior."""
         shape = (n_samples, *grid_shape, self.n_components)
         if self.n_levels == 1:

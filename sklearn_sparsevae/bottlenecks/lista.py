@@ -25,6 +25,9 @@ What departs from the paper, and why (``docs/methods/lista.rst`` has the measure
 and ``penalty="l1"`` undo these, for who reproduces the paper.
 """
 
+from typing import Any
+
+import numpy as np
 import torch
 from torch import nn
 
@@ -37,6 +40,7 @@ from sklearn_sparsevae.sparse import (
     lipschitz_constant,
     unrolled_ista,
 )
+from sklearn_sparsevae.sparse.tracing import is_tracing
 
 
 def _l1(codes, alpha):
@@ -100,22 +104,22 @@ class LearnedISTA(MeansApart):
 
     def __init__(
         self,
-        latent_dim,
-        n_components,
-        alpha=0.1,
-        n_rollout_steps=16,
+        latent_dim: int,
+        n_components: int,
+        alpha: float = 0.1,
+        n_rollout_steps: int = 16,
         *,
-        momentum=True,
-        coupled=True,
-        learn_alpha=True,
-        dictionary=None,
-        n_mean_dims=0,
-        penalty="log",
-        threshold="scalar",
-        threshold_width=16,
-        step_scalars=True,
-        printed_loss=False,
-    ):
+        momentum: bool = True,
+        coupled: bool = True,
+        learn_alpha: bool = True,
+        dictionary: torch.Tensor | np.ndarray | None = None,
+        n_mean_dims: int = 0,
+        penalty: str = "log",
+        threshold: str = "scalar",
+        threshold_width: int = 16,
+        step_scalars: bool = True,
+        printed_loss: bool = False,
+    ) -> None:
         super().__init__(latent_dim, n_components, n_mean_dims)
         self.alpha, self.penalty = alpha, PENALTIES[penalty]
         self.printed_loss = printed_loss
@@ -152,7 +156,7 @@ class LearnedISTA(MeansApart):
         if self.inhibition is not None:
             self.inhibition.copy_(atoms @ atoms.mT)  # S = I - D^T D / L, likewise
 
-    def initialize(self, latents, seed):
+    def initialize(self, latents: torch.Tensor, seed: int) -> None:
         """Learn the dictionary on latents, unless it is fixed; start as ISTA on it."""
         if self.learn_dictionary:
             rows = latents[:, self.n_mean_dims :]
@@ -160,13 +164,13 @@ class LearnedISTA(MeansApart):
             self.atoms.data.copy_(learned)
         self._start_as_ista()
 
-    def encode(self, latents):
+    def encode(self, latents: torch.Tensor) -> torch.Tensor:
         """Codes ``(batch, h, w, K)`` with exact zeros."""
         means, x, grid = self.split(latents)
         codes, _ = self._code(x, self.unit_atoms, self.thresholds(latents))
         return self.join(means, codes, grid)
 
-    def forward(self, latents):
+    def forward(self, latents: torch.Tensor) -> dict[str, Any]:
         """Code and decode, with the terms of SC-VAE's Eq. 4 averaged over the sites.
 
         What the images cost is halved and divided by the sites as well, see
@@ -217,6 +221,11 @@ class LearnedISTA(MeansApart):
         with torch.no_grad():
             energy = x.pow(2).sum(1)
             diverged = ~((x - decoded).pow(2).sum(1) <= energy * (1 + 1e-4))
+        if is_tracing():  # no branches: both codes, and a choice
+            n_steps = len(self.momentum)
+            safe = ista(x, atoms, self.alpha, n_steps, check_finite=False)
+            codes = torch.where(diverged[:, None], safe, codes)
+            return codes, codes @ atoms
         if diverged.any():
             with torch.no_grad():
                 n_steps = len(self.momentum)
@@ -253,7 +262,7 @@ class LearnedISTA(MeansApart):
         along = (self.filters * atoms).sum(1, keepdim=True)
         return self.filters + (1 - along) * atoms
 
-    def parameter_groups(self, lr):
+    def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
         """Matrices at 3 times ``lr``, thresholds and step scalars at 100 times."""
         matrices = [self.atoms, self.filters, self.inhibition]
         scalars = [self.momentum, self.log_gains, self.log_threshold_gains]

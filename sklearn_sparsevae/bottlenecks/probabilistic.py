@@ -1,6 +1,9 @@
 """The contract of bottlenecks whose codes have a distribution."""
 
 import abc
+from collections.abc import Sequence
+
+import torch
 
 from sklearn_sparsevae.bottlenecks.base import Bottleneck
 
@@ -22,14 +25,14 @@ class ProbabilisticBottleneck(Bottleneck):
     active_variance = 0.01
 
     @abc.abstractmethod
-    def sample(self, n_samples, grid_shape):
+    def sample(self, n_samples: int, grid_shape: Sequence[int]) -> torch.Tensor:
         """Codes ``(n_samples, h, w, K)`` from the prior, for a grid ``(h, w)``."""
 
-    def posterior(self, latents):
+    def posterior(self, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and log-variance of q(z|x), ``(batch, h, w, K)`` each."""
         raise self._absent("posterior")
 
-    def draw(self, latents):
+    def draw(self, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Latents of one draw of the posterior, and its KL divergence from the prior.
 
         The divergence is ``(batch,)``, in nats. All samples are drawn with the same
@@ -37,11 +40,11 @@ class ProbabilisticBottleneck(Bottleneck):
         """
         raise self._absent("draw")
 
-    def usage(self, latents):
+    def usage(self, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Posterior mean, and KL divergence in nats, ``(batch, h, w, K)`` each."""
         raise self._absent("usage")
 
-    def count_active(self, variances):
+    def count_active(self, variances: torch.Tensor) -> int:
         """How many dimensions are active, given the variances of their means."""
         return int((variances > self.active_variance).sum())
 

@@ -21,6 +21,9 @@ zero after least squares: with g_k the gradient of the loss, leaving atom k out 
 ``m_k ** 2 - g_k`` in latents and pixels together, and saves ``alpha ** 2``.
 """
 
+from typing import Any
+
+import numpy as np
 import torch
 from torch import nn
 
@@ -72,17 +75,17 @@ class LearnedPursuit(DeadAtomsReset, MeansApart):
 
     def __init__(
         self,
-        latent_dim,
-        n_components,
-        alpha=0.03,
-        n_rollout_steps=16,
+        latent_dim: int,
+        n_components: int,
+        alpha: float = 0.03,
+        n_rollout_steps: int = 16,
         *,
-        dictionary=None,
-        n_mean_dims=0,
-        threshold="scalar",
-        threshold_width=16,
-        learn_alpha=True,
-    ):
+        dictionary: torch.Tensor | np.ndarray | None = None,
+        n_mean_dims: int = 0,
+        threshold: str = "scalar",
+        threshold_width: int = 16,
+        learn_alpha: bool = True,
+    ) -> None:
         super().__init__(latent_dim, n_components, n_mean_dims)
         self.alpha = alpha
         self.n_steps = min(n_rollout_steps, *self.atom_shape)
@@ -98,7 +101,7 @@ class LearnedPursuit(DeadAtomsReset, MeansApart):
             )
         self._watch()
 
-    def initialize(self, rows, seed):
+    def initialize(self, rows: torch.Tensor, seed: int) -> None:
         """Learn the dictionary on latents, unless it is fixed."""
         if not self.learn_dictionary:
             return
@@ -113,13 +116,13 @@ class LearnedPursuit(DeadAtomsReset, MeansApart):
         )
         self.atoms.data.copy_(learned)
 
-    def encode(self, latents):
+    def encode(self, latents: torch.Tensor) -> CompactCodes:
         """Compact codes."""
         means, x, grid = self.split(latents)
         codes = self._select(x, self.unit_atoms, self._thresholds_of(latents))
         return self.join(means, codes, grid)
 
-    def forward(self, latents):
+    def forward(self, latents: torch.Tensor) -> dict[str, Any]:
         """Code and decode; the terms of SC-VAE's Eq. 4, the second of them with l0."""
         means, x, grid = self.split(latents)
         atoms, thresholds = self.unit_atoms, self._thresholds_of(latents)
@@ -186,11 +189,11 @@ class LearnedPursuit(DeadAtomsReset, MeansApart):
     def _fresh_atoms(self, rows):
         return normalize_atoms(rows)
 
-    def reset_dead_atoms(self):
+    def reset_dead_atoms(self) -> dict[nn.Parameter, torch.Tensor]:
         """Replace hardly used atoms, unless the dictionary is fixed."""
         return super().reset_dead_atoms() if self.learn_dictionary else {}
 
-    def parameter_groups(self, lr):
+    def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
         """Atoms at 3 times ``lr``, the threshold of all atoms at 10 times."""
         groups = [{"params": [self.atoms], "lr": lr * self._ATOMS_LR}]
         if self.thresholds is not None:

@@ -1,6 +1,7 @@
 """The common part of bottlenecks that select a few atoms per site (LASERS)."""
 
 import abc
+from typing import Any
 
 import torch
 from torch import nn
@@ -33,8 +34,13 @@ class AtomSelection(DeadAtomsReset, Bottleneck):
     """
 
     def __init__(
-        self, latent_dim, n_components, commitment_weight, patch_size, train_atoms
-    ):
+        self,
+        latent_dim: int,
+        n_components: int,
+        commitment_weight: float,
+        patch_size: int,
+        train_atoms: bool,
+    ) -> None:
         super().__init__()
         self.latent_dim, self.n_components = latent_dim, n_components
         self.commitment_weight, self.patch_size = commitment_weight, patch_size
@@ -56,14 +62,14 @@ class AtomSelection(DeadAtomsReset, Bottleneck):
         """Return what the selected atoms represent, ``(N, any number, n)``."""
         return rows[:, None]
 
-    def encode(self, latents):
+    def encode(self, latents: torch.Tensor) -> CompactCodes:
         """Compact codes."""
         rows = self.to_rows(latents)
         indices, values = self._select(rows.flatten(0, 2))
         grid = rows.shape[:3]
         return CompactCodes(indices.unflatten(0, grid), values.unflatten(0, grid))
 
-    def forward(self, latents):
+    def forward(self, latents: torch.Tensor) -> dict[str, Any]:
         """Code and decode, with the terms of LASERS' Eqs. 3 and 13, mean over sites."""
         grid_rows = self.to_rows(latents)
         rows, grid = grid_rows.flatten(0, 2), grid_rows.shape[:3]

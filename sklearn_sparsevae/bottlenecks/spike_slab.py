@@ -31,6 +31,8 @@ References
 """
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -86,17 +88,17 @@ class SpikeSlab(MeansApart, ProbabilisticBottleneck):
 
     def __init__(
         self,
-        latent_dim,
-        n_components,
-        prior="spike_slab",
+        latent_dim: int,
+        n_components: int,
+        prior: str = "spike_slab",
         *,
-        sparsity=0.1,
-        beta=1.0,
-        beta_warmup=0,
-        noise_variance=None,
-        n_pseudo_inputs=0,
-        n_mean_dims=0,
-    ):
+        sparsity: float = 0.1,
+        beta: float = 1.0,
+        beta_warmup: float = 0,
+        noise_variance: float | None = None,
+        n_pseudo_inputs: int = 0,
+        n_mean_dims: int = 0,
+    ) -> None:
         super().__init__(latent_dim, n_components, n_mean_dims)
         self.sparsity, self.beta, self.beta_warmup = sparsity, beta, beta_warmup
         self.given_variance = noise_variance
@@ -123,12 +125,12 @@ class SpikeSlab(MeansApart, ProbabilisticBottleneck):
         self.advance(0.0)
 
     @property
-    def noise_variance(self):
+    def noise_variance(self) -> float:  # type: ignore[override]
         """Variance c of the decoder: as given, or what the start chose."""
         return float(self.c)
 
     @torch.no_grad()
-    def initialize(self, rows, seed):
+    def initialize(self, rows: torch.Tensor, seed: int) -> None:
         """Start as thresholded analysis by an orthonormal basis, learned on rows.
 
         One threshold keeps the prior's share of the responses of the atoms; responses
@@ -162,13 +164,13 @@ class SpikeSlab(MeansApart, ProbabilisticBottleneck):
             order = torch.arange(len(self.pseudo_inputs)) % len(rows)
             self.pseudo_inputs.copy_(rows[order.to(rows.device)])
 
-    def encode(self, latents):
+    def encode(self, latents: torch.Tensor) -> torch.Tensor:
         """Codes ``(batch, h, w, K)`` with exact zeros."""
         means, rows, grid = self.split(latents)
         codes = self.distribution.code(self._posterior(rows))
         return self.join(means, codes, grid)
 
-    def forward(self, latents):
+    def forward(self, latents: torch.Tensor) -> dict[str, Any]:
         """Decode a sample (the code, in evaluation), with the terms of the KL.
 
         ``codes`` are those of `encode` in both modes: samples of relaxed spikes have no
@@ -196,7 +198,7 @@ class SpikeSlab(MeansApart, ProbabilisticBottleneck):
             terms["values"] = terms["values"] + slab.sum(1)
         return {f"kl_{name}": weight * term.mean() for name, term in terms.items()}
 
-    def sample(self, n_samples, grid_shape):
+    def sample(self, n_samples: int, grid_shape: Sequence[int]) -> torch.Tensor:
         """Codes ``(n_samples, h, w, K)`` from the prior, every site by itself."""
         n_rows = n_samples * math.prod(grid_shape)
         codes = self.distribution.draw(n_rows, self._pseudo())
@@ -206,12 +208,12 @@ class SpikeSlab(MeansApart, ProbabilisticBottleneck):
             codes = torch.cat([mean + (0.5 * log_var).exp() * noise, codes], 1)
         return codes.unflatten(0, (n_samples, *grid_shape))
 
-    def advance(self, n_epochs):
+    def advance(self, n_epochs: float) -> None:
         """Warm up: the weight of the KL divergence, and the sharpness of spikes."""
         self.ramp = min(1.0, n_epochs / self.beta_warmup) if self.beta_warmup else 1.0
         self.distribution.advance(n_epochs)
 
-    def parameter_groups(self, lr):
+    def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
         """Matrices at 3 times ``lr``, the numbers of a dimension at 10 times."""
         scalars = list(self.distribution.parameters())
         scalars += [] if self.mean_prior is None else [self.mean_prior]

@@ -39,15 +39,15 @@ class VectorQuantization(AtomSelection):
 
     def __init__(
         self,
-        latent_dim,
-        n_components,
-        n_quantizers=1,
+        latent_dim: int,
+        n_components: int,
+        n_quantizers: int = 1,
         *,
-        codebook_update="gradient",
-        decay=0.99,
-        commitment_weight=0.25,
-        patch_size=1,
-    ):
+        codebook_update: str = "gradient",
+        decay: float = 0.99,
+        commitment_weight: float = 0.25,
+        patch_size: int = 1,
+    ) -> None:
         by_gradient = codebook_update == "gradient"
         super().__init__(
             latent_dim, n_components, commitment_weight, patch_size, by_gradient
@@ -57,11 +57,11 @@ class VectorQuantization(AtomSelection):
         self.register_buffer("sums", self.atoms.detach().clone())
 
     @property
-    def components(self):
+    def components(self) -> torch.Tensor:
         """Codes ``(K, n)``."""
         return self.atoms
 
-    def initialize(self, rows, seed):
+    def initialize(self, rows: torch.Tensor, seed: int) -> None:
         """Place the codes by k-means on latents."""
         codebook = learn_codebook(
             rows, self.n_components, n_levels=self.n_quantizers, seed=seed

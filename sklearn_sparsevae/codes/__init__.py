@@ -10,7 +10,7 @@ from sklearn_sparsevae.codes._checks import (
     check_n_mean_atoms as check_n_mean_atoms,  # not public: metrics ask it
 )
 from sklearn_sparsevae.codes._conversion import as_codes, concatenate_codes
-from sklearn_sparsevae.codes._quantization import (
+from sklearn_sparsevae.codes._counts import (
     are_counts as are_counts,  # not public: estimators and metrics ask it
 )
 from sklearn_sparsevae.codes._quantization import quantize_codes

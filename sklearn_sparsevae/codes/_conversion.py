@@ -1,9 +1,15 @@
 """Codes from other forms, and from parts."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array
 
+from sklearn_sparsevae._typing import Codes, Grid
 from sklearn_sparsevae.codes._checks import (
     as_array,
     atoms_per_site,
@@ -18,8 +24,14 @@ from sklearn_sparsevae.codes._layout import canonical
 from sklearn_sparsevae.codes._sparse_codes import SparseCodes
 
 
-def as_codes(X, grid_shape=None, n_atoms=None, *, image_shape=None):
-    """Take codes in any form and return them as :class:`SparseCodes`.
+def as_codes(
+    X: Codes,
+    grid_shape: Grid | None = None,
+    n_atoms: int | None = None,
+    *,
+    image_shape: Sequence[int] | None = None,
+) -> SparseCodes:
+    """Give codes in any form as :class:`~sklearn_sparsevae.codes.SparseCodes`.
 
     Parameters
     ----------
@@ -65,13 +77,13 @@ def as_codes(X, grid_shape=None, n_atoms=None, *, image_shape=None):
             "per column and per row; scipy.sparse.vstack loses it, concatenate_codes "
             "does not."
         )
-    grid_shape = None if grid_shape is None else check_grid_shape(grid_shape)
-    if own_grid is not None and grid_shape is not None:
-        check_same_grid(own_grid, grid_shape)
+    grid: Any = None if grid_shape is None else check_grid_shape(grid_shape)
+    if own_grid is not None and grid is not None:
+        check_same_grid(own_grid, grid)
     codes = _as_float32(X)
     if own_grid is None:
         codes = SparseCodes(
-            codes, grid_shape=grid_shape, n_atoms=n_atoms, image_shape=image_shape
+            codes, grid_shape=grid, n_atoms=n_atoms, image_shape=image_shape
         )
     atoms_per_site(codes.shape[1], codes.grid_shape, n_atoms)
     if codes.image_shape is None and image_shape is not None:
@@ -99,7 +111,7 @@ def _as_float32(X):
         )
 
 
-def concatenate_codes(parts):
+def concatenate_codes(parts: Iterable[SparseCodes]) -> SparseCodes:
     """Join codes of the same grid, as :func:`numpy.concatenate` joins images.
 
     :func:`scipy.sparse.vstack` joins the numbers, too, but gives a plain matrix that
@@ -131,9 +143,9 @@ def concatenate_codes(parts):
     >>> concatenate_codes([codes[2], codes]).shape
     (4, 8)
     """
-    parts = _check_joinable(parts)
-    first = parts[0]
-    thumbnails = [part.thumbnails for part in parts]
+    pieces = _check_joinable(parts)
+    first = pieces[0]
+    thumbnails = [part.thumbnails for part in pieces]
     known = all(part is not None for part in thumbnails)
     if known and len({photos.shape[1:] for photos in thumbnails}) > 1:
         raise ValueError(
@@ -142,7 +154,7 @@ def concatenate_codes(parts):
             "Use one model for all parts, or set their thumbnails to None."
         )
     return SparseCodes._trusted(
-        sparse.vstack([sparse.csr_array(part) for part in parts], format="csr"),
+        sparse.vstack([sparse.csr_array(part) for part in pieces], format="csr"),
         first.grid_shape,
         first.n_atoms,
         first.image_shape,

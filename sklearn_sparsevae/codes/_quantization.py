@@ -5,10 +5,12 @@ import numbers
 import numpy as np
 
 from sklearn_sparsevae.codes._conversion import as_codes
+from sklearn_sparsevae.codes._counts import are_counts
 from sklearn_sparsevae.codes._layout import canonical
+from sklearn_sparsevae.codes._sparse_codes import SparseCodes
 
 
-def quantize_codes(codes, coef_bits):
+def quantize_codes(codes: SparseCodes, coef_bits: int) -> SparseCodes:
     """Round coefficients to what ``coef_bits`` bits can say, as stored codes would be.
 
     A uniform mid-tread quantiser: ``2**coef_bits - 1`` levels, symmetric around zero
@@ -69,16 +71,3 @@ def quantize_codes(codes, coef_bits):
 def _round(values, step, largest):
     """Nearest of the multiples of ``step`` up to ``largest``."""
     return np.clip(np.rint(values / step), -largest, largest) * step
-
-
-def are_counts(codes):
-    """Whether codes count atoms rather than weigh them.
-
-    So the codes of vector quantisation do: positive integers, which add up to the same
-    number of levels at every site. Codes without a non-zero count nothing.
-    """
-    if codes.nnz == 0:
-        return True
-    if (codes.data < 0).any() or (codes.data % 1).any():
-        return False
-    return bool(np.ptp(codes.sites().sum(axis=1, dtype=np.float64)) == 0)

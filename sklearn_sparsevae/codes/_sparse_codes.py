@@ -4,11 +4,17 @@ Longer than other modules: SciPy's methods are answered one by one, and the docs
 of the public class say what codes carry along.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from sklearn_sparsevae._typing import Grid
 from sklearn_sparsevae.codes._checks import (
     atoms_per_site,
     check_grid_shape,
@@ -20,6 +26,7 @@ from sklearn_sparsevae.codes._checks import (
     check_pointers,
     check_thumbnails,
 )
+from sklearn_sparsevae.codes._html import as_html, size_of
 from sklearn_sparsevae.codes._layout import assemble, canonical, narrow, split_sites
 from sklearn_sparsevae.codes._selection import is_scale, row_key
 
@@ -82,12 +89,12 @@ class SparseCodes(sparse.csr_array):
     (2, (2, 2), (12, 2))
     >>> 2 * codes[0]
     SparseCodes(n_images=1, grid_shape=(2, 2), n_atoms=2, nonzeros_per_site=0.25,
-        dtype=float32)
+        dtype=float32, memory='16 B')
     >>> type(codes[:, :4]).__name__
     'csr_array'
     """
 
-    def __new__(cls, *args, grid_shape=None, **kwargs):
+    def __new__(cls, *args: Any, grid_shape: Grid | None = None, **kwargs: Any) -> Any:
         """Build codes, or a plain array where SciPy's own methods give no grid."""
         if grid_shape is not None:
             return super().__new__(cls)
@@ -101,18 +108,18 @@ class SparseCodes(sparse.csr_array):
 
     def __init__(
         self,
-        arg1,
-        shape=None,
-        dtype=None,
-        copy=False,
+        arg1: Any,
+        shape: Any = None,
+        dtype: Any = None,
+        copy: bool = False,
         *,
-        grid_shape,
-        n_atoms=None,
-        image_shape=None,
-        thumbnails=None,
-        n_mean_atoms=0,
-        **kwargs,
-    ):
+        grid_shape: Grid,
+        n_atoms: int | None = None,
+        image_shape: Sequence[int] | None = None,
+        thumbnails: NDArray[Any] | None = None,
+        n_mean_atoms: int = 0,
+        **kwargs: Any,
+    ) -> None:
         grid_shape = check_grid_shape(grid_shape)
         arg1 = check_parts(arg1, shape)
         try:
@@ -154,16 +161,16 @@ class SparseCodes(sparse.csr_array):
     @classmethod
     def from_sites(
         cls,
-        values,
-        atoms,
-        counts,
+        values: ArrayLike,
+        atoms: ArrayLike,
+        counts: ArrayLike,
         *,
-        grid_shape,
-        n_atoms,
-        image_shape=None,
-        thumbnails=None,
-        n_mean_atoms=0,
-    ):
+        grid_shape: Grid,
+        n_atoms: int,
+        image_shape: Sequence[int] | None = None,
+        thumbnails: NDArray[Any] | None = None,
+        n_mean_atoms: int = 0,
+    ) -> SparseCodes:
         """Assemble codes from the non-zeros of each site, never through a dense array.
 
         Parameters
@@ -216,7 +223,7 @@ class SparseCodes(sparse.csr_array):
         )
         return canonical(codes)
 
-    def sites(self):
+    def sites(self) -> SparseCodes:
         """Codes per site: one row per site of every image, one column per atom.
 
         Returns
@@ -235,7 +242,7 @@ class SparseCodes(sparse.csr_array):
         )
 
     @property
-    def site_colors(self):
+    def site_colors(self) -> NDArray[np.floating] | None:
         """Mean colour of every site, (n_images, h, w, C) in [0, 1], or None."""
         if self.thumbnails is None:
             return None
@@ -252,21 +259,27 @@ class SparseCodes(sparse.csr_array):
             known["image_shape"] = self.image_shape
         n_sites = self.shape[0] * math.prod(self.grid_shape)
         known["nonzeros_per_site"] = f"{self.nnz / max(1, n_sites):.4g}"
-        known["dtype"] = self.dtype
+        known |= {"dtype": self.dtype, "memory": f"'{size_of(self)}'"}
         return f"SparseCodes({', '.join(f'{k}={v}' for k, v in known.items())})"
 
     __str__ = __repr__
 
-    def copy(self):
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: a table, and maps of the first few images."""
+        return as_html(self)
+
+    def copy(self) -> SparseCodes:
         """Return codes with their own data and the same grid."""
         return self._with_grid(self._plain().copy())
 
-    def astype(self, dtype, casting="unsafe", copy=True):
+    def astype(
+        self, dtype: Any, casting: str = "unsafe", copy: bool = True
+    ) -> SparseCodes:
         """Return codes of another real type with the same grid."""
         matrix = self._plain().astype(dtype, casting=casting, copy=copy)
         return self._with_grid(matrix) if matrix.dtype.kind in "biuf" else matrix
 
-    def resize(self, *shape):
+    def resize(self, *shape: int) -> NoReturn:
         """Refuse to change the shape in place, which the grid would not survive."""
         raise ValueError(
             f"Got resize to {shape} for codes of a {self.grid_shape} grid; expected "
@@ -274,7 +287,7 @@ class SparseCodes(sparse.csr_array):
             "scipy.sparse.csr_array(codes)."
         )
 
-    def multiply(self, other):
+    def multiply(self, other: Any) -> Any:
         """Multiply element by element; a finite number keeps the grid."""
         product = self._plain().multiply(other)
         return self._with_grid(product) if is_scale(other) else product

@@ -2,13 +2,15 @@
 
 import dataclasses
 import io
+from os import PathLike
 from pathlib import PurePosixPath
+from typing import Literal
 
 import numpy as np
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
-from sklearn.utils import Bunch
 
+from sklearn_sparsevae.datasets._bunch import Bunch
 from sklearn_sparsevae.datasets._decoding import PhotoDecoder, Window
 from sklearn_sparsevae.datasets._download import Remote, Shelf, check_subset
 from sklearn_sparsevae.datasets._lazy import (
@@ -39,12 +41,12 @@ Image Segmentation", IEEE TPAMI 33(5), 2011.
 
 def fetch_bsds500(
     *,
-    subset="train",
-    size=None,
-    as_gray=False,
-    data_home=None,
-    download_if_missing=True,
-):
+    subset: Literal["train", "val", "test", "all"] = "train",
+    size: int | None = None,
+    as_gray: bool = False,
+    data_home: str | PathLike[str] | None = None,
+    download_if_missing: bool = True,
+) -> Bunch:
     """Load the Berkeley photos and their segmentations (71 MB).
 
     Downloaded at the first call and kept as one zip file. SSC-VAE [1]_ measures grey

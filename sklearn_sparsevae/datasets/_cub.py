@@ -1,10 +1,12 @@
 """The birds of Caltech and UCSD."""
 
+from os import PathLike
 from pathlib import PurePosixPath
+from typing import Literal
 
 import numpy as np
-from sklearn.utils import Bunch
 
+from sklearn_sparsevae.datasets._bunch import Bunch
 from sklearn_sparsevae.datasets._decoding import (
     MaskDecoder,
     PhotoDecoder,
@@ -44,12 +46,12 @@ Birds-200-2011 Dataset", CNS-TR-2011-001, California Institute of Technology, 20
 
 def fetch_cub(
     *,
-    subset="train",
-    size=None,
-    crop_to_box=False,
-    data_home=None,
-    download_if_missing=True,
-):
+    subset: Literal["train", "test", "all", "segmentation"] = "train",
+    size: int | None = None,
+    crop_to_box: bool = False,
+    data_home: str | PathLike[str] | None = None,
+    download_if_missing: bool = True,
+) -> Bunch:
     """Load the Caltech-UCSD birds of 2011, with foreground masks (1.2 GB).
 
     Downloaded at the first call and kept as two zip files. SC-VAE [1]_ tests on

@@ -1,9 +1,12 @@
 """The Oxford flowers of 102 kinds."""
 
+from os import PathLike
+from typing import Literal
+
 import numpy as np
 from scipy.io import loadmat
-from sklearn.utils import Bunch
 
+from sklearn_sparsevae.datasets._bunch import Bunch
 from sklearn_sparsevae.datasets._decoding import MaskDecoder, PhotoDecoder, Window
 from sklearn_sparsevae.datasets._download import Remote, Shelf, check_subset
 from sklearn_sparsevae.datasets._lazy import LazyImages, LazySequence, ZipArchive
@@ -35,8 +38,12 @@ Classes", ICVGIP 2008.
 
 
 def fetch_oxford_flowers(
-    *, subset="train", size=None, data_home=None, download_if_missing=True
-):
+    *,
+    subset: Literal["train", "val", "test", "all"] = "train",
+    size: int | None = None,
+    data_home: str | PathLike[str] | None = None,
+    download_if_missing: bool = True,
+) -> Bunch:
     """Load the Oxford flowers of 102 kinds, with foreground masks (539 MB).
 
     Downloaded at the first call and kept as two zip files. SC-VAE [1]_ tests on 1,020

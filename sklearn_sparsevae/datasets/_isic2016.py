@@ -1,9 +1,10 @@
 """The skin lesions of the ISIC challenge of 2016."""
 
+from os import PathLike
 from pathlib import PurePosixPath
+from typing import Literal
 
-from sklearn.utils import Bunch
-
+from sklearn_sparsevae.datasets._bunch import Bunch
 from sklearn_sparsevae.datasets._decoding import (
     MaskDecoder,
     PhotoDecoder,
@@ -44,8 +45,12 @@ Skin Imaging Collaboration (ISIC)", arXiv:1605.01397, 2016.
 
 
 def fetch_isic2016(
-    *, subset="train", size=None, data_home=None, download_if_missing=True
-):
+    *,
+    subset: Literal["train", "test"] = "train",
+    size: int | None = None,
+    data_home: str | PathLike[str] | None = None,
+    download_if_missing: bool = True,
+) -> Bunch:
     """Load the skin lesions of the ISIC challenge of 2016, with masks.
 
     The two zip files of a subset are downloaded at the first call for it. SC-VAE [1]_

@@ -1,12 +1,16 @@
 """Sequences that read an image when it is asked for."""
 
+from __future__ import annotations
+
 import os
 import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sklearn_sparsevae._arguments import naming
 
@@ -100,7 +104,7 @@ class LazilyIndexed(Sequence):
     """
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int]:
         """``(n,)``, by which scikit-learn knows what to index as it does arrays."""
         return (len(self),)
 
@@ -134,6 +138,10 @@ class LazySequence(LazilyIndexed):
     def __init__(self, source, names, decoder, boxes=None):
         self.source, self.names, self.decoder = source, list(names), decoder
         self.boxes = boxes
+
+    def __repr__(self):
+        name = type(self).__name__
+        return f"<{name}: {len(self)} read from {self.source.path} when asked for>"
 
     def __len__(self):
         return len(self.names)
@@ -198,7 +206,9 @@ class LazyView(LazilyIndexed):
     (7, 2)
     """
 
-    def __init__(self, photos, indices=None):
+    def __init__(
+        self, photos: LazySequence | Sequence[Any], indices: ArrayLike | None = None
+    ) -> None:
         if not (hasattr(photos, "__len__") and hasattr(photos, "__getitem__")):
             raise TypeError(
                 f"Got photos of type {type(photos).__name__}; expected a sequence, "
@@ -213,7 +223,11 @@ class LazyView(LazilyIndexed):
             raise ValueError(
                 f"Got indices of shape {self.indices.shape}; expected a row of them."
             )
-        self.photos = photos
+        self.photos: Any = photos
+
+    def __repr__(self):
+        kind = type(self.photos).__name__
+        return f"<LazyView: {len(self)} of the {len(self.photos)} photos in {kind}>"
 
     def __len__(self):
         return len(self.indices)
@@ -225,7 +239,7 @@ class LazyView(LazilyIndexed):
         return LazyView(self.photos, self.indices[index])
 
     @property
-    def shapes(self):
+    def shapes(self) -> Any:
         """Shapes of the photos, if the sequence of all has them."""
         shapes = self.photos.shapes
         return [shapes[i] for i in self.indices]

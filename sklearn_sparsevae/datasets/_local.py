@@ -1,8 +1,10 @@
 """Images of a folder or a zip file of one's own."""
 
-import numpy as np
-from sklearn.utils import Bunch
+from os import PathLike
 
+import numpy as np
+
+from sklearn_sparsevae.datasets._bunch import Bunch
 from sklearn_sparsevae.datasets._decoding import PhotoDecoder, Window
 from sklearn_sparsevae.datasets._lazy import (
     Folder,
@@ -12,7 +14,13 @@ from sklearn_sparsevae.datasets._lazy import (
 )
 
 
-def load_image_folder(path, *, size=None, resize=True, as_gray=False):
+def load_image_folder(
+    path: str | PathLike[str],
+    *,
+    size: int | None = None,
+    resize: bool = True,
+    as_gray: bool = False,
+) -> Bunch:
     """Load the images of a folder and the folders in it, lazily.
 
     An image is read when it is asked for, and not kept: the set may be larger than
@@ -78,7 +86,14 @@ def load_image_folder(path, *, size=None, resize=True, as_gray=False):
     return _load(Folder(path), "", decoder)
 
 
-def load_image_archive(path, *, folder="", size=None, resize=True, as_gray=False):
+def load_image_archive(
+    path: str | PathLike[str],
+    *,
+    folder: str = "",
+    size: int | None = None,
+    resize: bool = True,
+    as_gray: bool = False,
+) -> Bunch:
     """Load the images of a zip file in place, lazily.
 
     As :func:`load_image_folder`, and nothing is unpacked.

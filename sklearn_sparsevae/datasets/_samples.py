@@ -1,9 +1,14 @@
 """Photographs to try things on, without a download."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
 import numpy as np
+from numpy.typing import NDArray
 from skimage import data
 from sklearn.datasets import load_sample_image
-from sklearn.utils import Bunch
 
 from sklearn_sparsevae._arguments import (
     as_ndarray,
@@ -11,6 +16,8 @@ from sklearn_sparsevae._arguments import (
     random_numbers,
     whole_number,
 )
+from sklearn_sparsevae._typing import RandomState
+from sklearn_sparsevae.datasets._bunch import Bunch
 from sklearn_sparsevae.datasets._download import check_subset
 
 _DESCR = """Seven colour photographs that scikit-learn and scikit-image ship
@@ -45,7 +52,7 @@ _TEST = {
 _SUBSETS = {"train": _TRAIN, "test": _TEST, "all": {**_TRAIN, **_TEST}}
 
 
-def load_sample_photos(*, subset="all"):
+def load_sample_photos(*, subset: Literal["train", "test", "all"] = "all") -> Bunch:
     """Load the colour photographs that scikit-learn and scikit-image ship.
 
     Parameters
@@ -83,7 +90,12 @@ def load_sample_photos(*, subset="all"):
     return Bunch(images=images, names=list(loaders), DESCR=_DESCR)
 
 
-def random_crops(images, size, n_crops, random_state=None):
+def random_crops(
+    images: Sequence[NDArray[Any]] | NDArray[Any],
+    size: int,
+    n_crops: int,
+    random_state: RandomState = None,
+) -> NDArray[Any]:
     """Draw square crops from photos of different sizes.
 
     Every position in every photo is equally likely, so that a large photo gives more

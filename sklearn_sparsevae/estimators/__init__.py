@@ -1,5 +1,6 @@
 """scikit-learn estimators: one thin class for each of the papers' systems."""
 
+from sklearn_sparsevae.estimators._export import export_onnx
 from sklearn_sparsevae.estimators.closed_loop import ClosedLoopVAE
 from sklearn_sparsevae.estimators.code_prior import CodePrior
 from sklearn_sparsevae.estimators.dictionary_learning import DictionaryLearningVAE
@@ -16,4 +17,5 @@ __all__ = [
     "GaussianVAE",
     "SparseCodingVAE",
     "SpikeSlabVAE",
+    "export_onnx",
 ]

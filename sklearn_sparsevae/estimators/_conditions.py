@@ -4,12 +4,18 @@ All about them is here: labels to rows, and the methods that take them with thei
 docstrings, hence the length.
 """
 
+from __future__ import annotations
+
 import dataclasses
+from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import _fit_context
 
 from sklearn_sparsevae._arguments import as_ndarray, as_table, naming
+from sklearn_sparsevae._typing import Codes, Images, ImagesOut, Unused
 
 
 class Conditions:
@@ -116,7 +122,9 @@ class ConditionMixin:
     """
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, condition=None):
+    def fit(
+        self, X: Images, y: Unused = None, condition: ArrayLike | None = None
+    ) -> Self:
         """Train encoder, bottleneck and decoder to reconstruct ``X``, or restore ``y``.
 
         Parameters
@@ -148,7 +156,9 @@ class ConditionMixin:
         return self._train(X, y, warm=warm, keep_training=warm, condition=condition)
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, condition=None):
+    def partial_fit(
+        self, X: Images, y: Unused = None, condition: ArrayLike | None = None
+    ) -> Self:
         """Train for one pass over ``X``, at a constant learning rate.
 
         Parameters
@@ -166,7 +176,9 @@ class ConditionMixin:
         """
         return self._train_once(X, y, condition)
 
-    def fit_transform(self, X, y=None, condition=None):
+    def fit_transform(
+        self, X: Images, y: Unused = None, condition: ArrayLike | None = None
+    ) -> NDArray[np.float32] | Any:
         """Fit, then code the same images.
 
         Parameters
@@ -181,7 +193,9 @@ class ConditionMixin:
         """
         return self.fit(X, y, condition).transform(X, condition)
 
-    def inverse_transform(self, X, coef_bits=None, condition=None):
+    def inverse_transform(
+        self, X: Codes, coef_bits: int | None = None, condition: ArrayLike | None = None
+    ) -> ImagesOut:
         """Images of codes.
 
         Parameters
@@ -203,7 +217,9 @@ class ConditionMixin:
         """
         return self._decode(X, coef_bits, condition)
 
-    def reconstruct(self, X, tile=None, condition=None):
+    def reconstruct(
+        self, X: Images, tile: int | None = None, condition: ArrayLike | None = None
+    ) -> ImagesOut:
         """Images after coding and decoding, both steps at once; or images restored.
 
         Parameters
@@ -223,7 +239,9 @@ class ConditionMixin:
         """
         return super().reconstruct(self._given(X, condition), tile)
 
-    def compare(self, X, y=None, condition=None):
+    def compare(
+        self, X: Images, y: Unused = None, condition: ArrayLike | None = None
+    ) -> tuple[ImagesOut, ImagesOut]:
         """Return what `score` compares: images, and what the model makes of them.
 
         Parameters
@@ -243,7 +261,9 @@ class ConditionMixin:
         """
         return super().compare(self._given_pair(X, y, condition))
 
-    def score(self, X, y=None, condition=None):
+    def score(
+        self, X: Images, y: Unused = None, condition: ArrayLike | None = None
+    ) -> float:
         """Peak signal-to-noise ratio of the reconstruction, in dB, mean over images.
 
         Parameters
@@ -262,7 +282,9 @@ class ConditionMixin:
         """
         return super().score(self._given_pair(X, y, condition))
 
-    def interpolate(self, A, B, n_steps=8, condition=None):
+    def interpolate(
+        self, A: Images, B: Images, n_steps: int = 8, condition: ArrayLike | None = None
+    ) -> NDArray[np.float32]:
         """Images on the way from one to another, along a line between their codes.
 
         Parameters
@@ -283,7 +305,13 @@ class ConditionMixin:
         ends = self._given(B, condition, "B")
         return super().interpolate(starts, ends, n_steps)
 
-    def traverse(self, X, components, values, condition=None):
+    def traverse(
+        self,
+        X: Images,
+        components: Sequence[int] | NDArray[np.integer],
+        values: Sequence[float] | NDArray[Any],
+        condition: ArrayLike | None = None,
+    ) -> NDArray[np.float32]:
         """Images with one number of the code set to one value after another.
 
         Parameters

@@ -1,12 +1,15 @@
 """One decorator makes an estimator of a class that lists its own parameters."""
 
+import dataclasses
 import inspect
 import re
+import typing
+from collections.abc import Callable, Sequence
 
 from sklearn_sparsevae._parameters import parameters
 
 _ATTRIBUTES = """\
-    history_ : dict of ndarray of shape (n_epochs_,)
+    history_ : dict of ndarray of shape (n_epochs,)
         What was recorded of every epoch, by name, for instance to make a
         ``pandas.DataFrame`` of: ``epoch``, counted from 1 over all fits of a model;
         ``dur`` in seconds; the mean of every loss term ({terms},
@@ -43,7 +46,14 @@ _HEADING = "    Parameters\n    ----------\n"
 _DEFAULT = "{default}"  # marks descriptions to which the default is to be added
 
 
-def shares_parameters(terms=()):
+_Class = typing.TypeVar("_Class", bound=type)
+
+
+# A type checker makes the constructor of what it is told here.
+@typing.dataclass_transform(
+    eq_default=False, kw_only_default=True, field_specifiers=(dataclasses.field,)
+)
+def shares_parameters(terms: Sequence[str] = ()) -> Callable[[_Class], _Class]:
     """Make the constructor of an estimator and complete its docstring.
 
     Fields become parameters (see `sklearn_sparsevae._parameters`), limits of inherited

@@ -1,12 +1,18 @@
 """New images from codes of given ones: between two of them, along components."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_sparsevae._arguments import as_ndarray, naming, whole_number
+from sklearn_sparsevae._typing import Images
 from sklearn_sparsevae.codes import SparseCodes
 
 
@@ -18,7 +24,9 @@ class GenerationMixin:
     beside the images that come out little else is held.
     """
 
-    def interpolate(self, A, B, n_steps=8):
+    def interpolate(
+        self, A: Images, B: Images, n_steps: int = 8
+    ) -> NDArray[np.float32]:
         """Images on the way from one to another, along a line between their codes.
 
         SC-VAE's Figure 6. Sparse codes stay sparse: those between have at most the
@@ -71,7 +79,13 @@ class GenerationMixin:
             ]
         )
 
-    def traverse(self, X, components, values, sites=None):
+    def traverse(
+        self,
+        X: Images,
+        components: Sequence[int] | NDArray[np.integer],
+        values: Sequence[float] | NDArray[Any],
+        sites: Sequence[tuple[int, int]] | None = None,
+    ) -> NDArray[np.float32]:
         """Images with one component of the code set to one value after another.
 
         SC-VAE's Figure 5: what a component stands for shows in what changes.

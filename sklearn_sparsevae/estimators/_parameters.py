@@ -5,11 +5,14 @@ The docstring of a group is the part of the estimators' that is about it.
 """
 
 import numbers
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearn_sparsevae._parameters import parameters
+from sklearn_sparsevae._typing import RandomState
 from sklearn_sparsevae.backbones import BACKBONES
 from sklearn_sparsevae.training import PIXEL_LOSSES
 
@@ -42,8 +45,8 @@ class Model:
         Further arguments of the backbone, for instance ``{"width": 64}``.
     """
 
-    title = "Model"
-    _parameter_constraints = {
+    title: ClassVar[str] = "Model"
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "latent_dim": [POSITIVE_INT, None],
         "n_downsamples": [Interval(numbers.Integral, 0, 8, closed="both")],
         "backbone": [StrOptions({"auto", *BACKBONES})],
@@ -52,8 +55,10 @@ class Model:
 
     latent_dim: int | None = None
     n_downsamples: int = 2
-    backbone: str = "auto"
-    backbone_params: dict | None = None
+    backbone: Literal["auto", "residual", "light", "vqgan", "dense", "identity"] = (
+        "auto"
+    )
+    backbone_params: dict[str, Any] | None = None
 
 
 @parameters
@@ -74,16 +79,16 @@ class Images:
         ``y`` at its place, to which the model then restores.
     """
 
-    title = "Images"
-    _parameter_constraints = {
+    title: ClassVar[str] = "Images"
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "image_shape": [tuple, list, None],
         "value_range": [tuple, list, StrOptions({"data"}), None],
         "target": [StrOptions({"X", "y"})],
     }
 
-    image_shape: tuple | None = None
-    value_range: tuple | str | None = None
-    target: str = "X"
+    image_shape: tuple[int, ...] | list[int] | None = None
+    value_range: tuple[float, float] | list[float] | Literal["data"] | None = None
+    target: Literal["X", "y"] = "X"
 
 
 @parameters
@@ -104,14 +109,14 @@ class Crops:
         sigma=20)``, see :mod:`sklearn_sparsevae.degrade`.
     """
 
-    title = "Images"
-    _parameter_constraints = {
+    title: ClassVar[str] = "Images"
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "crop_size": [StrOptions({"auto"}), POSITIVE_INT, None],
         "degrade": [callable, None],
     }
 
-    crop_size: int | str | None = "auto"
-    degrade: object = None
+    crop_size: int | Literal["auto"] | None = "auto"
+    degrade: Callable[..., Any] | None = None
 
 
 @parameters
@@ -130,8 +135,8 @@ class Training:
         Maximum Euclidean norm of the gradient; a longer one is scaled to it.
     """
 
-    title = "Training"
-    _parameter_constraints = {
+    title: ClassVar[str] = "Training"
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "max_epochs": [WHOLE],
         "batch_size": [POSITIVE_INT],
         "lr": [POSITIVE],
@@ -162,8 +167,8 @@ class EarlyStopping:
         Smallest relative improvement that early stopping counts.
     """
 
-    title = "Training"
-    _parameter_constraints = {
+    title: ClassVar[str] = "Training"
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "early_stopping": ["boolean"],
         "validation_fraction": [FRACTION],
         "n_epochs_no_change": [POSITIVE_INT],
@@ -188,13 +193,13 @@ class Continuing:
         Let `fit` continue from where the last one ended.
     """
 
-    title = "Training"
-    _parameter_constraints = {
+    title: ClassVar[str] = "Training"
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "lr_schedule": [StrOptions({"cosine"}), None],
         "warm_start": ["boolean"],
     }
 
-    lr_schedule: str | None = "cosine"
+    lr_schedule: Literal["cosine"] | None = "cosine"
     warm_start: bool = False
 
 
@@ -223,8 +228,8 @@ class Losses:
         Epochs, of all fits of a model together, before the discriminator takes part.
     """
 
-    title = "Losses"
-    _parameter_constraints = {
+    title: ClassVar[str] = "Losses"
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "pixel_loss": [StrOptions(set(PIXEL_LOSSES))],
         "perceptual_weight": [Interval(numbers.Real, 0, 1, closed="left")],
         "perceptual_network": [callable, str, None],
@@ -232,9 +237,9 @@ class Losses:
         "adversarial_start": [WHOLE],
     }
 
-    pixel_loss: str = "mse"
+    pixel_loss: Literal["mse", "l1"] = "mse"
     perceptual_weight: float = 0.0
-    perceptual_network: object = None
+    perceptual_network: Callable[..., Any] | str | None = None
     adversarial_weight: float = 0.0
     adversarial_start: int = 0
 
@@ -255,8 +260,8 @@ class Running:
         Above zero: a progress bar with the terms of the loss and the time left.
     """
 
-    title = "Running"
-    _parameter_constraints = {
+    title: ClassVar[str] = "Running"
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "device": [str],
         "callbacks": [list, tuple, None],
         "random_state": ["random_state"],
@@ -264,8 +269,8 @@ class Running:
     }
 
     device: str = "auto"
-    callbacks: list | None = None
-    random_state: int | None = None
+    callbacks: list[Any] | tuple[Any, ...] | None = None
+    random_state: RandomState = None
     verbose: int = 0
 
 
@@ -279,7 +284,9 @@ class Precision:
         Of the backbone; the codes are always computed in float32.
     """
 
-    title = "Running"
-    _parameter_constraints = {"precision": [StrOptions({"float32", "bf16"})]}
+    title: ClassVar[str] = "Running"
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "precision": [StrOptions({"float32", "bf16"})]
+    }
 
-    precision: str = "float32"
+    precision: Literal["float32", "bf16"] = "float32"

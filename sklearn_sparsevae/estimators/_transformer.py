@@ -1,5 +1,7 @@
 """What every transformer of images shares: the door, codes, images back, scores."""
 
+from __future__ import annotations
+
 import abc
 
 import numpy as np
@@ -16,6 +18,7 @@ from sklearn.utils.validation import (
 
 from sklearn_sparsevae import metrics
 from sklearn_sparsevae._doc_links import DocumentationLinks
+from sklearn_sparsevae._typing import Images, ImagesOut, Unused
 from sklearn_sparsevae.estimators._generation import GenerationMixin
 from sklearn_sparsevae.images import InputSpec, Photos
 
@@ -118,7 +121,7 @@ class ImageTransformer(
 
     # ---- scores ---------------------------------------------------------------------
 
-    def compare(self, X, y=None):
+    def compare(self, X: Images, y: Unused = None) -> tuple[ImagesOut, ImagesOut]:
         """Return what `score` compares: images, and what the model makes of them.
 
         Parameters
@@ -142,7 +145,7 @@ class ImageTransformer(
             return targets.floats(), outputs
         return [part.floats()[0] for part in targets.parts()], outputs
 
-    def score(self, X, y=None):
+    def score(self, X: Images, y: Unused = None) -> float:
         """Peak signal-to-noise ratio of the reconstruction, in dB, mean over images.
 
         Parameters

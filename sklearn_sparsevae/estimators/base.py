@@ -3,9 +3,13 @@
 Longer than other modules because the docstrings that all estimators inherit are here.
 """
 
+from __future__ import annotations
+
 import abc
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import _fit_context
 from sklearn.utils.metadata_routing import UNUSED
@@ -13,7 +17,8 @@ from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
 from sklearn_sparsevae._arguments import naming, random_numbers, whole_number
 from sklearn_sparsevae._parameters import parameters
-from sklearn_sparsevae.codes import as_codes, quantize_codes
+from sklearn_sparsevae._typing import Codes, Images, ImagesOut, Unused
+from sklearn_sparsevae.codes import SparseCodes, as_codes, quantize_codes
 from sklearn_sparsevae.estimators import _parameters as groups
 from sklearn_sparsevae.estimators._building import (
     check_needs_of_images,
@@ -60,7 +65,7 @@ class BaseSparseAutoencoder(
     # ---- training -------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: Images, y: Unused = None) -> Self:
         """Train encoder, bottleneck and decoder to reconstruct ``X``, or restore ``y``.
 
         Parameters
@@ -102,7 +107,7 @@ class BaseSparseAutoencoder(
         return self._train(X, y, warm=self.warm_start, keep_training=self.warm_start)
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X: Images, y: Unused = None) -> Self:
         """Train for one pass over ``X``, at a constant learning rate.
 
         Parameters
@@ -197,7 +202,7 @@ class BaseSparseAutoencoder(
 
     # ---- codes and images -----------------------------------------------------------
 
-    def transform(self, X):
+    def transform(self, X: Images) -> SparseCodes | Any:
         """Sparse codes of images.
 
         Parameters
@@ -230,7 +235,7 @@ class BaseSparseAutoencoder(
                 codes.thumbnails = thumbnails
         return codes
 
-    def inverse_transform(self, X, coef_bits=None):
+    def inverse_transform(self, X: Codes, coef_bits: int | None = None) -> ImagesOut:
         """Images of sparse codes.
 
         Parameters
@@ -287,7 +292,7 @@ class BaseSparseAutoencoder(
         `ConditionMixin` overrides this.
         """
 
-    def reconstruct(self, X, tile=None):
+    def reconstruct(self, X: Images, tile: int | None = None) -> ImagesOut:
         """Images after coding and decoding, both steps at once; or images restored.
 
         Parameters
@@ -326,12 +331,12 @@ class BaseSparseAutoencoder(
         return self._coder().batch_size(photos.layout.image_shape)
 
     @property
-    def components_(self):
+    def components_(self) -> NDArray[np.float32]:
         """Atoms of the dictionary, ndarray ``(n_components, latent_dim)``."""
         check_is_fitted(self, "net_")
         return self._coder().components()
 
-    def atoms_as_images(self):
+    def atoms_as_images(self) -> NDArray[np.float32]:
         """Decode every atom to the patch that it adds to an image.
 
         Returns

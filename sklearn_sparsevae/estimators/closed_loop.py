@@ -5,8 +5,10 @@ Longer than other modules: half of it says what the paper leaves open.
 
 import dataclasses
 import numbers
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import _fit_context
 from sklearn.utils import check_consistent_length, check_scalar
 from sklearn.utils._param_validation import Interval
@@ -14,6 +16,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from sklearn_sparsevae._arguments import as_table, naming, random_numbers
+from sklearn_sparsevae._typing import Images, Unused
 from sklearn_sparsevae.backbones import ConvolutionalSparseCoding
 from sklearn_sparsevae.codes import SparseCodes, concatenate_codes
 from sklearn_sparsevae.estimators import _parameters as groups
@@ -88,7 +91,7 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
         Unit kernels of the encoder's layers.
     classes_ : ndarray or None
         Classes of ``y``; None when the objective is the one without.
-    history_ : dict of ndarray of shape (n_epochs_,)
+    history_ : dict of ndarray of shape (n_epochs,)
         What was recorded of every epoch, by name: the means of ``train_delta_r`` (the
         rate reduction between Z and Z^), with labels ``train_delta_r_features`` and
         ``train_delta_r_regenerated``, their sum after the decoder's step
@@ -155,7 +158,9 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
         "kernel_size": [POSITIVE_INT],
     }
 
-    n_components: int | tuple = dataclasses.field(default=(64, 128), kw_only=False)
+    n_components: int | tuple[int, ...] | list[int] = dataclasses.field(
+        default=(64, 128), kw_only=False
+    )
     latent_dim: int = 128
     alpha: float = 0.1
     n_rollout_steps: int = 3
@@ -169,7 +174,7 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
     # ---- training -------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: "Images", y: Unused = None) -> Self:
         """Start from the principal components of ``X`` and train in a closed loop.
 
         Parameters
@@ -250,7 +255,7 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
 
     # ---- features and images --------------------------------------------------------
 
-    def transform(self, X):
+    def transform(self, X: "Images") -> NDArray[np.float32]:
         """Features of images.
 
         Parameters
@@ -268,7 +273,7 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
     def _code(self, photos):
         return self._transcriber().features(photos)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: "ArrayLike") -> NDArray[np.float32]:
         """Images of features.
 
         Parameters
@@ -293,7 +298,7 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
     def _decode_rows(self, features, rows=None):
         return self._finish(self._transcriber().decode(features))
 
-    def reconstruct(self, X):
+    def reconstruct(self, X: "Images") -> NDArray[np.float32]:
         """Images regenerated from the features of images, both steps at once.
 
         Parameters
@@ -314,7 +319,7 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
     def _batch_size(self, photos):
         return self._transcriber().batch_size(photos)
 
-    def sparse_maps(self, X, layer=-1):
+    def sparse_maps(self, X: "Images", layer: int = -1) -> SparseCodes | Any:
         """Sparse maps of a layer of the encoder.
 
         Parameters
@@ -358,7 +363,7 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
         return codes
 
     @property
-    def components_(self):
+    def components_(self) -> list[NDArray[np.float32]]:
         """Unit kernels of the encoder's layers, a list of ndarrays."""
         check_is_fitted(self, "net_")
         return self._transcriber().components()

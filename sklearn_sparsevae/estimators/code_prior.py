@@ -5,8 +5,10 @@ Longer than other modules: one class, half of which says what its codes become.
 
 import functools
 import numbers
+from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator, DensityMixin, _fit_context
 from sklearn.model_selection import train_test_split
@@ -15,7 +17,8 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from sklearn_sparsevae._arguments import as_table, random_numbers, whole_number
 from sklearn_sparsevae._doc_links import DocumentationLinks
-from sklearn_sparsevae.codes import as_codes
+from sklearn_sparsevae._typing import Codes, Grid, RandomState, Unused
+from sklearn_sparsevae.codes import SparseCodes, as_codes
 from sklearn_sparsevae.estimators import _parameters as groups
 from sklearn_sparsevae.estimators._docs import shares_parameters
 from sklearn_sparsevae.estimators._parameters import POSITIVE_INT
@@ -90,7 +93,7 @@ class CodePrior(
     ----------
     tokenizer_ : Tokenizer
         Codes to tokens and back; ``tokenizer_.levels`` are those of the coefficients.
-    history_ : dict of ndarray of shape (n_epochs_,)
+    history_ : dict of ndarray of shape (n_epochs,)
         ``epoch``, counted from 1, ``dur`` in seconds, ``train_loss`` and, with early
         stopping, ``valid_loss``: mean negative log-likelihood of a site in nats.
     n_epochs_ : int
@@ -135,14 +138,14 @@ class CodePrior(
     n_layers: int = 3
     n_heads: int = 4
     dropout: float = 0.2
-    grid_shape: tuple | None = None
+    grid_shape: Grid | None = None
     max_epochs: int = 20
     early_stopping: bool = True
 
     _loss_name = "loss (nats per site)"
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: Codes, y: Unused = None) -> Self:
         """Learn which codes are likely.
 
         Parameters
@@ -196,7 +199,7 @@ class CodePrior(
         warn_and_raise(self, stopped_by)
         return self
 
-    def score_samples(self, X):
+    def score_samples(self, X: Codes) -> NDArray[np.floating]:
         """Log-likelihood of the codes of each image.
 
         Codes count as what tokens can say of them: coefficients are rounded to the
@@ -216,7 +219,7 @@ class CodePrior(
         """
         return log_likelihood(self._module(), self._tokens_of(X), self.device)
 
-    def score(self, X, y=None):
+    def score(self, X: Codes, y: Unused = None) -> float:
         """Mean log-likelihood of the codes of an image.
 
         Parameters
@@ -233,7 +236,7 @@ class CodePrior(
         """
         return float(np.mean(self.score_samples(X)))
 
-    def n_tokens(self, X):
+    def n_tokens(self, X: Codes) -> NDArray[np.integer]:
         """Tokens of the codes of each image.
 
         Parameters
@@ -250,7 +253,9 @@ class CodePrior(
         check_is_fitted(self)
         return self.tokenizer_.n_tokens(self._tokens_of(X))
 
-    def sample(self, n_samples=1, random_state=None):
+    def sample(
+        self, n_samples: int = 1, random_state: RandomState = None
+    ) -> SparseCodes:
         """Draw codes.
 
         Parameters

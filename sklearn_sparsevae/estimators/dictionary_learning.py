@@ -1,6 +1,7 @@
 """DL-VAE: dictionary learning with OMP between an encoder and a decoder."""
 
 import dataclasses
+from typing import Literal
 
 from sklearn.utils._param_validation import StrOptions
 
@@ -79,8 +80,8 @@ class DictionaryLearningVAE(BaseSparseAutoencoder):
 
     n_components: int = dataclasses.field(default=512, kw_only=False)
     n_nonzero_coefs: int = 5
-    selection: str = "ols"
-    dictionary_update: str = "gradient"
+    selection: Literal["omp", "ols"] = "ols"
+    dictionary_update: Literal["gradient", "online"] = "gradient"
     patch_size: int = 1
     commitment_weight: float = 0.25
 

@@ -3,12 +3,15 @@
 import dataclasses
 import math
 import numbers
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.metadata_routing import UNUSED
 
 from sklearn_sparsevae._arguments import check_flag, random_numbers, whole_number
+from sklearn_sparsevae._typing import Images, RandomState
 from sklearn_sparsevae.bottlenecks import Gaussian
 from sklearn_sparsevae.estimators._conditions import ConditionMixin
 from sklearn_sparsevae.estimators._docs import shares_parameters
@@ -24,7 +27,7 @@ _N_EXAMINED = 2048
 
 
 @shares_parameters(terms=("reconstruction", "kl"))
-class GaussianVAE(ConditionMixin, BaseSparseAutoencoder):
+class GaussianVAE(ConditionMixin, BaseSparseAutoencoder):  # type: ignore[misc]
     """Variational autoencoder with normal codes, for reconstruction and new images.
 
     With a decoder ``p(x|z) = N(f(z), c I)``, a posterior ``q(z|x) = N(g(x), h(x))`` of
@@ -146,7 +149,12 @@ class GaussianVAE(ConditionMixin, BaseSparseAutoencoder):
         usage = self._coder().latent_usage(batches, _N_EXAMINED)
         self.kl_per_dim_, self.active_units_ = usage
 
-    def transform(self, X, condition=None, return_std=False):
+    def transform(
+        self,
+        X: "Images",
+        condition: "ArrayLike | None" = None,
+        return_std: bool = False,
+    ) -> NDArray[np.float32] | Any:
         """Codes of images: means of the posterior.
 
         Parameters
@@ -192,7 +200,13 @@ class GaussianVAE(ConditionMixin, BaseSparseAutoencoder):
         coder = self._coder()
         return *coder.grid_shape(photos.layout.image_shape), coder.n_components
 
-    def score_samples(self, X, condition=None, n_samples=16, random_state=0):
+    def score_samples(
+        self,
+        X: "Images",
+        condition: "ArrayLike | None" = None,
+        n_samples: int = 16,
+        random_state: RandomState = 0,
+    ) -> NDArray[np.float64]:
         """Lower bound of the log-likelihood of every image.
 
         The evidence lower bound at ``beta=1`` whatever the model was trained with, so
@@ -231,7 +245,12 @@ class GaussianVAE(ConditionMixin, BaseSparseAutoencoder):
         ]
         return np.concatenate(bounds)
 
-    def sample(self, n_samples=1, condition=None, random_state=None):
+    def sample(
+        self,
+        n_samples: int = 1,
+        condition: "ArrayLike | None" = None,
+        random_state: RandomState = None,
+    ) -> NDArray[np.float32]:
         """Decode draws of the prior to new images: the means of ``p(x|z)``.
 
         Parameters

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
@@ -136,16 +137,16 @@ default="learned"
     }
 
     n_components: int = dataclasses.field(default=512, kw_only=False)
-    shrinkage: str = "support"
+    shrinkage: Literal["support", "soft"] = "support"
     alpha: float | None = None
     n_rollout_steps: int | None = None
-    dictionary: str | np.ndarray = "learned"
-    threshold: str = "scalar"
+    dictionary: Literal["learned", "dct"] | np.ndarray = "learned"
+    threshold: Literal["scalar", "atom", "vector", "structured"] = "scalar"
     learn_alpha: bool = True
-    penalty: str = "log"
+    penalty: Literal["log", "l1"] = "log"
     momentum: bool = True
     coupled: bool = True
-    bottleneck_params: dict | None = None
+    bottleneck_params: dict[str, Any] | None = None
     n_downsamples: int = 3
 
     def _make_bottleneck(self, backbone):

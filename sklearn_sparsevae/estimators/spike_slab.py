@@ -1,9 +1,13 @@
 """Variational sparse coding (VSC, VSCLT): sparse codes with a distribution."""
 
 import dataclasses
+from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils._param_validation import StrOptions
 
+from sklearn_sparsevae._typing import RandomState
 from sklearn_sparsevae.bottlenecks import PRIORS, SpikeSlab
 from sklearn_sparsevae.estimators._docs import shares_parameters
 from sklearn_sparsevae.estimators._parameters import (
@@ -115,7 +119,7 @@ class SpikeSlabVAE(BaseSparseAutoencoder):
     }
 
     n_components: int = dataclasses.field(default=64, kw_only=False)
-    prior: str = "spike_slab"
+    prior: Literal["spike_slab", "threshold"] = "spike_slab"
     sparsity: float = 0.1
     beta: float = 1.0
     beta_warmup: float = 0
@@ -135,7 +139,9 @@ class SpikeSlabVAE(BaseSparseAutoencoder):
             n_mean_dims=backbone.n_mean_dims,
         )
 
-    def sample(self, n_samples=1, random_state=None):
+    def sample(
+        self, n_samples: int = 1, random_state: RandomState = None
+    ) -> NDArray[np.float32]:
         """Images of codes that are drawn from the prior.
 
         The prior knows nothing of what sites have to do with one another: images are

@@ -2,6 +2,7 @@
 
 import dataclasses
 import numbers
+from typing import Literal
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -79,7 +80,7 @@ class VQVAE(BaseSparseAutoencoder):
 
     n_components: int = dataclasses.field(default=512, kw_only=False)
     n_quantizers: int = 1
-    codebook_update: str = "gradient"
+    codebook_update: Literal["gradient", "ema"] = "gradient"
     decay: float = 0.99
     patch_size: int = 1
     commitment_weight: float = 0.25

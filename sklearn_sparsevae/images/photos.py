@@ -8,7 +8,7 @@ from sklearn_sparsevae.images.layouts import Layout
 from sklearn_sparsevae.images.ranges import ValueRange, value_span
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Photos:
     """Images, or what stands for them, as an estimator hands them down.
 
@@ -38,6 +38,17 @@ class Photos:
     targets: "Photos | None" = None
     condition: np.ndarray | None = None
     crop_size: int | None = None
+
+    def __repr__(self):
+        height, width, n_channels = self.layout.image_shape
+        size = f"{height} x {width}" if self.is_one_size else "several sizes"
+        known = [f"{len(self)} of {size}", f"{n_channels} channel(s)"]
+        dtype = getattr(self.items, "dtype", None)
+        known.append(f"{dtype or type(self.items).__name__}")
+        known += ["with targets"] * (self.targets is not None)
+        known += ["with a condition"] * (self.condition is not None)
+        known += [f"crops of {self.crop_size}"] * (self.crop_size is not None)
+        return f"<Photos: {', '.join(known)}>"
 
     def __len__(self):
         return len(self.items)

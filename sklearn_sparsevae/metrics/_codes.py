@@ -1,12 +1,16 @@
 """Code metrics: how sparse codes are and which atoms they use, over all sites."""
 
-import numpy as np
+from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_sparsevae._typing import Codes
 from sklearn_sparsevae._usage import perplexity
 from sklearn_sparsevae.metrics._sites import as_sites, n_mean_atoms_of
 
 
-def hoyer(codes, n_atoms=None):
+def hoyer(codes: Codes, n_atoms: int | None = None) -> float:
     r"""Hoyer's sparsity of the codes, per site and then averaged.
 
     :math:`(\sqrt K - \|z\|_1 / \|z\|_2) / (\sqrt K - 1)` for the code `z` of one site
@@ -60,7 +64,7 @@ def hoyer(codes, n_atoms=None):
     return float(np.clip(values, 0.0, 1.0).mean())
 
 
-def nonzeros_per_site(codes, n_atoms=None):
+def nonzeros_per_site(codes: Codes, n_atoms: int | None = None) -> float:
     """Count the non-zeros of a site's code, on average over all sites.
 
     All atoms count, those of channel means too: what is coded has to be stored.
@@ -91,7 +95,7 @@ def nonzeros_per_site(codes, n_atoms=None):
     return float(np.count_nonzero(sites.data) / sites.shape[0])
 
 
-def zero_fraction(codes, n_atoms=None):
+def zero_fraction(codes: Codes, n_atoms: int | None = None) -> float:
     """Fraction of the codes' coefficients that are exactly zero.
 
     All atoms count, those of channel means too.
@@ -121,7 +125,9 @@ def zero_fraction(codes, n_atoms=None):
     return float(1 - np.count_nonzero(sites.data) / np.prod(sites.shape, dtype=float))
 
 
-def atom_usage(codes, n_atoms=None, *, n_mean_atoms=None):
+def atom_usage(
+    codes: Codes, n_atoms: int | None = None, *, n_mean_atoms: int | None = None
+) -> NDArray[np.integer]:
     """Count the sites that use each atom, over the whole set.
 
     The leading atoms that code channel means are left out: they are always on, which
@@ -159,7 +165,9 @@ def atom_usage(codes, n_atoms=None, *, n_mean_atoms=None):
     return usage[n_means:]
 
 
-def usage_perplexity(codes, n_atoms=None, *, n_mean_atoms=None):
+def usage_perplexity(
+    codes: Codes, n_atoms: int | None = None, *, n_mean_atoms: int | None = None
+) -> float:
     r"""Perplexity of the atoms' usage over the whole set.
 
     :math:`\exp(-\sum_k p_k \log p_k)`, where :math:`p_k` is the share of atom `k` in

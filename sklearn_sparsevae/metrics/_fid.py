@@ -1,10 +1,14 @@
 """Fréchet inception distance: how alike two sets of images are."""
 
+from __future__ import annotations
+
 import warnings
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from sklearn_sparsevae._typing import Images
 from sklearn_sparsevae.metrics._input import rgb_sets
 
 
@@ -16,7 +20,13 @@ class FIDResult(NamedTuple):
     n_pred: int
 
 
-def fid(y_true, y_pred, *, network=None, data_range=1.0):
+def fid(
+    y_true: Images,
+    y_pred: Images,
+    *,
+    network: Callable[..., Any] | str | None = None,
+    data_range: float = 1.0,
+) -> FIDResult:
     r"""Fréchet inception distance between two sets of images.
 
     :math:`\|m - m'\|^2 + \mathrm{tr}(C + C' - 2 (C C')^{1/2})` for the means and sample

@@ -1,15 +1,20 @@
 """Image metrics: how close reconstructions are, per image and then averaged."""
 
+from __future__ import annotations
+
 import numpy as np
 from skimage.metrics import structural_similarity
 
+from sklearn_sparsevae._typing import Images, Score
 from sklearn_sparsevae.metrics._input import image_pairs, in_units, mean_or_each
 
 _LEAST_MSE = 1e-10  # in units of the squared range: 100 dB
 _SSIM_WINDOW = 11  # pixels: what sigma 1.5 spans in scikit-image
 
 
-def psnr(y_true, y_pred, *, data_range=1.0, per_image=False):
+def psnr(
+    y_true: Images, y_pred: Images, *, data_range: float = 1.0, per_image: bool = False
+) -> Score:
     """Peak signal-to-noise ratio in decibels, per image and then averaged.
 
     ``10 log10(data_range^2 / MSE)``, where MSE is the mean over the pixels and channels
@@ -95,7 +100,9 @@ def _psnr(true, pred):
     return -10 * np.log10(max(np.mean((true - pred) ** 2), _LEAST_MSE))
 
 
-def ssim(y_true, y_pred, *, data_range=1.0, per_image=False):
+def ssim(
+    y_true: Images, y_pred: Images, *, data_range: float = 1.0, per_image: bool = False
+) -> Score:
     """Structural similarity of Wang et al. (2004), per image and then averaged.
 
     The original's Gaussian window of 11 by 11 pixels, ``sigma=1.5``, with population

@@ -1,12 +1,15 @@
 """Segmentation metrics: overlap of masks and of label maps, image by image."""
 
+from __future__ import annotations
+
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from sklearn_sparsevae._typing import Labels, Score
 from sklearn_sparsevae.metrics._input import as_set, check_same_shapes, mean_or_each
 
 
-def iou(y_true, y_pred, *, per_image=False):
+def iou(y_true: Labels, y_pred: Labels, *, per_image: bool = False) -> Score:
     """Intersection over union of foreground masks, per image and then averaged.
 
     Parameters
@@ -37,7 +40,7 @@ def iou(y_true, y_pred, *, per_image=False):
     return _mean_ratio(both, sizes - both, per_image)
 
 
-def dice(y_true, y_pred, *, per_image=False):
+def dice(y_true: Labels, y_pred: Labels, *, per_image: bool = False) -> Score:
     """Dice's coefficient (F1) of foreground masks, per image and then averaged.
 
     ``2 |A and B| / (|A| + |B|)``, which is ``2 iou / (1 + iou)`` on each image.
@@ -67,7 +70,7 @@ def dice(y_true, y_pred, *, per_image=False):
     return _mean_ratio(2 * both, sizes, per_image)
 
 
-def matched_iou(y_true, y_pred, *, per_image=False):
+def matched_iou(y_true: Labels, y_pred: Labels, *, per_image: bool = False) -> Score:
     """Mean intersection over union of label maps whose numbers mean nothing.
 
     In each image every true segment is matched to at most one predicted one, so that
@@ -98,12 +101,14 @@ def matched_iou(y_true, y_pred, *, per_image=False):
     >>> matched_iou([[[0, 0], [1, 1]]], [[[7, 7], [3, 3]]])
     1.0
     """
-    y_true, y_pred = _label_maps(y_true, y_pred)
-    values = np.array([_match(true, pred) for true, pred in zip(y_true, y_pred)])
+    maps = zip(*_label_maps(y_true, y_pred), strict=True)
+    values = np.array([_match(true, pred) for true, pred in maps])
     return mean_or_each(values, per_image)
 
 
-def segmentation_covering(y_true, y_pred, *, per_image=False):
+def segmentation_covering(
+    y_true: Labels, y_pred: Labels, *, per_image: bool = False
+) -> Score:
     """Covering of the true label maps by the predicted ones (Arbelaez et al. [1]_).
 
     In each image every true segment R finds the predicted segment R' that overlaps it
@@ -147,8 +152,8 @@ def segmentation_covering(y_true, y_pred, *, per_image=False):
     >>> segmentation_covering([[[1, 1, 1, 2]]], [[[5, 5, 6, 6]]])
     0.625
     """
-    y_true, y_pred = _label_maps(y_true, y_pred)
-    values = np.array([_cover(true, pred) for true, pred in zip(y_true, y_pred)])
+    maps = zip(*_label_maps(y_true, y_pred), strict=True)
+    values = np.array([_cover(true, pred) for true, pred in maps])
     return mean_or_each(values, per_image)
 
 

@@ -1,17 +1,29 @@
 """Metrics of what people see: LPIPS and FLIP, per image and then averaged."""
 
+from __future__ import annotations
+
 import numbers
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from sklearn_sparsevae._arguments import check_flag
+from sklearn_sparsevae._typing import Images, Score
 from sklearn_sparsevae.metrics._input import mean_or_each, rgb_pairs
 
 # Its windows grow with the pixels of a degree; an eye cannot tell a hundred.
 _MOST_PIXELS = 1000
 
 
-def lpips(y_true, y_pred, *, network=None, data_range=1.0, per_image=False):
+def lpips(
+    y_true: Images,
+    y_pred: Images,
+    *,
+    network: Callable[..., Any] | str | None = None,
+    data_range: float = 1.0,
+    per_image: bool = False,
+) -> Score:
     """Perceptual distance in the features of a network, per image and then averaged.
 
     At each layer of the network the features of a position are brought to unit length;
@@ -82,14 +94,14 @@ def lpips(y_true, y_pred, *, network=None, data_range=1.0, per_image=False):
 
 
 def flip(
-    y_true,
-    y_pred,
+    y_true: Images,
+    y_pred: Images,
     *,
-    data_range=1.0,
-    pixels_per_degree=67.0,
-    return_maps=False,
-    per_image=False,
-):
+    data_range: float = 1.0,
+    pixels_per_degree: float = 67.0,
+    return_maps: bool = False,
+    per_image: bool = False,
+) -> Any:
     """Difference seen when flipping between images, per image and then averaged.
 
     NVIDIA's LDR-FLIP: colors are blurred as the eye blurs them at the given distance

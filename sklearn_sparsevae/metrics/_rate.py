@@ -1,9 +1,13 @@
 """The rate of codes: bits a pixel, at fixed length or at the entropy's bound."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
+from sklearn_sparsevae._typing import Codes, Grid
 from sklearn_sparsevae.codes import (
     SparseCodes,
     are_counts,
@@ -14,8 +18,13 @@ from sklearn_sparsevae.metrics._sites import join_sites
 
 
 def bits_per_pixel(
-    codes, coef_bits=8, *, entropy=False, grid_shape=None, image_shape=None
-):
+    codes: Codes,
+    coef_bits: int = 8,
+    *,
+    entropy: bool = False,
+    grid_shape: Grid | None = None,
+    image_shape: Sequence[int] | None = None,
+) -> float:
     r"""Bits that store the codes, per pixel of the images they stand for.
 
     What is counted, for `K` atoms, once coefficients are rounded to ``coef_bits`` by

@@ -1,5 +1,8 @@
 """Scorers: metrics of an estimator by name."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from scipy import sparse
 from sklearn.pipeline import Pipeline
@@ -38,7 +41,7 @@ _WITHOUT_MASKS = (*_IMAGE_SCORES, *_CODE_SCORES)
 _ALL = (*_WITHOUT_MASKS, *_MASK_SCORES)
 
 
-def make_scorers(*names):
+def make_scorers(*names: str) -> Callable[..., Any]:
     """Make a scorer by name, or one that measures several things in one pass.
 
     For ``scoring=`` of :func:`~sklearn.model_selection.cross_val_score`,

@@ -1,8 +1,12 @@
 """The atoms of a dictionary as pictures."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sklearn_sparsevae.plotting._common import (
     as_images,
@@ -11,6 +15,9 @@ from sklearn_sparsevae.plotting._common import (
     one_axes,
     show_image,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class AtomsDisplay:
@@ -38,13 +45,13 @@ class AtomsDisplay:
     (9, 14, 3)
     """
 
-    def __init__(self, atoms):
+    def __init__(self, atoms: NDArray[Any]) -> None:
         self.atoms = as_images(atoms, "atoms")
         if len({atom.shape for atom in self.atoms}) > 1:
             raise ValueError("Got atoms of different shapes; expected one for all.")
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None):
+    def from_estimator(cls, estimator: Any, *, ax: Axes | None = None) -> Self:
         """Draw the atoms of a fitted estimator.
 
         Parameters
@@ -63,7 +70,7 @@ class AtomsDisplay:
         check_shows_images(estimator)
         return cls(estimator.atoms_as_images()).plot(ax=ax)
 
-    def mosaic(self):
+    def mosaic(self) -> NDArray[np.floating]:
         """Return all atoms as the tiles of one picture.
 
         Returns
@@ -83,7 +90,7 @@ class AtomsDisplay:
             picture[top : top + height, left : left + width] = tile
         return picture[:-1, :-1]
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the tiles.
 
         Parameters

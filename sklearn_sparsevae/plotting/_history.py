@@ -1,10 +1,18 @@
 """How a training went, epoch by epoch."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sklearn_sparsevae.plotting._common import check_has, import_pyplot
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # Figures that have a panel of their own, and what stands beside it. All others that are
 # recorded of training or validation are terms of the loss.
@@ -57,12 +65,14 @@ class HistoryDisplay:
     {'loss': ['train_loss'], 'psnr': ['train_psnr']}
     """
 
-    def __init__(self, history, loss_name="loss"):
+    def __init__(self, history: Mapping[str, Any], loss_name: str = "loss") -> None:
         self.history = _columns(history)
         self.loss_name = loss_name
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None):
+    def from_estimator(
+        cls, estimator: Any, *, ax: Axes | NDArray[Any] | None = None
+    ) -> Self:
         """Draw the history of a fitted estimator.
 
         Parameters
@@ -82,16 +92,16 @@ class HistoryDisplay:
         return cls(step.history_, getattr(step, "_loss_name", "loss")).plot(ax=ax)
 
     @property
-    def panels(self):
+    def panels(self) -> dict[str, list[str]]:
         """Names of the figures drawn in each panel."""
-        panels = {"loss": [], **{name: [] for name in _PANELS}}
+        panels: dict[str, list[str]] = {"loss": [], **{name: [] for name in _PANELS}}
         for name in self.history:
             prefix, _, figure = name.partition("_")
             if prefix in ("train", "valid") and figure not in _NO_TERMS:
                 panels[figure if figure in _PANELS else "loss"].append(name)
         return {panel: names for panel, names in panels.items() if names}
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | NDArray[Any] | None = None) -> Self:
         """Draw a panel for each kind of figure.
 
         Parameters
@@ -113,7 +123,7 @@ class HistoryDisplay:
             )
         self.axes_ = _axes_of(panels, ax)
         self.figure_ = self.axes_[0].figure
-        self.lines_ = {}
+        self.lines_: dict[str, Any] = {}
         for axes, (panel, names) in zip(self.axes_, panels.items()):
             self._draw(axes, names)
             axes.set(xlabel="epoch", ylabel=_PANELS.get(panel, self.loss_name))

@@ -1,11 +1,18 @@
 """How much each dimension of a normal code says."""
 
+from __future__ import annotations
+
 import numbers
 import sys
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sklearn_sparsevae.plotting._common import as_row, check_has, one_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class LatentUsageDisplay:
@@ -39,7 +46,7 @@ class LatentUsageDisplay:
     2
     """
 
-    def __init__(self, kl_per_dim, threshold=0.01):
+    def __init__(self, kl_per_dim: NDArray[Any], threshold: float = 0.01) -> None:
         is_number = isinstance(threshold, numbers.Real)
         if not is_number or not abs(threshold) <= sys.float_info.max:
             raise ValueError(f"Got threshold={threshold!r}; expected a finite number.")
@@ -47,12 +54,14 @@ class LatentUsageDisplay:
         self.threshold = threshold
 
     @property
-    def n_active(self):
+    def n_active(self) -> int:
         """Number of dimensions above the threshold."""
         return int(np.count_nonzero(self.kl_per_dim > self.threshold))
 
     @classmethod
-    def from_estimator(cls, estimator, *, threshold=0.01, ax=None):
+    def from_estimator(
+        cls, estimator: Any, *, threshold: float = 0.01, ax: Axes | None = None
+    ) -> Self:
         """Draw the dimensions of a fitted estimator.
 
         Parameters
@@ -72,7 +81,7 @@ class LatentUsageDisplay:
         check_has(estimator, "kl_per_dim_", "GaussianVAE has, once it is fitted.")
         return cls(estimator.kl_per_dim_, threshold).plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the sorted divergences, active dimensions in one colour.
 
         Parameters

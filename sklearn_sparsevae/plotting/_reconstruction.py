@@ -1,7 +1,14 @@
 """Photos above their reconstructions."""
 
-import numpy as np
+from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sklearn_sparsevae._typing import Images
 from sklearn_sparsevae.metrics import peak_psnr, psnr
 from sklearn_sparsevae.metrics._input import check_data_range
 from sklearn_sparsevae.metrics._scorers import comparing_step
@@ -46,13 +53,26 @@ class ReconstructionDisplay:
     [20.0, 20.0]
     """
 
-    def __init__(self, images, reconstructions, psnr):
+    def __init__(
+        self,
+        images: Sequence[NDArray[Any]],
+        reconstructions: Sequence[NDArray[Any]],
+        psnr: Sequence[float],
+    ) -> None:
         self.images = images
         self.reconstructions = reconstructions
         self.psnr = psnr
 
     @classmethod
-    def from_estimator(cls, estimator, X, y=None, *, condition=None, ax=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Images,
+        y: Images | None = None,
+        *,
+        condition: ArrayLike | None = None,
+        ax: NDArray[Any] | None = None,
+    ) -> Self:
         """Reconstruct photos and draw both, with what ``score`` measures of each.
 
         Parameters
@@ -79,15 +99,23 @@ class ReconstructionDisplay:
         check_has(step, "compare", "Draw what others give with from_predictions.")
         check_shows_images(step)
         given = {} if condition is None else {"condition": condition}
-        pair = step.compare(step_X, y, **given)
-        values = peak_psnr(*pair, step.data_range_).tolist()
+        targets, outputs = step.compare(step_X, y, **given)
+        values = peak_psnr(targets, outputs, step.data_range_).tolist()
         images, reconstructions = (
-            as_images(in_range_of(step, _with_pixels(side, step)), "X") for side in pair
+            as_images(in_range_of(step, _with_pixels(side, step)), "X")
+            for side in (targets, outputs)
         )
         return cls(images, reconstructions, values).plot(ax=ax)
 
     @classmethod
-    def from_predictions(cls, images, reconstructions, *, data_range=1.0, ax=None):
+    def from_predictions(
+        cls,
+        images: Images,
+        reconstructions: Images,
+        *,
+        data_range: float = 1.0,
+        ax: NDArray[Any] | None = None,
+    ) -> Self:
         """Measure and draw reconstructions that are at hand.
 
         Parameters
@@ -105,27 +133,27 @@ class ReconstructionDisplay:
             With ``figure_`` and ``axes_``.
         """
         data_range = check_data_range(data_range)
-        images = as_images(images, white=data_range)
-        reconstructions = as_images(reconstructions, "reconstructions")
-        if len(images) != len(reconstructions):
+        photos = as_images(images, white=data_range)
+        outputs = as_images(reconstructions, "reconstructions")
+        if len(photos) != len(outputs):
             raise ValueError(
-                f"Got {len(images)} images and {len(reconstructions)} reconstructions; "
+                f"Got {len(photos)} images and {len(outputs)} reconstructions; "
                 "expected one reconstruction of each image."
             )
-        for i, (image, output) in enumerate(zip(images, reconstructions)):
+        for i, (image, output) in enumerate(zip(photos, outputs)):
             if image.shape != output.shape:
                 raise ValueError(
                     f"Got images[{i}] of shape {image.shape} and reconstructions[{i}] "
                     f"of shape {output.shape}; expected the same."
                 )
-        values = psnr(images, reconstructions, data_range=data_range, per_image=True)
-        images, reconstructions = (
+        values = psnr(photos, outputs, data_range=data_range, per_image=True)
+        photos, outputs = (
             [image if image.dtype.kind == "u" else image / data_range for image in side]
-            for side in (images, reconstructions)
+            for side in (photos, outputs)
         )
-        return cls(images, reconstructions, values.tolist()).plot(ax=ax)
+        return cls(photos, outputs, values.tolist()).plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: NDArray[Any] | None = None) -> Self:
         """Draw the photos above their reconstructions.
 
         Parameters

@@ -1,7 +1,14 @@
 """Photos above their segments and foreground."""
 
-import numpy as np
+from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_sparsevae._typing import Codes, Images, Labels
 from sklearn_sparsevae.plotting._common import (
     as_images,
     as_list,
@@ -57,14 +64,27 @@ class SegmentationDisplay:
     (2, 2)
     """
 
-    def __init__(self, images, labels, masks=None, confidence=None):
+    def __init__(
+        self,
+        images: Sequence[NDArray[Any]],
+        labels: Sequence[NDArray[Any]] | None,
+        masks: Sequence[NDArray[Any]] | None = None,
+        confidence: Sequence[float] | NDArray[Any] | None = None,
+    ) -> None:
         self.images = images
         self.labels = labels
         self.masks = masks
         self.confidence = confidence
 
     @classmethod
-    def from_estimator(cls, estimator, X, *, images=None, ax=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Images | Codes,
+        *,
+        images: Images | None = None,
+        ax: NDArray[Any] | None = None,
+    ) -> Self:
         """Segment photos, or their codes, and draw what comes out.
 
         What finds the foreground is drawn as such, with the rest of the photo dimmed;
@@ -91,9 +111,9 @@ class SegmentationDisplay:
         """
         encoder, segmenter = _split_off_segmenter(estimator)
         if images is not None:
-            images = as_images(images, white=1.0)
+            photos = as_images(images, white=1.0)
         elif encoder is not None:
-            images = _photos_of(encoder, X)
+            photos = _photos_of(encoder, X)
         else:
             raise ValueError(
                 f"Got the segmenter {type(segmenter).__name__} alone, which sees codes "
@@ -102,14 +122,21 @@ class SegmentationDisplay:
             )
         codes = X if encoder is None else encoder.transform(X)
         labels, confidence = segmenter._label(codes)
-        labels = _check_maps(images, labels, "label maps of X")
-        masks = None
+        maps = _check_maps(photos, labels, "label maps of X")
         if segmenter._as_fitted()._wants_foreground():
-            labels, masks = None, [one.astype(bool) for one in labels]
-        return cls(images, labels, masks, confidence).plot(ax=ax)
+            masks = [one.astype(bool) for one in maps]
+            return cls(photos, None, masks, confidence).plot(ax=ax)
+        return cls(photos, maps, None, confidence).plot(ax=ax)
 
     @classmethod
-    def from_predictions(cls, images, labels, *, masks=None, ax=None):
+    def from_predictions(
+        cls,
+        images: Images,
+        labels: Labels | None,
+        *,
+        masks: Labels | None = None,
+        ax: NDArray[Any] | None = None,
+    ) -> Self:
         """Draw photos and label maps that are at hand.
 
         Parameters
@@ -130,15 +157,15 @@ class SegmentationDisplay:
         display : SegmentationDisplay
             With ``figure_`` and ``axes_``.
         """
-        images = as_images(images, white=1.0)
+        photos, maps, foregrounds = as_images(images, white=1.0), None, None
         if labels is not None or masks is None:
-            labels = _check_maps(images, labels, "labels")
+            maps = _check_maps(photos, labels, "labels")
         if masks is not None:
-            masks = _check_maps(images, masks, "masks")
-            masks = [mask.astype(bool) for mask in masks]
-        return cls(images, labels, masks).plot(ax=ax)
+            found = _check_maps(photos, masks, "masks")
+            foregrounds = [mask.astype(bool) for mask in found]
+        return cls(photos, maps, foregrounds).plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: NDArray[Any] | None = None) -> Self:
         """Draw photos, segments and foreground below one another.
 
         Parameters
@@ -152,7 +179,8 @@ class SegmentationDisplay:
         display : SegmentationDisplay
             Itself.
         """
-        rows, titles = {"photo": self.images}, [None] * len(self.images)
+        rows: dict[str, Any] = {"photo": self.images}
+        titles: list[str | None] = [None] * len(self.images)
         if self.labels is not None:
             rows["segments"] = self.segments()
         if self.masks is not None:
@@ -168,7 +196,7 @@ class SegmentationDisplay:
                 show_image(self.axes_[k, i], picture, title, row_name=beside)
         return self
 
-    def segments(self):
+    def segments(self) -> list[NDArray[Any]]:
         """Return the photos with each segment in its colour.
 
         Returns
@@ -178,13 +206,14 @@ class SegmentationDisplay:
         """
         palette = np.array(_PALETTE)
         pictures = []
-        for image, labels in zip(self.images, self.labels):
+        maps = [] if self.labels is None else self.labels
+        for image, labels in zip(self.images, maps):
             color = palette[labels % len(palette)]
             weight = np.where(labels < 0, 0.0, _TINT)[..., None]
             pictures.append((1 - weight) * _grey(image) + weight * color)
         return pictures
 
-    def foregrounds(self):
+    def foregrounds(self) -> list[NDArray[Any]]:
         """Return the photos with everything but the foreground dimmed.
 
         Returns
@@ -192,9 +221,10 @@ class SegmentationDisplay:
         pictures : list of ndarray of shape (H, W, 3)
             Floats in [0, 1].
         """
+        masks = [] if self.masks is None else self.masks
         return [
             np.where(mask[..., None], rgb, 1 - _DIM + _DIM * rgb)
-            for rgb, mask in zip(map(_as_rgb, self.images), self.masks)
+            for rgb, mask in zip(map(_as_rgb, self.images), masks)
         ]
 
 

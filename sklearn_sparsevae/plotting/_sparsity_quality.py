@@ -1,10 +1,17 @@
 """What each non-zero buys: quality against sparsity over a search."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sklearn_sparsevae.plotting._common import as_row, one_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class SparsityQualityDisplay:
@@ -37,8 +44,13 @@ class SparsityQualityDisplay:
     """
 
     def __init__(
-        self, sparsity, quality, *, sparsity_name="nonzeros", quality_name="psnr"
-    ):
+        self,
+        sparsity: NDArray[Any],
+        quality: NDArray[Any],
+        *,
+        sparsity_name: str = "nonzeros",
+        quality_name: str = "psnr",
+    ) -> None:
         self.sparsity = as_row(sparsity, "sparsity", finite=False)
         self.quality = as_row(quality, "quality", finite=False)
         if self.sparsity.shape != self.quality.shape:
@@ -51,8 +63,14 @@ class SparsityQualityDisplay:
 
     @classmethod
     def from_cv_results(
-        cls, cv_results, *, sparsity="nonzeros", quality="psnr", ax=None, **line_options
-    ):
+        cls,
+        cv_results: Mapping[str, Any],
+        *,
+        sparsity: str = "nonzeros",
+        quality: str = "psnr",
+        ax: Axes | None = None,
+        **line_options: Any,
+    ) -> Self:
         """Draw the means of two scores of a search.
 
         Parameters
@@ -77,7 +95,7 @@ class SparsityQualityDisplay:
         names = {"sparsity_name": sparsity, "quality_name": quality}
         return cls(x[order], y[order], **names).plot(ax=ax, **line_options)
 
-    def plot(self, ax=None, **line_options):
+    def plot(self, ax: Axes | None = None, **line_options: Any) -> Self:
         """Draw the curve.
 
         Parameters

@@ -1,7 +1,14 @@
 """Strips of images that change from left to right."""
 
-import numpy as np
+from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sklearn_sparsevae._typing import Images
 from sklearn_sparsevae.plotting._common import (
     as_images,
     axes_grid,
@@ -40,15 +47,28 @@ class TraversalDisplay:
     (2, 5)
     """
 
-    def __init__(self, strips, row_names=None, column_names=None):
+    def __init__(
+        self,
+        strips: Sequence[Sequence[NDArray[Any]]],
+        row_names: Sequence[str] | None = None,
+        column_names: Sequence[str] | None = None,
+    ) -> None:
         self.strips = strips
         self.row_names = row_names
         self.column_names = column_names
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, components, values, *, sites=None, condition=None, ax=None
-    ):
+        cls,
+        estimator: Any,
+        X: Images,
+        components: Sequence[int] | NDArray[np.integer],
+        values: Sequence[float] | NDArray[Any],
+        *,
+        sites: Sequence[tuple[int, int]] | None = None,
+        condition: ArrayLike | None = None,
+        ax: NDArray[Any] | None = None,
+    ) -> Self:
         """Traverse components of the codes of images and draw what comes out.
 
         Parameters
@@ -86,7 +106,16 @@ class TraversalDisplay:
         )
 
     @classmethod
-    def from_interpolation(cls, estimator, A, B, *, n_steps=8, condition=None, ax=None):
+    def from_interpolation(
+        cls,
+        estimator: Any,
+        A: Images,
+        B: Images,
+        *,
+        n_steps: int = 8,
+        condition: ArrayLike | None = None,
+        ax: NDArray[Any] | None = None,
+    ) -> Self:
         """Interpolate between the codes of images and draw the ways.
 
         Parameters
@@ -117,7 +146,14 @@ class TraversalDisplay:
         return cls.from_images(strips, column_names=column_names, ax=ax)
 
     @classmethod
-    def from_images(cls, strips, *, row_names=None, column_names=None, ax=None):
+    def from_images(
+        cls,
+        strips: Any,
+        *,
+        row_names: Sequence[str] | None = None,
+        column_names: Sequence[str] | None = None,
+        ax: NDArray[Any] | None = None,
+    ) -> Self:
         """Draw strips that are at hand.
 
         Parameters
@@ -146,7 +182,7 @@ class TraversalDisplay:
                 "equally many images in all."
             )
         sizes = {"row_names": len(strips), "column_names": lengths[0]}
-        names = {"row_names": row_names, "column_names": column_names}
+        names: dict[str, Any] = {"row_names": row_names, "column_names": column_names}
         for name, expected in sizes.items():
             if names[name] is not None and np.shape(names[name])[:1] != (expected,):
                 raise ValueError(
@@ -155,7 +191,7 @@ class TraversalDisplay:
                 )
         return cls(strips, **names).plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: NDArray[Any] | None = None) -> Self:
         """Draw a row for each strip.
 
         Parameters

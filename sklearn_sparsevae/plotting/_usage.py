@@ -1,9 +1,18 @@
 """How often each atom is used."""
 
-import numpy as np
+from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_sparsevae._typing import Codes
 from sklearn_sparsevae.metrics import atom_usage, usage_perplexity
 from sklearn_sparsevae.plotting._common import as_row, one_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class UsageDisplay:
@@ -37,17 +46,24 @@ class UsageDisplay:
     (array([2, 1, 0]), 1)
     """
 
-    def __init__(self, usage, perplexity):
+    def __init__(self, usage: NDArray[Any], perplexity: float) -> None:
         self.usage = as_row(usage, "usage")
         self.perplexity = perplexity
 
     @property
-    def n_dead(self):
+    def n_dead(self) -> int:
         """Number of atoms that no site uses."""
         return int(np.count_nonzero(self.usage == 0))
 
     @classmethod
-    def from_codes(cls, codes, *, n_atoms=None, n_mean_atoms=None, ax=None):
+    def from_codes(
+        cls,
+        codes: Codes,
+        *,
+        n_atoms: int | None = None,
+        n_mean_atoms: int | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Count the usage of each atom and draw it.
 
         Parameters
@@ -69,7 +85,7 @@ class UsageDisplay:
         perplexity = usage_perplexity(codes, n_atoms, n_mean_atoms=n_mean_atoms)
         return cls(usage, perplexity).plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the sorted usage.
 
         Parameters

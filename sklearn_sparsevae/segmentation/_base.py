@@ -1,12 +1,16 @@
-"""What all segmenters share: input, per-image work, masks, confidence and score."""
+"""What all segmenters share: input, per-image work, masks, confidence and score.
+
+Longer than other modules by the limits of the parameters.
+"""
 
 import copy
 import dataclasses
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
-from typing import Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClusterMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.parallel import Parallel, delayed
@@ -15,6 +19,14 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_sparsevae._arguments import random_numbers
 from sklearn_sparsevae._doc_links import DocumentationLinks
 from sklearn_sparsevae._parameters import parameters
+from sklearn_sparsevae._typing import (
+    Codes,
+    Grid,
+    Labels,
+    LabelsOut,
+    RandomState,
+    Unused,
+)
 from sklearn_sparsevae.codes import as_codes
 from sklearn_sparsevae.segmentation._clusters import on_one_thread
 from sklearn_sparsevae.segmentation._edges import color_edges, shrink_thumbnail
@@ -50,14 +62,14 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
     foreground: Literal["auto", "boundary"] | None = None
     refine: Literal["color"] | None = "color"
     resolution: Literal["image", "grid"] = "image"
-    grid_shape: tuple[int, int] | None = None
+    grid_shape: Grid | None = None
     min_confidence: float = 0.3
     n_init: int = 3
     n_jobs: int | None = None
-    random_state: int | np.random.RandomState | None = None
+    random_state: RandomState = None
     verbose: int = 0
 
-    _parameter_constraints = {
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_clusters": [Interval(Integral, 1, None, closed="left")],
         "foreground": [StrOptions({"auto", "boundary"}), None],
         "refine": [StrOptions({"color"}), None],
@@ -91,7 +103,7 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
         """Learn what all images share; nothing unless a subclass does."""
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: Codes, y: Unused = None) -> Self:
         """Segment the images of ``X``, or the rows of one scene.
 
         A fit that fails leaves the segmenter as it was.
@@ -143,7 +155,7 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
         self._fit_sites(parts)
         self.labels_, self.confidence_ = self._segment(parts, is_list_of_codes(X))
 
-    def predict(self, X):
+    def predict(self, X: Codes) -> LabelsOut:
         """Label map of every image, or the label of every row of a scene.
 
         Each image is segmented by itself, with the same seed: its labels do not depend
@@ -166,7 +178,7 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
         """
         return self._label(X)[0]
 
-    def predict_confidence(self, X):
+    def predict_confidence(self, X: Codes) -> NDArray[np.floating]:
         """How certain the segmentation of each image is.
 
         Parameters
@@ -183,7 +195,7 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
         """
         return self._label(X)[1]
 
-    def score(self, X, y):
+    def score(self, X: Codes, y: "Labels") -> float:
         """Mean intersection over union with masks.
 
         Parameters

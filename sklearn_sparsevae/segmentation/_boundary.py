@@ -10,13 +10,17 @@ References
    Detection". CVPR 2014.
 """
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 from scipy.linalg import cho_solve_banded, cholesky_banded
 from scipy.sparse import csgraph
 from scipy.spatial.distance import cdist, pdist, squareform
 
 from sklearn_sparsevae._arguments import as_ndarray
+from sklearn_sparsevae._typing import Grid
 from sklearn_sparsevae.segmentation._input import check_features, check_scale
 
 __all__ = [
@@ -66,7 +70,7 @@ def linked_pairs(grid_shape):
     return pairs // n_sites, pairs % n_sites
 
 
-def region_boundary_connectivity(labels):
+def region_boundary_connectivity(labels: NDArray[Any]) -> NDArray[np.floating]:
     """Hard boundary connectivity of every region of a label map.
 
     ``BndCon(R) = |sites of R on the border| / sqrt(|sites of R|)``, Eq. 1 of [1]_.
@@ -155,7 +159,9 @@ def geodesic_distances(features, grid_shape, limit=np.inf):
     return csgraph.dijkstra(graph, directed=False, limit=limit)  # [Zhu 2014 Eq. 2]
 
 
-def boundary_connectivity(features, grid_shape, scale):
+def boundary_connectivity(
+    features: NDArray[Any], grid_shape: Grid, scale: float
+) -> NDArray[np.floating]:
     """Soft boundary connectivity of every site, Eq. 3 to 5 of [1]_.
 
     Every site stands for the region it spans: all sites that are geodesically near,
@@ -197,7 +203,9 @@ def boundary_connectivity(features, grid_shape, scale):
     return length / np.sqrt(area)  # [Zhu 2014 Eq. 5]
 
 
-def background_probability(connectivity, scale):
+def background_probability(
+    connectivity: NDArray[Any], scale: float
+) -> NDArray[np.floating]:
     """Probability of every site to be background, Eq. 7 of Zhu et al. 2014.
 
     Parameters

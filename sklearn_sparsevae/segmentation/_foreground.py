@@ -17,10 +17,14 @@ References
    using iterated graph cuts". SIGGRAPH 2004.
 """
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit, logsumexp
 from skimage.filters import threshold_otsu
 
+from sklearn_sparsevae._typing import Grid
 from sklearn_sparsevae.segmentation._boundary import (
     background_probability,
     background_weighted_contrast,
@@ -104,7 +108,9 @@ def object_cues(sites):
     return cues
 
 
-def foreground_saliency(appearance, grid_shape):
+def foreground_saliency(
+    appearance: NDArray[Any], grid_shape: Grid
+) -> NDArray[np.floating]:
     """Saliency of every site: background cues, contrast and smoothness together.
 
     Parameters

@@ -14,12 +14,20 @@ import inspect
 import math
 import numbers
 import sys
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import torch
 
+# A tensor or an ndarray: results are of the kind of the first argument, which a type
+# would say only by writing every signature twice.
+Array: TypeAlias = Any
 
-def accepts_arrays(function):
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def accepts_arrays(function: _Function) -> _Function:
     """Make a function of tensors answer in the kind it was asked in.
 
     Arguments that are ndarrays become tensors that share their memory; when the first
@@ -39,7 +47,7 @@ def accepts_arrays(function):
         result = function(*args, **kwargs)
         return _as_ndarray(result) if isinstance(first, np.ndarray) else result
 
-    return wrapper
+    return wrapper  # type: ignore[return-value]
 
 
 def _as_tensor(name, value):

@@ -9,11 +9,14 @@ import contextlib
 import functools
 import math
 from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 
+from sklearn_sparsevae.sparse import tracing
 from sklearn_sparsevae.sparse._arrays import (
+    Array,
     accepts_arrays,
     check_count,
     check_number,
@@ -33,18 +36,19 @@ _SELECTIONS = ("omp", "ols")
 _PIVOT_FLOOR = 32
 
 
+@tracing.traced_as(tracing.batch_omp)
 @accepts_arrays
 @torch.no_grad()
 def batch_omp(
-    signals,
-    dictionary,
-    n_nonzero_coefs,
-    tol=None,
+    signals: Array,
+    dictionary: Array,
+    n_nonzero_coefs: int,
+    tol: float | None = None,
     *,
-    selection="omp",
-    min_decrease=0.0,
-    check_finite=True,
-):
+    selection: Literal["omp", "ols"] = "omp",
+    min_decrease: Array | float = 0.0,
+    check_finite: bool = True,
+) -> tuple[Array, Array]:
     """Sparse codes by batch orthogonal matching pursuit (Batch-OMP [1]_).
 
     Approximately minimises, for every signal x::

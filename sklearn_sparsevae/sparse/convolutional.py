@@ -11,10 +11,14 @@ References
    linear inverse problems". SIAM J. Imaging Sciences 2(1), 2009.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch.nn import functional as F
 
+from sklearn_sparsevae.sparse import tracing
 from sklearn_sparsevae.sparse._arrays import (
+    Array,
     accepts_arrays,
     check_count,
     check_number,
@@ -30,7 +34,7 @@ _SAFETY = 0.9  # times 1 / curvature: power iteration approaches it from below
 
 
 @accepts_arrays
-def synthesize(maps, kernels, stride, size):
+def synthesize(maps: Array, kernels: Array, stride: int, size: Sequence[int]) -> Array:
     """Images ``A z`` from maps.
 
     Parameters
@@ -65,7 +69,7 @@ def synthesize(maps, kernels, stride, size):
 
 
 @accepts_arrays
-def analyze(images, kernels, stride):
+def analyze(images: Array, kernels: Array, stride: int) -> Array:
     """Products of kernels and images at every site: ``A^T x``, adjoint to `synthesize`.
 
     Parameters
@@ -83,9 +87,12 @@ def analyze(images, kernels, stride):
     return F.conv2d(images, kernels, None, stride, kernels.shape[-1] // 2)
 
 
+@tracing.constant_when_traced
 @accepts_arrays
 @torch.no_grad()
-def largest_curvature(kernels, stride, start, n_steps=50, tol=1e-5):
+def largest_curvature(
+    kernels: Array, stride: int, start: Array, n_steps: int = 50, tol: float = 1e-5
+) -> tuple[float, torch.Tensor]:
     """Largest eigenvalue of ``A A^T``, by power iteration.
 
     Parameters
@@ -122,7 +129,7 @@ def largest_curvature(kernels, stride, start, n_steps=50, tol=1e-5):
     return max(curvature, 1e-12), vector
 
 
-def power_start(shape):
+def power_start(shape: Sequence[int]) -> torch.Tensor:
     """Vector to start `largest_curvature` from: noise, the same for every shape.
 
     ``shape`` is that of an image, ``(C, H, W)``.
@@ -137,8 +144,15 @@ def power_start(shape):
 
 @accepts_arrays
 def convolutional_fista(
-    images, kernels, alpha, n_steps, stride=1, curvature=None, *, check_finite=True
-):
+    images: Array,
+    kernels: Array,
+    alpha: float,
+    n_steps: int,
+    stride: int = 1,
+    curvature: float | None = None,
+    *,
+    check_finite: bool = True,
+) -> torch.Tensor:
     """Non-negative sparse maps by unrolled FISTA from zero.
 
     Minimises over ``z >= 0`` (Dai et al. [1]_)::

@@ -1,6 +1,7 @@
 """The overcomplete DCT dictionary of SC-VAE."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 
@@ -11,7 +12,9 @@ from sklearn_sparsevae.sparse.dictionaries import normalize_atoms
 _LARGEST = 2**31
 
 
-def dct_dictionary(latent_dim, n_components, shape=None):
+def dct_dictionary(
+    latent_dim: int, n_components: int, shape: Sequence[int] | None = None
+) -> torch.Tensor:
     """Overcomplete Kronecker DCT with unit atoms and coherence below one.
 
     The fixed dictionary of SC-VAE (Section 5). An orthogonal 256 x 512 matrix, as the

@@ -1,9 +1,15 @@
-"""Dictionaries: the overcomplete DCT, and learning one from signals."""
+"""Dictionaries: the overcomplete DCT, and learning one from signals.
+
+Longer than other modules by what the functions say of their arguments.
+"""
+
+from typing import Literal
 
 import numpy as np
 import torch
 
 from sklearn_sparsevae.sparse._arrays import (
+    Array,
     accepts_arrays,
     check_count,
     check_number,
@@ -23,7 +29,7 @@ _MEMORY = 20
 
 
 @accepts_arrays
-def normalize_atoms(dictionary):
+def normalize_atoms(dictionary: Array) -> Array:
     """Scale every row of ``dictionary`` to unit Euclidean norm (zero rows stay zero).
 
     Unit atoms are what keeps an L1 penalty from being scaled away.
@@ -34,16 +40,16 @@ def normalize_atoms(dictionary):
 
 @accepts_arrays
 def learn_dictionary(
-    signals,
-    n_components,
-    alpha=None,
+    signals: Array,
+    n_components: int,
+    alpha: float | None = None,
     *,
-    n_nonzero_coefs=None,
-    selection="omp",
-    n_iter=30,
-    batch_size=2048,
-    seed=0,
-):
+    n_nonzero_coefs: int | None = None,
+    selection: Literal["omp", "ols"] = "omp",
+    n_iter: int = 30,
+    batch_size: int = 2048,
+    seed: int = 0,
+) -> Array:
     """Learn unit atoms by online dictionary learning (Mairal et al. 2010 [1]_).
 
     Alternates sparse codes of a batch with one pass of block coordinate descent over
@@ -134,7 +140,7 @@ def learn_dictionary(
 
 
 @accepts_arrays
-def dense_codes(indices, values, n_components):
+def dense_codes(indices: Array, values: Array, n_components: int) -> Array:
     """Codes ``(N, K)`` of the indices and values ``(N, S)`` that `batch_omp` gives."""
     check_tensor("indices", indices, ("N", "S"), floating=False)
     check_tensor("values", values, ("N", "S"))
@@ -171,7 +177,7 @@ def _draw_atoms(signals, n_components, generator):
 
 
 @accepts_arrays
-def update_atoms(dictionary, a, b):
+def update_atoms(dictionary: Array, a: Array, b: Array) -> Array:
     """One pass of block coordinate descent over unit atoms.
 
     Mairal et al. 2010, Algorithm 2 and Eq. 10; LASERS Eqs. 27 and 28. In ndarrays:
@@ -221,7 +227,14 @@ def _replace_unused_atoms(dictionary, a, batch, codes):
 
 
 @accepts_arrays
-def learn_codebook(signals, n_components, *, n_levels=1, n_iter=10, seed=0):
+def learn_codebook(
+    signals: Array,
+    n_components: int,
+    *,
+    n_levels: int = 1,
+    n_iter: int = 10,
+    seed: int = 0,
+) -> Array:
     """Place codes by k-means, a share of them for each level of residuals.
 
     Parameters
@@ -252,9 +265,11 @@ def learn_codebook(signals, n_components, *, n_levels=1, n_iter=10, seed=0):
     generator = torch.Generator().manual_seed(int(seed))
     n_levels = min(n_levels, n_components)
     unit = power_of_two(signals)
-    signals, parts = signals / unit, []
+    signals = signals / unit
+    parts: list[torch.Tensor] = []
     for level in range(n_levels):
-        n_codes = (n_components * (level + 1)) // n_levels - sum(map(len, parts))
+        n_found = sum(len(part) for part in parts)
+        n_codes = (n_components * (level + 1)) // n_levels - n_found
         codes = _k_means(signals, n_codes, n_iter, generator)
         nearest = nearest_code(signals, codes, check_finite=False)
         signals = signals - codes[nearest]

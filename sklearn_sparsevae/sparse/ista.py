@@ -10,7 +10,9 @@ References
 
 import torch
 
+from sklearn_sparsevae.sparse import tracing
 from sklearn_sparsevae.sparse._arrays import (
+    Array,
     accepts_arrays,
     check_atoms,
     check_count,
@@ -24,7 +26,7 @@ from sklearn_sparsevae.sparse.unrolled import fista_momentum, unrolled_ista
 
 
 @accepts_arrays
-def soft_threshold(values, threshold):
+def soft_threshold(values: Array, threshold: Array | float) -> Array:
     """Shrink towards zero: ``sign(v) * max(|v| - threshold, 0)``.
 
     The proximal map of ``threshold * ||.||_1``, SC-VAE's shrinkage function (below its
@@ -37,8 +39,9 @@ def soft_threshold(values, threshold):
     return values - torch.maximum(torch.minimum(values, threshold), -threshold)
 
 
+@tracing.constant_when_traced
 @accepts_arrays
-def lipschitz_constant(dictionary):
+def lipschitz_constant(dictionary: Array) -> Array:
     """Largest eigenvalue of the Gram matrix of ``dictionary``, a scalar tensor.
 
     It bounds the curvature of ``1/2 ||x - zD||^2`` in ``z``: the L of SC-VAE's Eq. 2.
@@ -58,7 +61,15 @@ def lipschitz_constant(dictionary):
 
 
 @accepts_arrays
-def ista(signals, dictionary, alpha, n_steps, momentum=False, *, check_finite=True):
+def ista(
+    signals: Array,
+    dictionary: Array,
+    alpha: Array | float,
+    n_steps: int,
+    momentum: bool = False,
+    *,
+    check_finite: bool = True,
+) -> Array:
     """Sparse codes by proximal gradient steps from zero.
 
     Minimises SC-VAE's Eq. 1::

@@ -2,7 +2,13 @@
 
 import torch
 
-from sklearn_sparsevae.sparse._arrays import accepts_arrays, check_signals, in_float
+from sklearn_sparsevae.sparse import tracing
+from sklearn_sparsevae.sparse._arrays import (
+    Array,
+    accepts_arrays,
+    check_signals,
+    in_float,
+)
 from sklearn_sparsevae.sparse.rows import (
     ROW_BLOCK,
     argmax_of_rows,
@@ -14,9 +20,12 @@ from sklearn_sparsevae.sparse.rows import (
 _SCORES = 2**20
 
 
+@tracing.traced_as(tracing.nearest_code)
 @accepts_arrays
 @torch.no_grad()
-def nearest_code(signals, codebook, *, check_finite=True):
+def nearest_code(
+    signals: Array, codebook: Array, *, check_finite: bool = True
+) -> Array:
     """Index of the code that is nearest to each signal (LASERS, Eq. 1).
 
     Parameters

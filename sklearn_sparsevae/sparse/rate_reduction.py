@@ -12,6 +12,7 @@ References
 import torch
 
 from sklearn_sparsevae.sparse._arrays import (
+    Array,
     accepts_arrays,
     check_number,
     check_same_device,
@@ -21,7 +22,9 @@ from sklearn_sparsevae.sparse._arrays import (
 
 
 @accepts_arrays
-def coding_rate(features, eps2=0.5, *, check_finite=True):
+def coding_rate(
+    features: Array, eps2: float = 0.5, *, check_finite: bool = True
+) -> Array:
     """Nats to code a feature, up to a squared error of ``eps2``.
 
     With the n features as rows of Z and their length d (Yu et al. [1]_)::
@@ -78,7 +81,9 @@ def coding_rate(features, eps2=0.5, *, check_finite=True):
 
 
 @accepts_arrays
-def rate_reduction(features, labels, eps2=0.5, *, check_finite=True):
+def rate_reduction(
+    features: Array, labels: Array, eps2: float = 0.5, *, check_finite: bool = True
+) -> Array:
     """Coding rate that is saved by coding every class by itself.
 
     Of n features n_j belong to class j; their rows are Z_j (Yu et al. [1]_)::
@@ -129,7 +134,9 @@ def rate_reduction(features, labels, eps2=0.5, *, check_finite=True):
 
 
 @accepts_arrays
-def rate_distance(features, others, eps2=0.5, *, check_finite=True):
+def rate_distance(
+    features: Array, others: Array, eps2: float = 0.5, *, check_finite: bool = True
+) -> Array:
     """Rate reduction of two sets: how different the subspaces are that they span.
 
     Dai et al. [1]_, for two sets of equal size::
@@ -181,7 +188,9 @@ def rate_distance(features, others, eps2=0.5, *, check_finite=True):
 
 
 @accepts_arrays
-def transcription_terms(features, regenerated, labels=None):
+def transcription_terms(
+    features: Array, regenerated: Array, labels: torch.Tensor | None = None
+) -> dict[str, torch.Tensor]:
     """Terms of the closed-loop objective, which encoders raise and decoders lower.
 
     Without labels one, ``Delta R(Z, Z^)``; with them the three of Dai et al. [1]_,

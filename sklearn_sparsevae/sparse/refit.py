@@ -3,6 +3,7 @@
 import torch
 
 from sklearn_sparsevae.sparse._arrays import (
+    Array,
     accepts_arrays,
     check_atoms,
     check_signals,
@@ -17,7 +18,7 @@ _RIDGE = 1e-6
 
 
 @accepts_arrays
-def refit(signals, dictionary, indices):
+def refit(signals: Array, dictionary: Array, indices: Array) -> Array:
     """Least-squares coefficients of given atoms.
 
     Minimises ``||x - z D||^2`` over the coefficients of the atoms of each signal: what
@@ -54,7 +55,7 @@ def refit(signals, dictionary, indices):
 
 
 @accepts_arrays
-def project(signals, dictionary, indices, values):
+def project(signals: Array, dictionary: Array, indices: Array, values: Array) -> Array:
     """Least-squares approximations of signals by given atoms, with their gradient.
 
     With D_I the atoms of a signal x, that is its projection ``P x = x D_I^+ D_I`` onto
@@ -112,7 +113,7 @@ class _Projection(torch.autograd.Function):
 
 
 @accepts_arrays
-def removal_costs(dictionary, indices, values):
+def removal_costs(dictionary: Array, indices: Array, values: Array) -> Array:
     """Return what leaving out one atom, the others refitted, adds to the squared error.
 
     For least-squares coefficients ``z`` that is ``z_k^2 / (G^-1)_kk``, with the Gram

@@ -5,6 +5,8 @@ import math
 import torch
 from torch.nn import functional as F
 
+from sklearn_sparsevae.sparse import tracing
+
 # Products of few rows round differently; those of a multiple of this many do not.
 ROW_BLOCK = 128
 
@@ -26,6 +28,7 @@ def pad_rows(signals):
     return F.pad(signals, (0, 0, 0, missing)) if missing else signals
 
 
+@tracing.traced_as(tracing.row_products)
 def row_products(rows, matrix):
     """Return ``rows @ matrix.mT``, where no row depends on how many others there are.
 

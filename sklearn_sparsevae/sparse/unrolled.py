@@ -4,7 +4,9 @@ import math
 
 import torch
 
+from sklearn_sparsevae.sparse import tracing
 from sklearn_sparsevae.sparse._arrays import (
+    Array,
     accepts_arrays,
     check_atoms,
     check_count,
@@ -30,18 +32,19 @@ def fista_momentum(n_steps: int, momentum: bool = True) -> torch.Tensor:
     return torch.tensor(weights)
 
 
+@tracing.traced_as(tracing.unrolled_ista)
 @accepts_arrays
 def unrolled_ista(
-    signals,
-    filters,
-    dictionary,
-    thresholds,
+    signals: Array,
+    filters: Array,
+    dictionary: Array,
+    thresholds: Array,
     *,
-    momentum,
-    gains=None,
-    threshold_gains=None,
-    inhibition=None,
-):
+    momentum: torch.Tensor,
+    gains: torch.Tensor | None = None,
+    threshold_gains: torch.Tensor | None = None,
+    inhibition: torch.Tensor | None = None,
+) -> Array:
     """Run a (learned) shrinkage iteration for ``len(momentum)`` steps.
 
     SC-VAE's Eq. 2, with a scalar gain for each step (all one: the equation itself)::

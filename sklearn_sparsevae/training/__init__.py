@@ -14,6 +14,7 @@ from sklearn_sparsevae.training.code_prior import (
     train_prior,
 )
 from sklearn_sparsevae.training.code_transformer import CodeSpace, CodeTransformer
+from sklearn_sparsevae.training.graph import Graph, write_graph
 from sklearn_sparsevae.training.inference import Coder
 from sklearn_sparsevae.training.losses import PIXEL_LOSSES
 from sklearn_sparsevae.training.net import RunSettings
@@ -30,6 +31,7 @@ __all__ = [
     "CodeSpace",
     "CodeTransformer",
     "Coder",
+    "Graph",
     "ImageBatches",
     "ReconstructionNet",
     "RunSettings",
@@ -41,4 +43,5 @@ __all__ = [
     "train_closed_loop",
     "train_net",
     "train_prior",
+    "write_graph",
 ]

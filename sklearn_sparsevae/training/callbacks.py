@@ -2,10 +2,12 @@
 
 import math
 import sys
+import warnings
 
 import numpy as np
 from skorch.callbacks import Callback
 from torch.nn.utils import clip_grad_norm_
+from tqdm import TqdmWarning
 
 from sklearn_sparsevae._usage import perplexity
 
@@ -122,17 +124,30 @@ class UsagePerplexity(Callback):
             net.history.record(name, perplexity(counts))
 
 
+def bar_class():
+    """Return tqdm's bar for where this runs: a widget in notebooks that can show one.
+
+    Without ipywidgets a notebook has a line of text, which is as good: tqdm's advice to
+    install them is left out.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TqdmWarning)
+        from tqdm.auto import tqdm
+    return tqdm
+
+
 class ProgressBar(Callback):
-    """One line that shows epoch, loss terms, PSNR and the time left."""
+    """One line that shows epoch, loss terms, PSNR and the time left.
+
+    In a notebook it is a widget, where there are any.
+    """
 
     def __init__(self, max_epochs, file=None):
         self.max_epochs, self.file = max_epochs, file
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         """Open the bar; its unit is an epoch, in fractions."""
-        from tqdm.auto import tqdm
-
-        self.bar_ = tqdm(
+        self.bar_ = bar_class()(
             total=self.max_epochs,
             file=self.file or sys.stderr,
             bar_format="{l_bar}{bar}| epoch {n:.1f}/{total} "
@@ -156,7 +171,9 @@ class ProgressBar(Callback):
         self.bar_.set_postfix(shown, refresh=False)
         self.bar_.update(self.fraction_)
 
-    def on_train_end(self, net, **kwargs):
-        """Close the bar."""
+    def on_train_end(self, net, X=None, **kwargs):
+        """Close the bar, which is full unless something went wrong."""
+        if X is not None:  # whole, whatever the sum of its parts, and if it stops early
+            self.bar_.n = self.bar_.total = round(self.bar_.n)
         self.bar_.close()
         del self.bar_

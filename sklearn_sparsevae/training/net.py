@@ -246,6 +246,17 @@ class Net(NeuralNet):
         names = {"criterion_", "callbacks", "stopped_by", *moved}
         return dict.fromkeys(names) | {"callbacks_": []}
 
+    def __repr__(self):
+        if not self.initialized_:
+            return super().__repr__()
+        parameters = list(self.module_.parameters())
+        n_numbers = sum(p.numel() for p in parameters)
+        of = f"{type(self.module_).__name__} of {n_numbers:,} parameters"
+        place = f"{len(self.history)} epochs, on {parameters[0].device}"
+        return f"<{type(self).__name__}: {of}, {place}>"
+
+    __str__ = __repr__
+
     def __getstate__(self):
         """Pickle the module on the CPU and nothing of the training.
 

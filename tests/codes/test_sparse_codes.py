@@ -222,7 +222,8 @@ def test_what_is_shown(show):
     codes = SparseCodes(np.eye(3, 8), grid_shape=(2, 2), image_shape=(7, 8, 3))
     assert show(codes) == (
         "SparseCodes(n_images=3, grid_shape=(2, 2), n_atoms=2, "
-        "image_shape=(7, 8, 3), nonzeros_per_site=0.25, dtype=float64)"
+        "image_shape=(7, 8, 3), nonzeros_per_site=0.25, dtype=float64, "
+        "memory='52 B')"
     )
     assert "nonzeros_per_site=0, " in show(codes[:0])
 

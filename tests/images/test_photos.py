@@ -129,3 +129,11 @@ def test_the_layout_gives_back_what_came():
     ):
         photos = InputSpec.of(image_shape=shape).open(X)
         np.testing.assert_array_equal(photos.layout.restore(photos.items), X)
+
+
+def test_photos_are_shown_without_their_pixels():
+    photos = InputSpec.of().open(numbered(7), "X")
+    assert repr(photos) == "<Photos: 7 of 4 x 5, 3 channel(s), uint8>"
+    several = InputSpec.of().open(of_sizes(3), "X").with_crops(2)
+    assert repr(several).startswith("<Photos: 3 of several sizes, 3 channel(s)")
+    assert repr(several).endswith("crops of 2>")

@@ -2,16 +2,20 @@
 
 import pickle
 import re
+import sys
 import threading
 
 import numpy as np
 import pytest
 import torch
+import tqdm.auto  # so that it is there again after the tests of notebooks
+import tqdm.notebook
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback, EarlyStopping
 
 from sklearn_sparsevae import SparseCodingVAE
+from sklearn_sparsevae.training.callbacks import bar_class
 from sklearn_sparsevae.training.devices import resolve_device
 from tests.histories import assert_same_history
 
@@ -432,6 +436,57 @@ def test_progress_bar_shows_what_matters(images, capsys):
         assert word in shown, word
     # Time left, as in [00:00<00:01.
     assert re.search(r"\[\d\d:\d\d<\d\d:\d\d", shown)
+
+
+class Kernel:
+    """Stands for the shell of a notebook, and for the modules that it brings."""
+
+    def get_ipython(self):
+        return self
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    """Be in a notebook, with ipywidgets or without, as far as tqdm can see."""
+
+    def start(widgets):
+        monkeypatch.setitem(sys.modules, "ipykernel.zmqshell", Kernel())
+        monkeypatch.setitem(sys.modules, "IPython", Kernel())
+        monkeypatch.setattr(tqdm.notebook, "IProgress", widgets)
+        for name in ("tqdm.auto", "tqdm.autonotebook"):
+            monkeypatch.delitem(sys.modules, name, raising=False)
+
+    return start
+
+
+def test_a_notebook_without_widgets_has_a_line_of_text(images, notebook, capsys):
+    """And no warning, which would be an error here."""
+    notebook(None)
+    assert not issubclass(bar_class(), tqdm.notebook.tqdm)
+    tiny(verbose=1).fit(images)
+    assert "2.0/2" in capsys.readouterr().err
+
+
+def test_a_notebook_with_widgets_has_one(notebook):
+    notebook(Kernel)
+    assert issubclass(bar_class(), tqdm.notebook.tqdm)
+
+
+def test_a_bar_that_stops_early_is_full_and_one_that_fails_is_not(images, capsys):
+    stopping = EarlyStopping("train_loss", patience=1, threshold=10.0)
+    tiny(max_epochs=5, callbacks=[stopping], verbose=1).fit(images)
+    assert "epoch 2.0/2 " in capsys.readouterr().err.split("\r")[-1]
+    failing = Probe(epoch_begin=raising(ValueError("mine"), 2))
+    with pytest.warns(ConvergenceWarning), pytest.raises(ValueError, match="mine"):
+        tiny(max_epochs=5, callbacks=[failing], verbose=1).fit(images)
+    assert "epoch 1.0/5 " in capsys.readouterr().err.split("\r")[-1]
+
+
+def test_a_net_is_shown_in_a_line(images):
+    net = tiny().fit(images).net_
+    n_parameters = sum(p.numel() for p in net.module_.parameters())
+    shown = f"Autoencoder of {n_parameters:,} parameters, 2 epochs, on cpu"
+    assert repr(net) == str(net) == f"<ReconstructionNet: {shown}>"
 
 
 def test_quiet_training_prints_nothing(images, capsys):
