@@ -25,6 +25,7 @@ from sklearn_sparsevae.metrics import hoyer, nonzeros_per_site
 
 n_components = 128  # quick: 48
 max_epochs = 1  # quick: 0
+crop_size = 32  # quick: 16
 
 training = load_sample_photos(subset="train").images
 unseen = load_sample_photos(subset="test").images
@@ -40,7 +41,7 @@ for name, params in settings.items():
     model = SparseCodingVAE(
         n_components,
         n_downsamples=3,
-        crop_size=32,
+        crop_size=crop_size,
         max_epochs=max_epochs,
         random_state=0,
         **params,
