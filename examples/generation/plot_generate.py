@@ -23,7 +23,7 @@ from sklearn.datasets import load_digits
 from sklearn_sparsevae import VQVAE, CodePrior, GaussianVAE
 from sklearn_sparsevae.plotting import TraversalDisplay
 
-max_epochs = 4  # quick: 1
+max_epochs = 4  # quick: 0
 prior_epochs = 10  # quick: 1
 n_drawn = 10
 

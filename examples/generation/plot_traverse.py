@@ -22,7 +22,7 @@ from sklearn.datasets import load_digits
 from sklearn_sparsevae import DictionaryLearningVAE, GaussianVAE
 from sklearn_sparsevae.plotting import TraversalDisplay
 
-max_epochs = 4  # quick: 1
+max_epochs = 4  # quick: 0
 n_steps = 9
 
 images = (load_digits().images / 16).astype(np.float32)

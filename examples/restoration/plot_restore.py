@@ -74,7 +74,7 @@ def compare(restored):
             ax.set_axis_off()
         if name != "photo":
             quality = psnr(clean, images), ssim(clean, images)
-            print("{:<20}{:6.2f} dB{:8.3f} SSIM".format(name, *quality))
+            print("{:<22}{:6.2f} dB{:8.3f} SSIM".format(name, *quality))
     plt.show()
 
 
