@@ -34,6 +34,7 @@ from sklearn_sparsevae.metrics import psnr, ssim
 n_long = 4  # quick: 0
 n_short = 2  # quick: 0
 side = 128  # quick: 48
+crop_size = 32  # quick: 16
 
 
 def middle(photo):
@@ -50,7 +51,7 @@ def train(degrade, max_epochs):
         n_downsamples=1,
         backbone_params={"width": 32},
         degrade=degrade,
-        crop_size=32,
+        crop_size=crop_size,
         batch_size=4,
         lr=0.003,
         max_epochs=max_epochs,
