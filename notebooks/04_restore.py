@@ -25,8 +25,8 @@ from sklearn_sparsevae.datasets import load_sample_photos
 from sklearn_sparsevae.degrade import bicubic_downsample, gaussian_noise, random_mask
 from sklearn_sparsevae.metrics import psnr, ssim
 
-n_epochs = 3  # quick: 0
-side = 160  # quick: 48
+n_epochs = 2  # quick: 0
+side = 128  # quick: 48
 
 
 def middle(photo, side=side):
@@ -240,7 +240,7 @@ pairs = DictionaryLearningVAE(
     batch_size=2,
     lr=0.003,
     target="y",
-    max_epochs=10 * n_epochs,
+    max_epochs=8 * n_epochs,
     random_state=0,
 ).fit(short_exposures, squares)
 print(f"score on the other half: {pairs.score(noisy, clean):.2f} dB")
