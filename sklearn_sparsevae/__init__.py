@@ -46,6 +46,7 @@ if TYPE_CHECKING:  # what a type checker takes for the names of _LOCATIONS
         GaussianVAE,
         SparseCodingVAE,
         SpikeSlabVAE,
+        export_onnx,
     )
     from sklearn_sparsevae.segmentation import KMeansSegmenter, SpectralSegmenter
 else:

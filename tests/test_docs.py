@@ -42,7 +42,7 @@ def _read(path):
 
 def equation_rows():
     """Return (paper, equations, target) of each row of the table of equations."""
-    text = _read("docs/methods/equations.rst")
+    text = _read("docs/methods/equations.rst").split("Papers\n------")[0]
     rows = re.split(r"^   \* - ", text, flags=re.MULTILINE)[2:]
     for row in rows:
         paper, equation, _, where = re.split(r"^     - ", row, flags=re.MULTILINE)

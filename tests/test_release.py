@@ -64,3 +64,21 @@ def test_addresses_of_the_repository_begin_with_its_own():
         PROJECT["urls"][name].startswith(base)
         for name in ("Homepage", "Changelog", "Issues")
     )
+
+
+def test_workflows_call_targets_of_the_makefile():
+    targets = set(re.findall(r"^([a-z-]+):", _read("Makefile"), re.M))
+    workflows = "".join(map(_read, (ROOT / ".github" / "workflows").glob("*.yml")))
+    called = re.findall(r"run: make (.+)$", workflows, re.M)
+    called = {re.sub(r"\$\{\{.*?\}\}|\S+=\S+", "", names) for names in called}
+    named = set(" ".join(called).split())
+    assert {"lint", "coverage", "docs", "dist", "test-lowest"} <= named <= targets
+
+
+def test_the_oldest_python_is_tested():
+    oldest = PROJECT["requires-python"].removeprefix(">=")
+    matrix = re.search(r"python: \[(.+)\]", _read(".github/workflows/tests.yml"))[1]
+    assert matrix.split(", ")[0] == f'"{oldest}"'
+    tools = tomllib.loads(_read("pyproject.toml"))["tool"]
+    assert tools["mypy"]["python_version"] == oldest
+    assert tools["ruff"]["target-version"] == f"py{oldest.replace('.', '')}"

@@ -25,6 +25,7 @@ from sklearn_sparsevae.metrics import atom_usage, usage_perplexity
 from sklearn_sparsevae.plotting import AtomsDisplay, UsageDisplay
 
 max_epochs = 1  # quick: 0
+crop_size = 32  # quick: 16
 n_components = 256  # quick: 64
 
 training = load_sample_photos(subset="train").images
@@ -35,7 +36,7 @@ models = {
         n_nonzero_coefs=5,
         selection=selection,
         n_downsamples=3,
-        crop_size=32,
+        crop_size=crop_size,
         max_epochs=max_epochs,
         random_state=0,
     ).fit(training)

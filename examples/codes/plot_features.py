@@ -26,7 +26,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_sparsevae import DictionaryLearningVAE
 from sklearn_sparsevae.datasets import random_crops
 
-n_crops = 100  # quick: 30
+n_crops = 100  # quick: 40
 n_repeats = 10  # quick: 2
 max_epochs = 1  # quick: 0
 

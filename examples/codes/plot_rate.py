@@ -25,6 +25,7 @@ from sklearn_sparsevae.datasets import load_sample_photos
 from sklearn_sparsevae.metrics import bits_per_pixel, psnr
 
 max_epochs = 1  # quick: 0
+crop_size = 32  # quick: 16
 n_components = 256  # quick: 64
 
 training = load_sample_photos(subset="train").images
@@ -34,7 +35,7 @@ models = {
         n_components,
         n_nonzero_coefs=n_atoms,
         n_downsamples=3,
-        crop_size=32,
+        crop_size=crop_size,
         max_epochs=max_epochs,
         random_state=0,
     ).fit(training)

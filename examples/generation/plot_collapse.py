@@ -24,7 +24,7 @@ from sklearn.model_selection import train_test_split
 from sklearn_sparsevae import GaussianVAE
 from sklearn_sparsevae.plotting import LatentUsageDisplay
 
-max_epochs = 4  # quick: 1
+max_epochs = 4  # quick: 0
 n_shown = 8
 
 images = (load_digits().images / 16).astype(np.float32)

@@ -23,7 +23,7 @@ from sklearn.datasets import load_digits
 from sklearn_sparsevae import VQVAE, CodePrior, GaussianVAE
 from sklearn_sparsevae.plotting import TraversalDisplay
 
-max_epochs = 4  # quick: 1
+max_epochs = 4  # quick: 0
 prior_epochs = 10  # quick: 1
 n_drawn = 10
 
@@ -77,6 +77,6 @@ TraversalDisplay.from_images(rows.values(), row_names=list(rows), ax=axes)
 plt.show()
 
 # %%
-# Most samples can be read. With a condition each is of the digit that was asked for;
-# its row goes from 0 to 9. The last row has the right parts in no order: what makes a
-# digit of them is what the prior has learned.
+# Trained for few epochs, samples are rough, and many can be read. With a condition each
+# is of the digit that was asked for; its row goes from 0 to 9. The last row has the
+# right parts in no order: what makes a digit of them is what the prior has learned.

@@ -34,6 +34,7 @@ from sklearn_sparsevae.metrics import psnr, ssim
 n_long = 4  # quick: 0
 n_short = 2  # quick: 0
 side = 128  # quick: 48
+crop_size = 32  # quick: 16
 
 
 def middle(photo):
@@ -50,7 +51,7 @@ def train(degrade, max_epochs):
         n_downsamples=1,
         backbone_params={"width": 32},
         degrade=degrade,
-        crop_size=32,
+        crop_size=crop_size,
         batch_size=4,
         lr=0.003,
         max_epochs=max_epochs,
@@ -74,7 +75,7 @@ def compare(restored):
             ax.set_axis_off()
         if name != "photo":
             quality = psnr(clean, images), ssim(clean, images)
-            print("{:<20}{:6.2f} dB{:8.3f} SSIM".format(name, *quality))
+            print("{:<22}{:6.2f} dB{:8.3f} SSIM".format(name, *quality))
     plt.show()
 
 

@@ -29,6 +29,7 @@ from sklearn_sparsevae.plotting import SegmentationDisplay
 
 n_components = 256  # quick: 64
 max_epochs = 1  # quick: 0
+crop_size = 32  # quick: 16
 
 temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name)
@@ -52,7 +53,7 @@ pipe = Pipeline(
         (
             "enc",
             SparseCodingVAE(
-                n_components, crop_size=32, max_epochs=max_epochs, random_state=0
+                n_components, crop_size=crop_size, max_epochs=max_epochs, random_state=0
             ),
         ),
         ("seg", SpectralSegmenter(random_state=0)),

@@ -25,10 +25,11 @@ from sklearn_sparsevae.datasets import load_sample_photos
 
 n_components = 512  # quick: 64
 max_epochs = 1  # quick: 0
+crop_size = 32  # quick: 16
 
 training = load_sample_photos(subset="train").images
 encoder = SparseCodingVAE(
-    n_components, crop_size=32, max_epochs=max_epochs, random_state=0
+    n_components, crop_size=crop_size, max_epochs=max_epochs, random_state=0
 ).fit(training)
 texture = np.repeat(data.grass()[:256, :384, None], 3, axis=2)
 photos = [*load_sample_photos(subset="test").images, texture]

@@ -24,13 +24,14 @@ from sklearn_sparsevae.metrics import bits_per_pixel, nonzeros_per_site, psnr
 
 n_components = 256  # quick: 64
 max_epochs = 2  # quick: 0
+crop_size = 32  # quick: 16
 
 training = load_sample_photos(subset="train").images
 unseen = load_sample_photos(subset="test").images
 same = {
     "n_components": n_components,
     "n_downsamples": 3,
-    "crop_size": 32,
+    "crop_size": crop_size,
     "max_epochs": max_epochs,
     "random_state": 0,
 }

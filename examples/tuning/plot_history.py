@@ -20,7 +20,7 @@ from sklearn.datasets import load_digits
 from sklearn_sparsevae import SparseCodingVAE
 from sklearn_sparsevae.plotting import HistoryDisplay
 
-max_epochs = 20  # quick: 2
+max_epochs = 20  # quick: 1
 
 images = load_digits().images[:800] / 16
 model = SparseCodingVAE(

@@ -3,6 +3,9 @@
 import dataclasses
 import importlib
 import json
+from collections.abc import Sequence
+from os import PathLike
+from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -14,7 +17,13 @@ from sklearn_sparsevae.training import Graph, Transcription, write_graph
 _OUTPUTS = "reconstruction", "codes"
 
 
-def export_onnx(model, path, *, image_size=None, outputs=_OUTPUTS):
+def export_onnx(
+    model: Any,
+    path: str | PathLike[str],
+    *,
+    image_size: Sequence[int] | None = None,
+    outputs: str | Sequence[str] = _OUTPUTS,
+) -> None:
     """Write a fitted autoencoder to an ONNX file, to be run without this package.
 
     What runs the file, such as onnxruntime, needs neither torch nor scikit-learn. The

@@ -123,14 +123,14 @@ def learn_dictionary(
                 check_finite=False,
             )
         else:
-            selected = batch_omp(
+            atoms, values = batch_omp(
                 batch,
                 dictionary,
                 n_nonzero_coefs,
                 selection=selection,
                 check_finite=False,
             )
-            codes = dense_codes(*selected, n_components)
+            codes = dense_codes(atoms, values, n_components)
         forget = 1 - 1 / min(iteration + 1, _MEMORY)
         a = a.mul_(forget).addmm_(codes.mT, codes)  # [Mairal 2010 Alg. 1]
         b = b.mul_(forget).addmm_(codes.mT, batch)  # [Mairal 2010 Alg. 1]

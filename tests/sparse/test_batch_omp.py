@@ -277,7 +277,7 @@ def test_dependent_atoms_never_give_large_coefficients(path, selection, seed, ra
     projected = signals @ np.linalg.pinv(atoms, rcond=1e-6) @ atoms
     best = ((signals - projected) ** 2).sum(1)
     # As good as the rank allows, but for what an all too short pivot leaves out.
-    np.testing.assert_allclose((error**2).sum(1), best, atol=1e-3)
+    np.testing.assert_allclose((error**2).sum(1), best, atol=5e-3)
     assert np.isfinite(values).all()
 
 
