@@ -59,14 +59,14 @@ for name, model in models.items():
 
 # %%
 photo = unseen[0]
-images = {name: model.reconstruct(photo[None])[0] for name, model in models.items()}
+columns = {"the photo": photo / 255}
+for name, model in models.items():
+    columns[name] = model.reconstruct(photo[None])[0].clip(0, 1)
 
 figure, axes = plt.subplots(2, 3, figsize=(10, 6.4), layout="constrained")
 part = np.s_[70:190, 110:290]
-for ax, (name, image) in zip(
-    axes.flat, {"the photo": photo, **images}.items(), strict=True
-):
-    ax.imshow(np.clip(image[part], 0, 255).astype("uint8"))
+for ax, (name, image) in zip(axes.flat, columns.items(), strict=True):
+    ax.imshow(image[part])
     ax.set_title(name)
     ax.axis("off")
 plt.show()
@@ -79,8 +79,9 @@ plt.show()
 # ## What a code looks like
 #
 # The rows of the next figure are the codes of twelve neighbouring sites: colour is the
-# value, white is zero. Sparse codes and dense codes do not look alike, and the
-# estimators that follow in a Pipeline should know which they get.
+# value (the largest fifth share one colour), white is zero. Sparse codes and dense
+# codes do not look alike, and the estimators that follow in a Pipeline should know
+# which they get.
 
 # %%
 figure, axes = plt.subplots(4, 1, figsize=(10, 6.4), layout="constrained")
@@ -91,7 +92,7 @@ for ax, name in zip(axes, shown, strict=True):
         rows = codes.sites()[500:512].toarray()
     else:  # dense: a row for each image, site after site
         rows = codes.reshape(-1, 16)[500:512]
-    limit = np.abs(rows).max()
+    limit = np.quantile(np.abs(rows[rows != 0]), 0.8)
     ax.imshow(
         rows, cmap="RdBu", vmin=-limit, vmax=limit, aspect="auto", interpolation="none"
     )

@@ -14,7 +14,7 @@ from sklearn.datasets import load_digits
 
 from sklearn_sparsevae.plotting import TraversalDisplay
 
-n_epochs = 20  # quick: 1
+n_epochs = 12  # quick: 1
 digits = load_digits()
 images = (digits.images / 16).astype(np.float32)
 
@@ -23,7 +23,7 @@ def show(rows):
     """Draw rows of images under one another, each with its name."""
     n_columns = max(len(row) for row in rows.values())
     figure, axes = plt.subplots(
-        len(rows), n_columns, figsize=(9, 0.95 * len(rows)), layout="constrained"
+        len(rows), n_columns, figsize=(6.5, 0.7 * len(rows)), layout="constrained"
     )
     TraversalDisplay.from_images(
         rows.values(), row_names=list(rows), ax=np.atleast_2d(axes)
@@ -98,7 +98,7 @@ judge = SVC(gamma=1.0).fit(X, y)
 print(f"real digits, held out: {judge.score(X_test, y_test):.1%}")
 print(f"drawn digits: {judge.score(drawn.reshape(len(drawn), -1), asked):.1%}")
 
-figure, ax = plt.subplots(figsize=(5, 4), layout="constrained")
+figure, ax = plt.subplots(figsize=(4.4, 3.6), layout="constrained")
 from sklearn.metrics import ConfusionMatrixDisplay
 
 ConfusionMatrixDisplay.from_predictions(
@@ -181,7 +181,7 @@ plt.show()
 
 # %%
 strongest = np.argsort(vae.kl_per_dim_)[::-1][:4]
-figure, axes = plt.subplots(4, 9, figsize=(9, 4), layout="constrained")
+figure, axes = plt.subplots(4, 9, figsize=(5.5, 2.6), layout="constrained")
 TraversalDisplay.from_estimator(
     vae, images[3:4], strongest, np.linspace(-2.5, 2.5, 9), ax=axes
 )
@@ -206,7 +206,7 @@ for name, model in {"beta = 1": vae, "beta = 4": frugal}.items():
         f"{name}: {model.active_units_} of 16 in use, "
         f"{model.kl_per_dim_.sum():.1f} nats, PSNR {model.score(images):.1f} dB"
     )
-figure, axes = plt.subplots(4, 9, figsize=(9, 4), layout="constrained")
+figure, axes = plt.subplots(4, 9, figsize=(5.5, 2.6), layout="constrained")
 strongest = np.argsort(frugal.kl_per_dim_)[::-1][:4]
 TraversalDisplay.from_estimator(
     frugal, images[3:4], strongest, np.linspace(-2.5, 2.5, 9), ax=axes

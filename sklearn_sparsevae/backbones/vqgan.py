@@ -130,8 +130,9 @@ class _NonLocalBlock(nn.Module):
         self.out = nn.Conv2d(channels, channels, 1)
 
     def forward(self, x):
-        query, key, value = self.qkv(self.norm(x)).flatten(2).mT.chunk(3, dim=2)
-        attended = F.scaled_dot_product_attention(query, key, value)
+        # One head: an axis that ONNX asks for.
+        tokens = self.qkv(self.norm(x)).flatten(2).mT[:, None]
+        attended = F.scaled_dot_product_attention(*tokens.chunk(3, dim=3))
         return x + self.out(attended.mT.reshape(x.shape))
 
 

@@ -99,7 +99,7 @@ default=("reconstruction", "codes")
             f"This {type(model).__name__} was fitted with a condition, for which the "
             "graph has no input: fit one without, or use it in Python."
         )
-    module, value_range = model.net_.module_, model._input.value_range
+    module, value_range = model.net_.module_, model._input.values_of(layout.kind)
     limits = None if value_range.free else value_range.limits
     graph = Graph(module, layout, limits, outputs)
     metadata = {

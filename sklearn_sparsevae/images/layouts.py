@@ -39,7 +39,7 @@ class Layout:
     def restore(self, images):
         """Give channels-last images ``(n, H, W, C)`` the layout of the input."""
         if self.kind in ("flat", "vector"):
-            return images.reshape(len(images), math.prod(images.shape[1:]))
+            return images.reshape(images.shape[0], math.prod(images.shape[1:]))
         return images[..., 0] if self.kind == "grey" else images
 
     def public_shape(self, height, width):

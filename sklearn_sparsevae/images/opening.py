@@ -165,10 +165,10 @@ class InputSpec:
 
     def restore(self, images, kind):
         """Give unit images ``(n, H, W, C)`` their range, in place, and a layout."""
-        values = self._values_of(kind)
+        values = self.values_of(kind)
         return Layout(kind, images.shape[1:]).restore(values.from_unit(images))
 
-    def _values_of(self, kind):
+    def values_of(self, kind):
         """Range of what has a kind of layout; vectors have none."""
         if kind != "vector" or self.value_range.free:
             return self.value_range
