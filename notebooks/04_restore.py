@@ -142,9 +142,9 @@ show(
 # Look at the fur beside the eye and at the rim of the cup. Classical methods have to
 # choose between noise and fine lines; a trained model has seen what lines look like.
 #
-# Compare the printed figures, too. This training takes less than a minute. On 40 photos,
-# and after some minutes of training, the results in the documentation have the model
-# about level with BM3D, the best classical method, which is not part of scikit-image.
+# Compare the printed figures, too. This training takes less than a minute. On 40
+# photos, and after some minutes of training, the results in the documentation have the
+# model about level with BM3D, the best classical method, which scikit-image lacks.
 #
 # ## Fill gaps
 #
