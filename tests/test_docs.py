@@ -185,9 +185,9 @@ def small_defaults(monkeypatch):
 def small_photos(monkeypatch):
     """Let the sample photos be corners of them, still of different sizes."""
     sample = load_sample_photos()
-    sides = range(24, 24 + len(sample.images))
+    sides = range(32, 32 + len(sample.images))
     sample.images = [
-        photo[100 : 100 + side, 100:124]
+        photo[100 : 100 + side, 100:132]
         for photo, side in zip(sample.images, sides, strict=True)
     ]
     monkeypatch.setattr(datasets, "load_sample_photos", lambda: sample)
