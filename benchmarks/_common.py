@@ -108,10 +108,7 @@ def verdict(text, passed):
 
 
 def write_json(path, content):
-    """Write aside, then rename, so that no reader sees half a file."""
+    """Write all that was measured, where ``--json`` says."""
     path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    aside.write_text(json.dumps(content, indent=2) + "\n")
-    os.replace(aside, path)
+    _record.write_aside(path, json.dumps(content, indent=2) + "\n")
     print(f"written: {path}")

@@ -141,9 +141,16 @@ def write(name, content, folder=_results.FOLDER):
     if faults := check(content):
         raise ValueError(f"results {name}: {'; '.join(faults)}")
     path = pathlib.Path(folder, f"{name}.json")
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(dump(content) + "\n")
+    write_aside(path, dump(content) + "\n")
     print(f"recorded: {path}")
+
+
+def write_aside(path, text):
+    """Write aside, then rename, so that no reader sees half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(path.name + ".part")
+    aside.write_text(text)
+    os.replace(aside, path)
 
 
 def _plain(value):

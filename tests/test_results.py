@@ -219,7 +219,7 @@ def test_all_names_can_be_shown():
 @pytest.mark.parametrize(
     "changed, fault",
     [
-        ({"note": "kept in /root/data"}, "path"),
+        ({"note": "kept in /some/data"}, "path"),
         ({"figures": {"main": 1}}, "two things"),
         ({"figures": {"a.b": 1}}, "no name"),
         ({"figures": {"gap": float("nan")}}, "finite"),

@@ -180,10 +180,11 @@ def test_guide_howtos_and_faq_have_code():
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda p: p.relative_to(DOCS).as_posix())
 def test_pictures_are_of_examples(path):
-    """The gallery draws them when the documentation is built."""
+    """The gallery draws them, as JPEG, when the documentation is built."""
     text = path.read_text(encoding="utf-8")
+    assert not re.findall(r"sphx_glr_\w+\.(?!jpg)\w+", text)
     for folder, name in re.findall(
-        r"auto_examples/(.*?)(?:images/sphx_glr_)?(plot_\w+?)(?:_\d+\.png|\.html|`)",
+        r"auto_examples/(.*?)(?:images/sphx_glr_)?(plot_\w+?)(?:_\d+\.jpg|\.html|`)",
         text,
     ):
         example = DOCS.parent / "examples" / folder / f"{name}.py"
