@@ -17,7 +17,7 @@ import sklearn_sparsevae
 from sklearn_sparsevae import datasets
 from sklearn_sparsevae.codes import SparseCodes
 from sklearn_sparsevae.datasets import load_sample_photos
-from sklearn_sparsevae.training import batching
+from tests.small_defaults import shrink_defaults
 
 PACKAGE = sklearn_sparsevae.__name__
 ROOT = Path(__file__).parents[1]
@@ -170,18 +170,6 @@ def test_commands_and_python_in_the_pages_exist(path):
 
 
 @pytest.fixture
-def small_defaults(monkeypatch):
-    """Let what a snippet leaves at its default cost seconds instead of minutes."""
-    for name in ("SparseCodingVAE", "DictionaryLearningVAE", "VQVAE", "GaussianVAE"):
-        init = getattr(sklearn_sparsevae, name).__init__
-        monkeypatch.setitem(init.__kwdefaults__, "max_epochs", 1)
-        monkeypatch.setattr(init, "__defaults__", (24,))  # n_components
-    prior = sklearn_sparsevae.CodePrior.__init__
-    monkeypatch.setitem(prior.__kwdefaults__, "max_epochs", 1)
-    monkeypatch.setattr(batching, "_MIN_CROPS", 16)
-
-
-@pytest.fixture
 def small_photos(monkeypatch):
     """Let the sample photos be corners of them, still of different sizes."""
     sample = load_sample_photos()
@@ -194,8 +182,8 @@ def small_photos(monkeypatch):
     return sample.images
 
 
-@pytest.mark.usefixtures("small_defaults")
-def test_snippets_of_the_readme_run_one_after_another(small_photos):
+def test_snippets_of_the_readme_run_one_after_another(small_photos, monkeypatch):
+    shrink_defaults(monkeypatch)
     names = {}
     for block in code_blocks("README.md", "python"):
         exec(compile(block, "README.md", "exec"), names)

@@ -21,9 +21,8 @@ import optuna
 import pytest
 from sklearn.model_selection import GridSearchCV
 
-import sklearn_sparsevae
 from sklearn_sparsevae.datasets import _samples
-from sklearn_sparsevae.training import batching
+from tests.small_defaults import shrink_defaults
 
 DOCS = Path(__file__).parents[1]
 PAGES = [
@@ -116,15 +115,8 @@ def run(block, page, names):
 @pytest.fixture
 def small_defaults(monkeypatch):
     """Let what a snippet leaves at its default cost seconds instead of minutes."""
-    for name in ("SparseCodingVAE", "DictionaryLearningVAE", "VQVAE", "GaussianVAE"):
-        init = getattr(sklearn_sparsevae, name).__init__
-        monkeypatch.setitem(init.__kwdefaults__, "max_epochs", 1)
-        monkeypatch.setattr(init, "__defaults__", (24,))  # n_components
-    for name in ("SpikeSlabVAE", "CodePrior"):
-        init = getattr(sklearn_sparsevae, name).__init__
-        monkeypatch.setitem(init.__kwdefaults__, "max_epochs", 1)
+    shrink_defaults(monkeypatch)
     monkeypatch.setitem(GridSearchCV.__init__.__kwdefaults__, "cv", 2)
-    monkeypatch.setattr(batching, "_MIN_CROPS", 32)
     loaders = _samples._SUBSETS.items()
     halved = {subset: _halved(photos) for subset, photos in loaders}
     monkeypatch.setattr(_samples, "_SUBSETS", halved)
