@@ -4,6 +4,8 @@ import _common
 import numpy as np
 import torch
 
+from sklearn_sparsevae.datasets import load_image_archive
+
 TITLE = "CIFAR-10 (JPEG)"
 ARCHIVE = "cifar10_jpeg.zip"
 
@@ -26,6 +28,14 @@ def find_archive(options, data):
 def load(archive, subset, n_images):
     """Read a fixed random choice of images, ``(n, 32, 32, 3)`` uint8, from the zip."""
     return np.stack(_common.load_photos(archive, subset, n_images))
+
+
+def load_with_classes(archive, subset, n_images):
+    """Read the same images as `load`, and the index of each one's class."""
+    photos = load_image_archive(archive, folder=subset)
+    order = np.random.RandomState(_common.SEED).permutation(len(photos.images))
+    order = order[:n_images]
+    return np.stack([photos.images[i] for i in order]), photos.target[order]
 
 
 def settings(train, test, **more):

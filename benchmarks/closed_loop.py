@@ -28,7 +28,6 @@ from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
 from sklearn_sparsevae import ClosedLoopVAE
-from sklearn_sparsevae.datasets import load_image_archive
 from sklearn_sparsevae.metrics import psnr
 from sklearn_sparsevae.sparse import coding_rate, rate_distance, rate_reduction
 
@@ -36,14 +35,6 @@ GOAL = 20.0  # dB
 N_PROBE = 640  # images of the run that is timed
 SHARE = 0.85  # of the time is planned for, since a machine may become busier
 N_SHOWN = 12
-
-
-def load(archive, subset, n_images):
-    """Read images and classes of a fixed random choice."""
-    photos = load_image_archive(archive, folder=subset)
-    order = np.random.RandomState(_common.SEED).permutation(len(photos.images))
-    order = order[:n_images]
-    return np.stack([photos.images[i] for i in order]), photos.target[order]
 
 
 def plan(model, images, labels, seconds):
@@ -143,8 +134,8 @@ def main():
     args = options.parse_args()
     archive = _cifar.find_archive(options, args.data)
     torch.set_num_threads(args.threads)
-    train, train_labels = load(archive, "train", args.n_train)
-    test, test_labels = load(archive, "test", args.n_test)
+    train, train_labels = _cifar.load_with_classes(archive, "train", args.n_train)
+    test, test_labels = _cifar.load_with_classes(archive, "test", args.n_test)
     model = ClosedLoopVAE(
         target="y" if args.classes else "X",  # else labels are not used
         batch_size=args.batch_size,

@@ -32,19 +32,10 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from sklearn_sparsevae import VQVAE, DictionaryLearningVAE, SparseCodingVAE, metrics
-from sklearn_sparsevae.datasets import load_image_archive
 
 N_ATOMS, SIDE = 512, 4
 TASK = {"n_components": N_ATOMS, "n_downsamples": 2, "random_state": _common.SEED}
 WEIGHTS = np.logspace(1, 5, 9)
-
-
-def load(archive, subset, n_images):
-    """Images ``(n, 32, 32, 3)`` and the index of each one's class."""
-    photos = load_image_archive(archive, folder=subset)
-    order = np.random.RandomState(_common.SEED).permutation(len(photos.images))
-    chosen = order[:n_images]
-    return np.stack(list(photos.images[chosen])), photos.target[chosen]
 
 
 def pooled(codes, grid_shape):
@@ -147,7 +138,7 @@ def main():
     args = options.parse_args()
     archive = _cifar.find_archive(options, args.data)
     (train, classes), (test, test_classes) = (
-        load(archive, *subset)
+        _cifar.load_with_classes(archive, *subset)
         for subset in (("train", args.n_train), ("test", args.n_test))
     )
     rows = []
