@@ -19,7 +19,8 @@ TORCH_ROOMS = {
     "bottlenecks": {"torch", "sparse"},
     "backbones": {"torch", "sparse"},
     "training": {"torch", "skorch", "tqdm", "onnx", "onnxscript", "_arguments"}
-    | {"images", "perceptual", "sparse", "bottlenecks", "backbones", "_usage"},
+    | {"images", "perceptual", "sparse", "bottlenecks", "backbones", "_usage"}
+    | {"_files"},
 }
 ARRAY_LIBRARIES = {"sklearn", "scipy", "skimage", "joblib"}
 ARRAY_ROOMS = {
@@ -29,11 +30,12 @@ ARRAY_ROOMS = {
     "_arguments": {"sklearn"},
     "_typing": set(),
     "_usage": set(),
+    "_files": set(),
     "_doc_links": set(),
     "codes": ARRAY_LIBRARIES | {"_arguments", "PIL"},
     "metrics": ARRAY_LIBRARIES
     | {"_arguments", "_usage", "codes", "perceptual", "flip_evaluator"},
-    "datasets": ARRAY_LIBRARIES | {"_arguments", "PIL", "pooch"},
+    "datasets": ARRAY_LIBRARIES | {"_arguments", "_files", "PIL", "pooch"},
     "degrade": ARRAY_LIBRARIES | {"_arguments"},
     "estimators": ARRAY_LIBRARIES
     | {"codes", "metrics", "images", "sparse", "bottlenecks"}

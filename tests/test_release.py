@@ -41,9 +41,12 @@ def test_the_citation_has_the_addresses_licence_and_keywords_of_the_package():
 
 def test_the_oldest_versions_are_the_lower_bounds():
     extras = PROJECT["optional-dependencies"]
-    groups = [PROJECT["dependencies"], *map(extras.get, ("data", "fast", "plot"))]
+    groups = [
+        PROJECT["dependencies"],
+        *map(extras.get, ("data", "fast", "files", "plot", "scale")),
+    ]
     bounds = [
-        re.match(r"([\w-]+)>=([\d.]+)", requirement).groups()
+        re.match(r"([\w-]+)(?:\[[\w,]+\])?>=([\d.]+)", requirement).groups()
         for requirement in sum(groups, []) + extras["tests"]
         if not requirement.startswith(PROJECT["name"])
     ]

@@ -2,15 +2,15 @@
 
 import dataclasses
 import hashlib
-import os
 import posixpath
 import tarfile
-import tempfile
 import zipfile
 import zlib
 from pathlib import Path
 
 from sklearn.datasets import get_data_home
+
+from sklearn_sparsevae._files import written_aside
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,8 +114,7 @@ def _check(path, checksum):
 
 
 def _repack(archive, target, below):
-    with tempfile.TemporaryDirectory(dir=target.parent) as aside:
-        part = Path(aside, target.name)
+    with written_aside(target) as part:
         try:
             with tarfile.open(archive, "r|*") as tar, zipfile.ZipFile(part, "w") as out:
                 for member in tar:
@@ -128,4 +127,3 @@ def _repack(archive, target, below):
                 f"{archive} cannot be read to its end ({error}): remove it, and it is "
                 "fetched again."
             ) from error
-        os.replace(part, target)

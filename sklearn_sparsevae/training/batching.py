@@ -1,5 +1,6 @@
 """Whole batches of photos of one size, or of crops of photos of any size."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -10,8 +11,29 @@ from torch.utils.data import Dataset
 _MIN_CROPS = 1024
 
 
+@dataclasses.dataclass(frozen=True)
+class BatchPlan:
+    """What a batch is made of; nothing of it has been read yet.
+
+    Attributes
+    ----------
+    owners : ndarray of int (n,)
+        Photo of each item.
+    starts : ndarray of int (n, 2), or None
+        Row and column where its crop starts; None stands for whole photos.
+    seed : int or None
+        Of what degrades the batch.
+    """
+
+    owners: np.ndarray
+    starts: np.ndarray | None
+    seed: int | None
+
+
 class ImageBatches(Dataset):
-    """Batches of unit images, float32 and channels last, indexed a batch at a time.
+    """Batches of unit images, float32 and channels last, made a batch at a time.
+
+    An item is a photo, or a crop of one. `BatchLoader` plans and makes batches.
 
     Parameters
     ----------
@@ -45,22 +67,39 @@ class ImageBatches(Dataset):
         return len(self.owner)
 
     def __getitem__(self, index):
-        return self.__getitems__([index])
+        return self.batch([index])
 
-    def __getitems__(self, indices):
-        """Return inputs and their targets for a list of indices.
+    def plan(self, indices):
+        """Draw what a batch of the items of these indices is made of.
+
+        All that is random is drawn here, so that batches can be made ahead, elsewhere
+        and in parts.
+
+        Returns
+        -------
+        plan : BatchPlan
+        """
+        indices = np.asarray(indices)
+        owners, generator = self.owner[indices], self._generator(indices)
+        starts = seed = None
+        if self.photos.crop_size is not None:
+            starts = np.array([self._corner(owner, generator) for owner in owners])
+        if self.degrade is not None:
+            seed = int(torch.randint(2**31, (), generator=generator))
+        return BatchPlan(owners, starts, seed)
+
+    def make(self, plan):
+        """Read, cut, degrade and scale what was planned: inputs and their targets.
 
         With conditions, the inputs are a dict of "images" and their "condition".
         """
-        photos, indices = self.photos, np.asarray(indices)
-        owners, generator = self.owner[indices], self._generator(indices)
-        places = self._places(owners, generator)
+        photos, places = self.photos, self._places(plan)
         images = self._cut(photos, places)
         targets = images
         if photos.targets is not None:
             targets = self._cut(photos.targets, places)
         if self.degrade is not None:
-            images = self._degrade(images, generator)
+            images = self._degrade(images, plan.seed)
         batch = _unit(photos, images)
         if targets is not images:
             targets = _unit(photos.targets or photos, targets)
@@ -68,8 +107,12 @@ class ImageBatches(Dataset):
             targets = batch
         if photos.condition is None:
             return batch, targets
-        given = torch.from_numpy(photos.condition[owners])
+        given = torch.from_numpy(photos.condition[plan.owners])
         return {"images": batch, "condition": given}, targets
+
+    def batch(self, indices):
+        """Return inputs and their targets for a list of indices, see `make`."""
+        return self.make(self.plan(indices))
 
     def _generator(self, indices):
         """Choose what draws at random: torch's own, or one that repeats itself."""
@@ -77,25 +120,28 @@ class ImageBatches(Dataset):
             return None
         return torch.Generator().manual_seed(int(indices[0]))
 
-    def _places(self, owners, generator):
-        """Which images to cut, and where: an index for the array of images, or each."""
-        if self.photos.crop_size is None:
-            return owners
-        return [(owner, *self._window(owner, generator)) for owner in owners]
-
-    def _window(self, owner, generator):
+    def _corner(self, owner, generator):
+        """Draw the row and column where a crop of a photo starts."""
         side = self.photos.crop_size
         room = [length - side + 1 for length in self.shapes[owner][:2]]
-        starts = [int(torch.randint(r, (), generator=generator)) for r in room]
-        return [slice(start, start + side) for start in starts]
+        return [int(torch.randint(r, (), generator=generator)) for r in room]
+
+    def _places(self, plan):
+        """Which images to cut, and where: an index for the array of images, or each."""
+        if plan.starts is None:
+            return plan.owners
+        side = self.photos.crop_size
+        return [
+            (owner, slice(top, top + side), slice(left, left + side))
+            for owner, (top, left) in zip(plan.owners, plan.starts, strict=True)
+        ]
 
     def _cut(self, photos, places):
         if self.photos.crop_size is None:
             return photos[places].items
         return _crops(photos.items, places)
 
-    def _degrade(self, images, generator):
-        seed = int(torch.randint(2**31, (), generator=generator))
+    def _degrade(self, images, seed):
         # A copy, since the images may be the targets too.
         rng = np.random.RandomState(seed)
         degraded = np.asarray(self.degrade(images.copy(), random_state=rng))
@@ -123,7 +169,7 @@ class ImageBatches(Dataset):
         """Return inputs and targets of up to ``n_images`` items over the whole set."""
         n_images = min(n_images, len(self))
         indices = np.linspace(0, len(self) - 1, n_images).round().astype(int)
-        return self.__getitems__(indices)
+        return self.batch(indices)
 
 
 def _unit(photos, images):

@@ -7,7 +7,7 @@ import copy
 
 import numpy as np
 import torch
-from torch.utils.data import TensorDataset
+from torch.utils.data import Dataset
 
 from sklearn_sparsevae.training.callbacks import not_finite
 from sklearn_sparsevae.training.devices import resolve_device
@@ -60,15 +60,26 @@ def train_prior(build, tokens, valid, settings, seed):
     return net
 
 
-class _TokenBatches(TensorDataset):
-    """Tokens, indexed a batch at a time, as inputs and as targets."""
+class _TokenBatches(Dataset):
+    """Tokens as inputs and as targets; `BatchLoader` plans and makes batches."""
 
     def __init__(self, tokens):
-        tokens = torch.from_numpy(tokens)
-        super().__init__(tokens, tokens)
+        self.tokens = torch.from_numpy(tokens)
 
-    def __getitems__(self, indices):
-        return self[indices]
+    def __len__(self):
+        return len(self.tokens)
+
+    def __getitem__(self, index):
+        return self.make([index])
+
+    def plan(self, indices):
+        """Plan a batch: its items."""
+        return indices
+
+    def make(self, plan):
+        """Return inputs and targets."""
+        tokens = self.tokens[torch.as_tensor(plan)]
+        return tokens, tokens
 
 
 @torch.no_grad()

@@ -3,14 +3,12 @@
 import contextlib
 import copy
 import logging
-import os
-import tempfile
 import warnings
-from pathlib import Path
 
 import torch
 from torch import nn
 
+from sklearn_sparsevae._files import written_aside
 from sklearn_sparsevae.bottlenecks import CompactCodes
 from sklearn_sparsevae.sparse.tracing import recording, tracing
 from sklearn_sparsevae.training.autoencoder import channels_first, channels_last
@@ -126,11 +124,8 @@ def write_graph(graph, path, metadata):
         )
     _strip(program.model)
     program.model.metadata_props.update(metadata)
-    path = Path(path)
-    with tempfile.TemporaryDirectory(dir=path.parent) as aside:
-        part = Path(aside, "model.onnx")
+    with written_aside(path) as part:
         program.save(part)
-        os.replace(part, path)
 
 
 def _check_libraries():

@@ -22,6 +22,7 @@ from sklearn_sparsevae.training.callbacks import (
 )
 from sklearn_sparsevae.training.devices import resolve_device
 from sklearn_sparsevae.training.history import as_arrays
+from sklearn_sparsevae.training.loading import BatchLoader
 from sklearn_sparsevae.training.seeds import OwnGenerator
 from sklearn_sparsevae.training.snapshots import KeepEpochs, Snapshot
 
@@ -83,9 +84,9 @@ class Net(NeuralNet):
             lr=settings.lr,
             max_epochs=settings.max_epochs,
             batch_size=settings.batch_size,
+            iterator_train=BatchLoader,
             iterator_train__shuffle=True,
-            iterator_train__collate_fn=_whole,
-            iterator_valid__collate_fn=_whole,
+            iterator_valid=BatchLoader,
             train_split=None,
             callbacks=[],
             callbacks__print_log=None,
@@ -121,7 +122,7 @@ class Net(NeuralNet):
         Parameters
         ----------
         train, valid : Dataset
-            Whole batches; ``valid`` is None without early stopping.
+            As `BatchLoader` takes them; ``valid`` is None without early stopping.
         settings : RunSettings
         seed : int
         """
@@ -267,11 +268,6 @@ class Net(NeuralNet):
 
     def __setstate__(self, state):
         self.__dict__.update(state)
-
-
-def _whole(batch):
-    """Collate function for batches that come whole from their dataset."""
-    return batch
 
 
 def _interruption(net, begin, last):

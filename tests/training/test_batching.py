@@ -43,7 +43,7 @@ def test_whole_images_come_by_index_and_in_the_unit_range(dtype, value_range):
         images /= 100
     photos = InputSpec.of(value_range=value_range).open(images)
     batches = ImageBatches(photos)
-    batch, target = batches.__getitems__([3, 1])
+    batch, target = batches.batch([3, 1])
     assert len(batches) == 5
     assert batch.dtype == torch.float32
     unit = (images - np.float64(low)) / (high - low)
@@ -58,7 +58,7 @@ def test_images_and_targets_each_have_their_range():
     photos = dataclasses.replace(
         InputSpec().open(images), targets=InputSpec().open(1 - images / 255)
     )
-    inputs, targets = ImageBatches(photos).__getitems__([1, 0])
+    inputs, targets = ImageBatches(photos).batch([1, 0])
     np.testing.assert_allclose(inputs[..., 0], images[::-1] / 255, atol=1e-7)
     np.testing.assert_allclose(targets, 1 - inputs, atol=1e-6)
 
@@ -69,7 +69,7 @@ def test_conditions_come_with_their_images():
     for crop_size in (None, 5):
         photos = dataclasses.replace(opened(images, crop_size), condition=rows)
         batches = ImageBatches(photos, members=np.array([1, 4, 5]))
-        inputs, targets = batches.__getitems__(range(0, len(batches), 2))
+        inputs, targets = batches.batch(range(0, len(batches), 2))
         assert set(inputs) == {"images", "condition"}
         assert inputs["images"] is targets
         owners = targets[:, 0, 0, 0].numpy() // 1000
@@ -79,14 +79,14 @@ def test_conditions_come_with_their_images():
 
 def test_a_list_of_equal_images_is_taken_too():
     images = [numbered(4, 4, first=i) for i in range(3)]
-    batch, _ = ImageBatches(opened(images)).__getitems__([0, 2])
+    batch, _ = ImageBatches(opened(images)).batch([0, 2])
     np.testing.assert_array_equal(batch, np.stack([images[0], images[2]]))
 
 
 @pytest.mark.parametrize("fixed", [True, False])
 def test_crops_are_cut_from_one_place_of_one_photo(fixed):
     batches = ImageBatches(opened(PHOTOS, 10), fixed=fixed)
-    crops, _ = batches.__getitems__(range(0, len(batches), 3))
+    crops, _ = batches.batch(range(0, len(batches), 3))
     assert crops.shape[1:] == (10, 10, 1)
     for crop, owner in zip(crops.numpy(), batches.owner[::3], strict=True):
         photo = PHOTOS[owner]
@@ -97,7 +97,7 @@ def test_crops_are_cut_from_one_place_of_one_photo(fixed):
 
 def test_crops_reach_every_edge_of_a_photo():
     photo = numbered(7, 9)
-    crops, _ = ImageBatches(opened([photo], 6)).__getitems__(range(300))
+    crops, _ = ImageBatches(opened([photo], 6)).batch(range(300))
     corners = {divmod(int(c), 9) for c in crops[:, 0, 0, 0]}
     assert corners == {(top, left) for top in range(2) for left in range(4)}
 
@@ -119,14 +119,14 @@ def test_a_photo_of_the_size_of_a_crop_is_used():
 def test_fixed_crops_repeat_themselves_and_leave_the_generator_alone():
     batches = ImageBatches(opened(PHOTOS, 10), fixed=True)
     state = torch.get_rng_state()
-    first, again = (batches.__getitems__([3, 30, 34])[0] for _ in range(2))
+    first, again = (batches.batch([3, 30, 34])[0] for _ in range(2))
     assert torch.equal(first, again)
     assert torch.equal(state, torch.get_rng_state())
 
 
 def test_random_crops_differ_from_time_to_time():
     batches = ImageBatches(opened(PHOTOS, 10))
-    first, again = (batches.__getitems__(range(20))[0] for _ in range(2))
+    first, again = (batches.batch(range(20))[0] for _ in range(2))
     assert not torch.equal(first, again)
 
 
@@ -147,7 +147,7 @@ def test_members_are_a_set_of_their_own_without_a_copy(crop_size):
     alone = ImageBatches(opened(photos[chosen], crop_size), fixed=True)
     assert batches.photos is whole and np.shares_memory(whole.items, photos)
     assert len(batches) == len(alone)
-    assert torch.equal(*(b.__getitems__(range(len(b)))[0] for b in (batches, alone)))
+    assert torch.equal(*(b.batch(range(len(b)))[0] for b in (batches, alone)))
     assert torch.equal(batches.sample(3)[1], alone.sample(3)[1])
 
 
@@ -155,7 +155,7 @@ def test_members_are_a_set_of_their_own_without_a_copy(crop_size):
 @pytest.mark.parametrize("crop_size", [10, None])
 def test_floats_become_float32_batch_by_batch(crop_size, dtype):
     photos = np.stack([numbered(10, 10)] * 3).astype(dtype)
-    batch, _ = ImageBatches(opened(photos, crop_size)).__getitems__([2, 0])
+    batch, _ = ImageBatches(opened(photos, crop_size)).batch([2, 0])
     assert batch.dtype == torch.float32
     np.testing.assert_array_equal(batch, photos[:2])
 
@@ -175,15 +175,15 @@ def test_images_and_targets_are_cut_at_one_place(crop_size, fixed):
     )
     targets = [-photo for photo in photos]
     batches = ImageBatches(opened(photos, crop_size, targets), fixed)
-    images, targets = batches.__getitems__(range(len(batches)))
+    images, targets = batches.batch(range(len(batches)))
     assert torch.equal(images, -targets)
     assert (batches.sample(3)[1] <= 0).all()  # what a model starts from: targets
 
 
 def test_without_targets_only_the_images_are_spoilt():
     batches = ImageBatches(opened(PHOTOS, 10), fixed=True, degrade=add_noise)
-    images, targets = batches.__getitems__([3, 30, 34])
-    clean, _ = ImageBatches(opened(PHOTOS, 10), fixed=True).__getitems__([3, 30, 34])
+    images, targets = batches.batch([3, 30, 34])
+    clean, _ = ImageBatches(opened(PHOTOS, 10), fixed=True).batch([3, 30, 34])
     assert torch.equal(targets, clean)
     noise = (images - targets).double()
     assert 0.8 < noise.std() < 1.2 and abs(noise.mean()) < 0.3
@@ -195,9 +195,7 @@ def test_noise_is_fresh_unless_fixed(crop_size, fixed):
     photos = PHOTOS if crop_size else [numbered(10, 10, first=i) for i in range(40)]
     batches = ImageBatches(opened(photos, crop_size), fixed, degrade=add_noise)
     state = torch.get_rng_state()
-    first, again = (
-        torch.sub(*batches.__getitems__([3, 30, 34])).double() for _ in range(2)
-    )
+    first, again = (torch.sub(*batches.batch([3, 30, 34])).double() for _ in range(2))
     assert torch.equal(first, again) == fixed
     torch.set_rng_state(state)
-    assert torch.equal(torch.sub(*batches.__getitems__([3, 30, 34])).double(), first)
+    assert torch.equal(torch.sub(*batches.batch([3, 30, 34])).double(), first)

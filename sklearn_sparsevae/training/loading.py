@@ -1,0 +1,37 @@
+"""The order in which training goes through its items, batch by batch."""
+
+import math
+
+import numpy as np
+import torch
+
+
+class BatchLoader:
+    """Goes through a data set once each time it is iterated over, batch by batch.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        ``dataset.plan(indices)`` draws all that is random in a batch, in the order of
+        the batches; ``dataset.make(plan)``, which draws nothing, returns it as skorch
+        takes it: inputs and targets.
+    batch_size : int
+    shuffle : bool
+        Another order every time, drawn from torch's generator.
+    """
+
+    def __init__(self, dataset, batch_size, shuffle=False):
+        self.dataset, self.batch_size, self.shuffle = dataset, batch_size, shuffle
+
+    def __len__(self):
+        return math.ceil(len(self.dataset) / self.batch_size)
+
+    def __iter__(self):
+        return map(self.dataset.make, self.plans())
+
+    def plans(self):
+        """Yield the plan of batch after batch."""
+        n_items = len(self.dataset)
+        order = torch.randperm(n_items).numpy() if self.shuffle else np.arange(n_items)
+        for start in range(0, n_items, self.batch_size):
+            yield self.dataset.plan(order[start : start + self.batch_size])
