@@ -20,11 +20,12 @@ TORCH_ROOMS = {
     "backbones": {"torch", "sparse"},
     "training": {"torch", "skorch", "tqdm", "onnx", "onnxscript", "_arguments"}
     | {"images", "perceptual", "sparse", "bottlenecks", "backbones", "_usage"}
-    | {"_files"},
+    | {"_files", "_ahead"},
 }
 ARRAY_LIBRARIES = {"sklearn", "scipy", "skimage", "joblib"}
 ARRAY_ROOMS = {
-    "images": {"sklearn", "scipy", "_arguments"},
+    "_ahead": {"threadpoolctl"},
+    "images": {"sklearn", "scipy", "_arguments", "_ahead"},
     "_parameters": set(),
     "recipes": set(),
     "_arguments": {"sklearn"},
@@ -43,7 +44,7 @@ ARRAY_ROOMS = {
     | {"_arguments", "_doc_links", "_parameters"},
     "segmentation": ARRAY_LIBRARIES
     | {"threadpoolctl", "codes", "metrics"}
-    | {"_arguments", "_doc_links", "_parameters"},
+    | {"_arguments", "_doc_links", "_parameters", "_ahead"},
     "plotting": {"matplotlib", "codes", "metrics", "_arguments"},
 }
 ALLOWED = {**TORCH_ROOMS, **ARRAY_ROOMS}

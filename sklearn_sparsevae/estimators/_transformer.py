@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import dataclasses
 
 import numpy as np
 from sklearn.base import (
@@ -61,7 +62,10 @@ class ImageTransformer(
     def _open_to_fit(self, X, y, spec):
         """Photos to train on, how to read later ones, and the names of columns."""
         photos, spec = spec.open_to_fit(X, y)
-        return photos, spec, _get_feature_names(X)
+        return self._with_workers(photos), spec, _get_feature_names(X)
+
+    def _with_workers(self, photos):
+        return dataclasses.replace(photos, n_workers=self.n_workers)
 
     def _open(self, X, name="X"):
         """Photos of the layout of the fit, of any size."""
@@ -77,7 +81,7 @@ class ImageTransformer(
             _check_feature_names(self, X, reset=False)
         photos = open_it()
         photos.layout.check_like(self.layout_, type(self).__name__, name)
-        return photos
+        return self._with_workers(photos)
 
     # ---- fitted state ---------------------------------------------------------------
 

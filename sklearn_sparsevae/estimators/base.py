@@ -46,6 +46,7 @@ class BaseSparseAutoencoder(
     groups.EarlyStopping,
     groups.Losses,
     groups.Running,
+    groups.Loading,
     groups.Precision,
     ImageTransformer,
 ):
@@ -317,7 +318,7 @@ class BaseSparseAutoencoder(
             return self._images_of(self._open(X), self._rebuild)
         photos, tile = self._open(X), whole_number(tile, "tile")
         tiles = self._coder().reconstruct_tiles
-        return self._images_of(photos, lambda part: tiles(part[:], tile))
+        return self._images_of(photos, lambda part: tiles(part, tile))
 
     def _rebuild(self, photos):
         output = np.empty((len(photos), *photos.layout.image_shape), np.float32)

@@ -5,6 +5,8 @@ import math
 import numpy as np
 import torch
 
+from sklearn_sparsevae._ahead import ahead
+
 
 class BatchLoader:
     """Goes through a data set once each time it is iterated over, batch by batch.
@@ -14,7 +16,7 @@ class BatchLoader:
     dataset : Dataset
         ``dataset.plan(indices)`` draws all that is random in a batch, in the order of
         the batches; ``dataset.make(plan)``, which draws nothing, returns it as skorch
-        takes it: inputs and targets.
+        takes it: inputs and targets. ``dataset.n_workers`` threads make batches ahead.
     batch_size : int
     shuffle : bool
         Another order every time, drawn from torch's generator.
@@ -27,7 +29,10 @@ class BatchLoader:
         return math.ceil(len(self.dataset) / self.batch_size)
 
     def __iter__(self):
-        return map(self.dataset.make, self.plans())
+        # All plans first: how far ahead batches are made then changes nothing of what
+        # the steps of training draw.
+        plans = list(self.plans())
+        return ahead(self.dataset.make, plans, self.dataset.n_workers)
 
     def plans(self):
         """Yield the plan of batch after batch."""

@@ -167,6 +167,12 @@ class Net(NeuralNet):
                 raise
         self.notify("on_train_end", X=train, y=None)
 
+    def run_single_epoch(self, iterator, *args, **kwargs):
+        """Run an epoch; no thread that makes its batches is left after it."""
+        if iterator is not None:
+            with contextlib.closing(iter(iterator)) as batches:
+                super().run_single_epoch(batches, *args, **kwargs)
+
     def _go_back(self, snapshot):
         """Be as one was then, and let callbacks close what they opened."""
         snapshot.restore(self)
