@@ -210,17 +210,18 @@ class LazyView(LazilyIndexed):
     def __init__(
         self, photos: LazySequence | Sequence[Any], indices: ArrayLike | None = None
     ) -> None:
+        self.photos: Any = photos
         # An array counts its images by its shape; one of zarr has no length.
-        is_array = hasattr(photos, "shape") and hasattr(photos, "ndim")
+        shape = tuple(getattr(photos, "shape", ()))
+        is_array = len(shape) > 0 and hasattr(photos, "ndim")
         has_items = hasattr(photos, "__getitem__")
         if not (has_items and (is_array or hasattr(photos, "__len__"))):
             raise TypeError(
                 f"Got photos of type {type(photos).__name__}; expected a sequence, "
                 "with len(photos) and photos[i]."
             )
-        self.photos: Any = photos
         with naming("photos"):
-            self._n_photos = int(self.photos.shape[0] if is_array else len(photos))
+            self._n_photos = int(shape[0]) if is_array else len(photos)
             every = np.arange(self._n_photos)
         with naming("indices"):
             chosen = np.asarray(every if indices is None else indices)
