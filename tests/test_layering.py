@@ -31,6 +31,7 @@ ARRAY_ROOMS = {
     "_typing": set(),
     "_usage": set(),
     "_files": set(),
+    "_container": {"_files"},
     "_doc_links": set(),
     "codes": ARRAY_LIBRARIES | {"_arguments", "PIL"},
     "metrics": ARRAY_LIBRARIES
