@@ -31,8 +31,9 @@ ARRAY_ROOMS = {
     "_typing": set(),
     "_usage": set(),
     "_files": set(),
+    "_container": {"_files"},
     "_doc_links": set(),
-    "codes": ARRAY_LIBRARIES | {"_arguments", "PIL"},
+    "codes": ARRAY_LIBRARIES | {"_arguments", "_container", "PIL"},
     "metrics": ARRAY_LIBRARIES
     | {"_arguments", "_usage", "codes", "perceptual", "flip_evaluator"},
     "datasets": ARRAY_LIBRARIES | {"_arguments", "_files", "PIL", "pooch"},
