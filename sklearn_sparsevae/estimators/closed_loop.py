@@ -345,10 +345,11 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
             max_val=len(widths) - 1,
         )
         n_layers = layer % len(widths) + 1
-        return photos.gather(
-            self._maps(part, transcriber, n_layers, widths[layer])
-            for part in photos.parts()
-        )
+        with self._counted(photos, "sparse_maps") as photos:
+            return photos.gather(
+                self._maps(part, transcriber, n_layers, widths[layer])
+                for part in photos.parts()
+            )
 
     def _maps(self, photos, transcriber, n_layers, n_atoms):
         """Sparse maps of photos of one size."""

@@ -217,7 +217,8 @@ class CodePrior(
             In nats; probabilities, not densities, so that none is above zero. Divide
             by ``-log(2) * n_tokens(X)`` for bits a token.
         """
-        return log_likelihood(self._module(), self._tokens_of(X), self.device)
+        tokens = self._tokens_of(X)
+        return log_likelihood(self._module(), tokens, self.device, self.verbose)
 
     def score(self, X: Codes, y: Unused = None) -> float:
         """Mean log-likelihood of the codes of an image.
@@ -275,7 +276,7 @@ class CodePrior(
         module = self._module()
         n_samples = whole_number(n_samples, "n_samples")
         seed = random_numbers(random_state).randint(2**31 - 1)
-        tokens = draw_tokens(module, n_samples, self.device, seed)
+        tokens = draw_tokens(module, n_samples, self.device, seed, self.verbose)
         return self.tokenizer_.decode(tokens)
 
     def _module(self):

@@ -2,13 +2,13 @@
 
 import math
 import sys
-import warnings
+import time
 
 import numpy as np
 from skorch.callbacks import Callback
 from torch.nn.utils import clip_grad_norm_
-from tqdm import TqdmWarning
 
+from sklearn_sparsevae._progress import bar_class
 from sklearn_sparsevae._usage import perplexity
 
 
@@ -124,20 +124,8 @@ class UsagePerplexity(Callback):
             net.history.record(name, perplexity(counts))
 
 
-def bar_class():
-    """Return tqdm's bar for where this runs: a widget in notebooks that can show one.
-
-    Without ipywidgets a notebook has a line of text, which is as good: tqdm's advice to
-    install them is left out.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", TqdmWarning)
-        from tqdm.auto import tqdm
-    return tqdm
-
-
 class ProgressBar(Callback):
-    """One line that shows epoch, loss terms, PSNR and the time left.
+    """One line that shows epoch, time left, images a second, loss terms and PSNR.
 
     In a notebook it is a widget, where there are any.
     """
@@ -153,6 +141,7 @@ class ProgressBar(Callback):
             bar_format="{l_bar}{bar}| epoch {n:.1f}/{total} "
             "[{elapsed}<{remaining}{postfix}]",
         )
+        self.n_images_, self.start_ = 0, time.perf_counter()
 
     def on_epoch_begin(self, net, dataset_train=None, **kwargs):
         """Count the batches to come."""
@@ -163,12 +152,14 @@ class ProgressBar(Callback):
         if not training:
             return
         last = net.history[-1]["batches"][-1]
-        shown = {
-            name.removeprefix("train_"): f"{value:.3g}"
+        self.n_images_ += last["train_batch_size"]
+        rate = self.n_images_ / max(time.perf_counter() - self.start_, 1e-9)
+        shown = [f"{rate:.3g} images/s"] + [
+            f"{name.removeprefix('train_')}={value:.3g}"
             for name, value in last.items()
             if name.startswith("train_") and name != "train_batch_size"
-        }
-        self.bar_.set_postfix(shown, refresh=False)
+        ]
+        self.bar_.set_postfix_str(", ".join(shown), refresh=False)
         self.bar_.update(self.fraction_)
 
     def on_train_end(self, net, X=None, **kwargs):

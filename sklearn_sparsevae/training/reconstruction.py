@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from sklearn_sparsevae._progress import showing
 from sklearn_sparsevae.training.adversarial import Adversary
 from sklearn_sparsevae.training.autoencoder import channels_first
 from sklearn_sparsevae.training.batching import ImageBatches
@@ -149,7 +150,7 @@ def train_net(build, photos, settings, seed, net=None):
     train, valid = _split(photos, settings, seed)
     device = resolve_device(settings.device)
     if net is None:
-        with OwnGenerator(seed):
+        with OwnGenerator(seed), showing(settings.verbose):
             net = ReconstructionNet.around(_start(build, train, device, seed), settings)
     with OwnGenerator(seed):
         net.set_losses(settings, train)
