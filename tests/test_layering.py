@@ -15,12 +15,13 @@ ROOT = Path(__file__).parents[1] / PACKAGE
 # the standard library.
 TORCH_ROOMS = {
     "perceptual": {"torch", "torch_fidelity"},
+    "_ranks": {"torch"},
     "sparse": {"torch", "numba", "_progress"},
-    "bottlenecks": {"torch", "sparse"},
+    "bottlenecks": {"torch", "sparse", "_ranks"},
     "backbones": {"torch", "sparse"},
     "training": {"torch", "skorch", "onnx", "onnxscript", "_arguments"}
     | {"images", "perceptual", "sparse", "bottlenecks", "backbones", "_usage"}
-    | {"_files", "_progress"},
+    | {"_files", "_progress", "_ranks"},
 }
 ARRAY_LIBRARIES = {"sklearn", "scipy", "skimage", "joblib"}
 ARRAY_ROOMS = {

@@ -33,6 +33,8 @@ from sklearn_sparsevae.training import (
     Coder,
     ImageBatches,
     TrainingSettings,
+    fitted_together,
+    from_first,
     train_net,
 )
 
@@ -130,6 +132,7 @@ class BaseSparseAutoencoder(
         one_pass = {"max_epochs": 1, "lr_schedule": None, "early_stopping": False}
         return self._train(X, y, True, True, condition, **one_pass)
 
+    @fitted_together
     def _train(self, X, y, warm, keep_training, condition=None, **changed):
         """Open, train, keep: from the start, or from where a net is if ``warm``."""
         warm = warm and self.__sklearn_is_fitted__()
@@ -161,7 +164,7 @@ class BaseSparseAutoencoder(
         return self
 
     def _draw_seed(self, warm):
-        seed = random_numbers(self.random_state).randint(2**31 - 1)
+        seed = from_first(random_numbers(self.random_state).randint(2**31 - 1))
         # Other crops and another order than in the epochs before.
         return (seed + self.n_epochs_) % 2**31 if warm else seed
 

@@ -30,6 +30,8 @@ from sklearn_sparsevae.training import (
     RunSettings,
     Transcriber,
     Transcription,
+    fitted_together,
+    from_first,
     train_closed_loop,
 )
 
@@ -174,6 +176,7 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
     # ---- training -------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @fitted_together
     def fit(self, X: "Images", y: Unused = None) -> Self:
         """Start from the principal components of ``X`` and train in a closed loop.
 
@@ -213,7 +216,7 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
             lambda: self._make_transcription(photos.layout),
             photos,
             RunSettings.of(self),
-            random_numbers(self.random_state).randint(2**31 - 1),
+            from_first(random_numbers(self.random_state).randint(2**31 - 1)),
         )
         stopped_by = net.stopped_by
         net.forget_training()

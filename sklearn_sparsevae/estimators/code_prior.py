@@ -28,6 +28,8 @@ from sklearn_sparsevae.training import (
     CodeTransformer,
     RunSettings,
     draw_tokens,
+    fitted_together,
+    from_first,
     log_likelihood,
     train_prior,
 )
@@ -145,6 +147,7 @@ class CodePrior(
     _loss_name = "loss (nats per site)"
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @fitted_together
     def fit(self, X: Codes, y: Unused = None) -> Self:
         """Learn which codes are likely.
 
@@ -179,7 +182,7 @@ class CodePrior(
                 f"Got width={self.width} and n_heads={self.n_heads}; expected heads "
                 "that share the width evenly. Take a multiple of n_heads as width."
             )
-        seed = random_numbers(self.random_state).randint(2**31 - 1)
+        seed = from_first(random_numbers(self.random_state).randint(2**31 - 1))
         tokenizer = Tokenizer.learn(codes, self.n_bins)
         tokens, valid = tokenizer.encode(codes), None
         if self.early_stopping:

@@ -5,9 +5,11 @@ import sys
 import time
 
 import numpy as np
+import torch
 from skorch.callbacks import Callback
 from torch.nn.utils import clip_grad_norm_
 
+from sklearn_sparsevae import _ranks
 from sklearn_sparsevae._progress import bar_class
 from sklearn_sparsevae._usage import perplexity
 
@@ -86,6 +88,12 @@ class Advance(Callback):
 class EpochTerms(Callback):
     """Average what the batches recorded into the history of the epoch."""
 
+    def on_batch_end(self, net, training=False, **kwargs):
+        """Have the images of the batch on all ranks, where skorch has its own."""
+        name = "train_batch_size" if training else "valid_batch_size"
+        n_images = _ranks.n_images() or net.history[-1, "batches", -1, name]
+        net.history.record_batch(name, n_images)
+
     def on_epoch_end(self, net, **kwargs):
         """Average every recorded name, weighted by the size of the batches."""
         for prefix in ("train", "valid"):
@@ -115,6 +123,7 @@ class UsagePerplexity(Callback):
         """Add the counts of a batch, if its codes have any."""
         counts = net.module_.bottleneck.usage_counts(y_pred["codes"])
         if counts is not None:
+            counts = _ranks.total(torch.from_numpy(counts))[0].numpy()
             name = "train_perplexity" if training else "valid_perplexity"
             self.counts_[name] = self.counts_.get(name, 0) + counts
 

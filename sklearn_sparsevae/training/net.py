@@ -12,8 +12,10 @@ import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
+from skorch.dataset import unpack_data
 from skorch.helper import predefined_split
 
+from sklearn_sparsevae import _ranks
 from sklearn_sparsevae._arguments import naming
 from sklearn_sparsevae.training.callbacks import (
     EpochTerms,
@@ -23,6 +25,7 @@ from sklearn_sparsevae.training.callbacks import (
 from sklearn_sparsevae.training.devices import resolve_device
 from sklearn_sparsevae.training.history import as_arrays
 from sklearn_sparsevae.training.loading import BatchLoader
+from sklearn_sparsevae.training.ranks import in_turn, is_first, sum_gradients
 from sklearn_sparsevae.training.seeds import OwnGenerator
 from sklearn_sparsevae.training.snapshots import KeepEpochs, Snapshot
 
@@ -138,7 +141,7 @@ class Net(NeuralNet):
         self._have_optimizer()
         self.stopped_by = None
         try:
-            with OwnGenerator(seed):
+            with _ranks.together(), OwnGenerator(seed):
                 self._loop(train, settings.max_epochs)
         except KeyboardInterrupt as stop:
             self._stop(begin, last, _interruption(self, begin, last), stop)
@@ -166,6 +169,28 @@ class Net(NeuralNet):
             if not self._has_stopped_early():
                 raise
         self.notify("on_train_end", X=train, y=None)
+
+    def run_single_epoch(self, iterator, *args, **kwargs):
+        """Go through batches, of which every rank has its part."""
+        with _ranks.dividing_batches():
+            batches = None if iterator is None else in_turn(iterator)
+            super().run_single_epoch(batches, *args, **kwargs)
+
+    def train_step_single(self, batch, **fit_params):
+        """Have the loss of a batch and its gradient; those of all ranks together."""
+        self._set_training(True)
+        inputs, targets = unpack_data(batch)
+        y_pred = self.infer(inputs, **fit_params)
+        loss = self.get_loss(y_pred, targets, X=inputs, training=True)
+        (_ranks.share() * loss).backward()
+        loss = sum_gradients(self.module_.parameters(), loss)
+        return {"loss": loss, "y_pred": y_pred}
+
+    def validation_step(self, batch, **fit_params):
+        """Have the loss of a batch, of all ranks together."""
+        step = super().validation_step(batch, **fit_params)
+        (step["loss"],) = _ranks.batch_mean(step["loss"])
+        return step
 
     def _go_back(self, snapshot):
         """Be as one was then, and let callbacks close what they opened."""
@@ -211,7 +236,7 @@ class Net(NeuralNet):
                 load_best=True,
             )
             callbacks.append(("stopping", stopping))
-        if settings.verbose:
+        if settings.verbose and is_first():
             callbacks.append(("progress", ProgressBar(epochs)))
         return callbacks + check_callbacks(settings.callbacks)
 
