@@ -20,7 +20,7 @@ TORCH_ROOMS = {
     "backbones": {"torch", "sparse"},
     "training": {"torch", "skorch", "tqdm", "onnx", "onnxscript", "_arguments"}
     | {"images", "perceptual", "sparse", "bottlenecks", "backbones", "_usage"}
-    | {"_files"},
+    | {"_container", "_files"},
 }
 ARRAY_LIBRARIES = {"sklearn", "scipy", "skimage", "joblib"}
 ARRAY_ROOMS = {
