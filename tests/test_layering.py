@@ -21,7 +21,7 @@ TORCH_ROOMS = {
     "backbones": {"torch", "sparse"},
     "training": {"torch", "skorch", "onnx", "onnxscript", "_arguments"}
     | {"images", "perceptual", "sparse", "bottlenecks", "backbones", "_usage"}
-    | {"_files", "_progress", "_ranks"},
+    | {"_container", "_files", "_progress", "_ranks"},
 }
 ARRAY_LIBRARIES = {"sklearn", "scipy", "skimage", "joblib"}
 ARRAY_ROOMS = {

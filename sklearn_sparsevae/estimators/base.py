@@ -35,6 +35,7 @@ from sklearn_sparsevae.training import (
     TrainingSettings,
     fitted_together,
     from_first,
+    open_checkpoints,
     train_net,
 )
 
@@ -129,6 +130,12 @@ class BaseSparseAutoencoder(
         return self._train_once(X, y)
 
     def _train_once(self, X, y, condition=None):
+        if self.checkpoint is not None:
+            raise ValueError(
+                f"checkpoint={self.checkpoint!r} is for fit, which knows all its "
+                "epochs; partial_fit is one pass, and which data come next is yours to "
+                "say. Set checkpoint=None, and keep the model between passes yourself."
+            )
         one_pass = {"max_epochs": 1, "lr_schedule": None, "early_stopping": False}
         return self._train(X, y, True, True, condition, **one_pass)
 
@@ -145,13 +152,15 @@ class BaseSparseAutoencoder(
         check_needs_of_images(self, photos.layout)
         if warm:
             photos.layout.check_like(self.layout_, type(self).__name__)
-        net = train_net(
-            lambda: make_autoencoder(self, photos),
-            photos,
-            TrainingSettings.of(self, **changed),
-            self._draw_seed(warm),
-            self.net_ if warm else None,
-        )
+        net = self.net_ if warm else None
+        with open_checkpoints(self, photos, self._draw_seed(warm), net) as kept:
+            net = train_net(
+                lambda: make_autoencoder(self, photos),
+                photos,
+                TrainingSettings.of(self, checkpoints=kept, **changed),
+                kept.seed,
+                net,
+            )
         if self.degrade is not None:  # then what comes later may be degraded
             spec = spec.beyond_the_range()
         stopped_by = net.stopped_by

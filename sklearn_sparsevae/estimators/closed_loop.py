@@ -32,6 +32,7 @@ from sklearn_sparsevae.training import (
     Transcription,
     fitted_together,
     from_first,
+    open_checkpoints,
     train_closed_loop,
 )
 
@@ -212,12 +213,14 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
         classes = None
         if self.target == "y":
             classes, photos = _with_classes(photos, y)
-        net = train_closed_loop(
-            lambda: self._make_transcription(photos.layout),
-            photos,
-            RunSettings.of(self),
-            from_first(random_numbers(self.random_state).randint(2**31 - 1)),
-        )
+        seed = from_first(random_numbers(self.random_state).randint(2**31 - 1))
+        with open_checkpoints(self, photos, seed) as kept:
+            net = train_closed_loop(
+                lambda: self._make_transcription(photos.layout),
+                photos,
+                RunSettings.of(self, checkpoints=kept),
+                kept.seed,
+            )
         stopped_by = net.stopped_by
         net.forget_training()
         self._keep(net, photos, spec, names)

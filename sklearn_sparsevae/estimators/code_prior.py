@@ -31,6 +31,7 @@ from sklearn_sparsevae.training import (
     fitted_together,
     from_first,
     log_likelihood,
+    open_checkpoints,
     train_prior,
 )
 
@@ -184,15 +185,10 @@ class CodePrior(
             )
         seed = from_first(random_numbers(self.random_state).randint(2**31 - 1))
         tokenizer = Tokenizer.learn(codes, self.n_bins)
-        tokens, valid = tokenizer.encode(codes), None
-        if self.early_stopping:
-            tokens, valid = train_test_split(
-                tokens, test_size=self.validation_fraction, random_state=seed
-            )
-        names = ("width", "n_layers", "n_heads", "dropout")
-        sizes = {name: getattr(self, name) for name in names}
-        build = functools.partial(CodeTransformer, tokenizer.space, **sizes)
-        net = train_prior(build, tokens, valid, RunSettings.of(self), seed)
+        tokens = tokenizer.encode(codes)
+        data = {"tokens": tokens, "levels": tokenizer.levels}
+        with open_checkpoints(self, data, seed) as kept:
+            net = self._train(tokens, tokenizer.space, kept)
         stopped_by = net.stopped_by
         net.forget_training()
         self.net_, self.tokenizer_ = net, tokenizer
@@ -201,6 +197,19 @@ class CodePrior(
         self.n_features_in_ = codes.shape[1]
         warn_and_raise(self, stopped_by)
         return self
+
+    def _train(self, tokens, space, kept):
+        """Train a net on tokens, all or those that are not held out."""
+        seed, valid = kept.seed, None
+        if self.early_stopping:
+            tokens, valid = train_test_split(
+                tokens, test_size=self.validation_fraction, random_state=seed
+            )
+        names = ("width", "n_layers", "n_heads", "dropout")
+        sizes = {name: getattr(self, name) for name in names}
+        build = functools.partial(CodeTransformer, space, **sizes)
+        settings = RunSettings.of(self, checkpoints=kept)
+        return train_prior(build, tokens, valid, settings, seed)
 
     def score_samples(self, X: Codes) -> NDArray[np.floating]:
         """Log-likelihood of the codes of each image.

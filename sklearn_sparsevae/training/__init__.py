@@ -2,6 +2,7 @@
 
 from sklearn_sparsevae.training.autoencoder import Autoencoder
 from sklearn_sparsevae.training.batching import ImageBatches
+from sklearn_sparsevae.training.checkpoints import open_checkpoints
 from sklearn_sparsevae.training.closed_loop import (
     ClosedLoopNet,
     Transcriber,
@@ -43,6 +44,7 @@ __all__ = [
     "fitted_together",
     "from_first",
     "log_likelihood",
+    "open_checkpoints",
     "train_closed_loop",
     "train_net",
     "train_prior",

@@ -72,6 +72,20 @@ class DeadAtomReset(Callback):
 class Advance(Callback):
     """Tell the bottleneck how far the training is, all fits of a net together."""
 
+    def on_train_begin(self, net, **kwargs):
+        """Have the bottleneck that is told."""
+        self.bottleneck, self.told = net.module_.bottleneck, None
+
+    def state_dict(self):
+        """Return what the bottleneck was told last."""
+        return {"told": self.told}
+
+    def load_state_dict(self, state):
+        """Tell it that again."""
+        self.told = state["told"]
+        if self.told is not None:
+            self.bottleneck.advance(self.told)
+
     def on_epoch_begin(self, net, dataset_train=None, **kwargs):
         """Count the batches to come."""
         self.n_batches_ = math.ceil(len(dataset_train) / net.batch_size)
@@ -80,8 +94,8 @@ class Advance(Callback):
     def on_batch_begin(self, net, training=False, **kwargs):
         """Tell epochs and fractions of one."""
         if training:
-            n_epochs = len(net.history) - 1 + self.step_ / self.n_batches_
-            net.module_.bottleneck.advance(n_epochs)
+            self.told = len(net.history) - 1 + self.step_ / self.n_batches_
+            self.bottleneck.advance(self.told)
             self.step_ += 1
 
 
@@ -139,13 +153,14 @@ class ProgressBar(Callback):
     In a notebook it is a widget, where there are any.
     """
 
-    def __init__(self, max_epochs, file=None):
-        self.max_epochs, self.file = max_epochs, file
+    def __init__(self, max_epochs, file=None, n_done=0):
+        self.max_epochs, self.file, self.n_done = max_epochs, file, n_done
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         """Open the bar; its unit is an epoch, in fractions."""
         self.bar_ = bar_class()(
             total=self.max_epochs,
+            initial=self.n_done,
             file=self.file or sys.stderr,
             bar_format="{l_bar}{bar}| epoch {n:.1f}/{total} "
             "[{elapsed}<{remaining}{postfix}]",

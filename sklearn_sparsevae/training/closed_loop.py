@@ -151,10 +151,11 @@ def train_closed_loop(build, photos, settings, seed):
     device = resolve_device(settings.device)
     with OwnGenerator(seed):
         module = build().to(device)
-        start_alike(
-            module,
-            lambda: module.initialize(batches.sample(_N_START)[1].to(device)),
-        )
+        if not settings.checkpoints.is_found:
+            start_alike(
+                module,
+                lambda: module.initialize(batches.sample(_N_START)[1].to(device)),
+            )
         net = ClosedLoopNet.around(module, settings)
     net.run(batches, None, settings, seed)
     return net

@@ -6,6 +6,7 @@ batches, makes its own part of each, and ends with the same model. See
 """
 
 import functools
+import os
 import zlib
 
 import numpy as np
@@ -17,7 +18,7 @@ from sklearn_sparsevae._ranks import from_first
 __all__ = ["from_first"]
 
 # Parameters of which each rank may have its own.
-_OWN = {"device", "verbose", "n_workers", "checkpoint"}
+_OWN = {"device", "verbose", "n_workers"}
 _PLAIN = int, float, str, tuple, type(None)
 
 
@@ -37,7 +38,11 @@ def fitted_together(fit):
 def _check_estimator(estimator):
     """Refuse ranks that fit with other parameters, as far as these have a value."""
     given = estimator.get_params(deep=False)
-    plain = {k: v for k, v in given.items() if isinstance(v, _PLAIN) and k not in _OWN}
+    plain = {
+        name: os.fspath(value) if isinstance(value, os.PathLike) else value
+        for name, value in given.items()
+        if isinstance(value, (*_PLAIN, os.PathLike)) and name not in _OWN
+    }
     check_alike({"estimator": type(estimator).__name__, **plain})
     if estimator.batch_size < _ranks.n_ranks():
         raise ValueError(

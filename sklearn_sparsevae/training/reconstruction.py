@@ -154,26 +154,23 @@ def train_net(build, photos, settings, seed, net=None):
     device = resolve_device(settings.device)
     if net is None:
         with OwnGenerator(seed), showing(settings.verbose):
-            net = ReconstructionNet.around(_start(build, train, device, seed), settings)
+            module = build().to(device=device, memory_format=torch.channels_last)
+            if not settings.checkpoints.is_found:
+                start_alike(module, lambda: _start(module, train, device, seed))
+            net = ReconstructionNet.around(module, settings)
     with OwnGenerator(seed):
         net.set_losses(settings, train)
     net.run(train, valid, settings, seed)
     return net
 
 
-def _start(build, train, device, seed):
-    """Build a module and start it from images of the training set."""
-    module = build().to(device=device, memory_format=torch.channels_last)
-
-    def start():
-        # From what it is to produce: its atoms are then clean, and a short code of a
-        # degraded image already restores much of it.
-        inputs, targets = train.sample(_N_START)
-        given = inputs["condition"].to(device) if isinstance(inputs, dict) else None
-        module.initialize(targets.to(device), seed, given)
-
-    start_alike(module, start)
-    return module
+def _start(module, train, device, seed):
+    """Start a module from images of the training set."""
+    # From what it is to produce: its atoms are then clean, and a short code of a
+    # degraded image already restores much of it.
+    inputs, targets = train.sample(_N_START)
+    given = inputs["condition"].to(device) if isinstance(inputs, dict) else None
+    module.initialize(targets.to(device), seed, given)
 
 
 def _split(photos, settings, seed):
