@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import dataclasses
 from collections.abc import Iterator
 from typing import Any
@@ -23,6 +24,7 @@ from sklearn.utils.validation import (
 from sklearn_sparsevae import metrics
 from sklearn_sparsevae._arguments import check_out, whole_number, write_blocks
 from sklearn_sparsevae._doc_links import DocumentationLinks
+from sklearn_sparsevae._progress import progress
 from sklearn_sparsevae._typing import Images, ImagesOut, Unused
 from sklearn_sparsevae.estimators._generation import GenerationMixin
 from sklearn_sparsevae.images import InputSpec, Photos
@@ -114,8 +116,8 @@ class ImageTransformer(
 
     def _codes_of(self, X):
         """Codes of images, as `transform` returns them whatever `set_output` says."""
-        photos = self._open_to_code(X)
-        return photos.gather(self._code(part) for part in photos.parts())
+        with self._counted(self._open_to_code(X), "transform") as photos:
+            return photos.gather(self._code(part) for part in photos.parts())
 
     def iter_transform(self, X: Images, batch_size: int | None = None) -> Iterator[Any]:
         """Yield codes block by block, so that neither images nor codes fill the memory.
@@ -134,7 +136,8 @@ class ImageTransformer(
             Of the next images, one row each. Together they are what `transform` gives;
             to the last bit with ``batch_size=None``, otherwise up to rounding.
         """
-        return map(self._code, self._blocks(self._open_to_code(X), batch_size))
+        photos = self._open_to_code(X)
+        return self._in_blocks(photos, self._code, "iter_transform", batch_size)
 
     def iter_reconstruct(
         self, X: Images, batch_size: int | None = None
@@ -155,26 +158,32 @@ class ImageTransformer(
             one photo, ``(1, H, W, C)`` or ``(1, H, W)``.
         """
         photos = self._open_to_code(X)
-        return self._images_in_blocks(photos, self._rebuild, batch_size)
+        rebuild = self._finished(self._rebuild)
+        return self._in_blocks(photos, rebuild, "iter_reconstruct", batch_size)
 
     def _open_to_code(self, X):
         """Photos with all that coding them takes."""
         return self._open(X)
 
-    def _blocks(self, photos, batch_size=None):
-        """Yield photos of one size, as many as one batch of the network takes."""
-        if batch_size is not None:
-            batch_size = whole_number(batch_size, "batch_size")
-        return (
-            block
-            for part in photos.parts()
-            for block in part.batches(batch_size or self._batch_size(part))
-        )
+    def _in_blocks(self, photos, function, method, size=None):
+        """Yield what a function makes of block after block of photos of one size."""
+        if size is not None:
+            size = whole_number(size, "batch_size")
 
-    def _images_in_blocks(self, photos, rebuild, batch_size=None):
-        kind = photos.layout.kind
-        blocks = self._blocks(photos, batch_size)
-        return (self._finish(rebuild(block), kind) for block in blocks)
+        def results():
+            with self._counted(photos, method) as counted:
+                yield from map(function, self._blocks(counted, size))
+
+        return results()
+
+    def _blocks(self, photos, size=None):
+        """Yield photos of one size, as many as one batch of the network takes."""
+        for part in photos.parts():
+            yield from part.batches(size or self._batch_size(part))
+
+    def _finished(self, rebuild):
+        """Return a function that gives what ``rebuild`` makes its range and layout."""
+        return lambda photos: self._finish(rebuild(photos), photos.layout.kind)
 
     def _images_to(self, out, photos, rebuild):
         """Write images that ``rebuild`` makes to an array, block by block."""
@@ -185,13 +194,25 @@ class ImageTransformer(
             )
         height, width, _ = photos.layout.image_shape
         check_out(out, photos.layout.shape_of(len(photos), height, width), np.float32)
-        return write_blocks(self._images_in_blocks(photos, rebuild), out)
+        finished = self._finished(rebuild)
+        return write_blocks(self._in_blocks(photos, finished, "reconstruct"), out)
 
     def _images_of(self, photos, rebuild):
         """Images that ``rebuild`` makes of photos, a list if they differ in size."""
         kind = photos.layout.kind
-        parts = (self._finish(rebuild(part), kind) for part in photos.parts())
-        return photos.gather(p if photos.is_one_size else p[0] for p in parts)
+        with self._counted(photos, "reconstruct") as photos:
+            parts = (self._finish(rebuild(part), kind) for part in photos.parts())
+            return photos.gather(p if photos.is_one_size else p[0] for p in parts)
+
+    @contextlib.contextmanager
+    def _counted(self, photos, method):
+        """Photos with a bar that counts them, if ``verbose`` and nobody counts yet."""
+        if photos.bar is not None:
+            yield photos
+            return
+        what = f"{type(self).__name__}.{method}"
+        with progress(what, len(photos), self.verbose) as bar:
+            yield dataclasses.replace(photos, bar=bar)
 
     def _finish(self, images, kind=None):
         """Give unit images their range, and the layout of the fit's input."""
@@ -240,9 +261,10 @@ class ImageTransformer(
             Higher is better.
         """
         values = []
-        for batch in self._blocks(self._open_pair(X, y)):
-            targets, outputs = self.compare(batch)
-            values.extend(self._psnr(targets, outputs))
+        with self._counted(self._open_pair(X, y), "score") as photos:
+            for batch in self._blocks(photos):
+                targets, outputs = self.compare(batch)
+                values.extend(self._psnr(targets, outputs))
         return float(np.mean(values))
 
     def _psnr(self, targets, outputs):

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from sklearn_sparsevae._ahead import ahead
+from sklearn_sparsevae._progress import SILENT
 from sklearn_sparsevae.images.layouts import Layout
 from sklearn_sparsevae.images.ranges import ValueRange, value_span
 from sklearn_sparsevae.images.sliced import SlicedPhotos
@@ -35,6 +36,9 @@ class Photos:
         Side of square crops to train on; None stands for whole images.
     n_workers : int, default=0
         Threads that read ahead what is not in memory.
+    bar : object, default=None
+        What `batches` tells, by ``bar.update(n)``, how many have been worked on. None:
+        nobody has asked yet.
     """
 
     items: object
@@ -44,6 +48,7 @@ class Photos:
     condition: np.ndarray | None = None
     crop_size: int | None = None
     n_workers: int = 0
+    bar: object = None
 
     def __repr__(self):
         height, width, n_channels = self.layout.image_shape
@@ -109,7 +114,7 @@ class Photos:
         if self.is_one_size:
             yield self
             return
-        yield from self.batches(1)
+        yield from self.read(1)
 
     def gather(self, results):
         """Return the results of `parts`: that of all photos, or a list, one of each."""
@@ -119,13 +124,27 @@ class Photos:
     def batches(self, size):
         """Yield the photos, at most so many at a time, read if they were not.
 
+        Those of a batch are counted when the next one is asked for, and only here:
+        batches of a batch are not.
+
         Parameters
         ----------
         size : int
         """
+        for batch in self.read(size):
+            yield dataclasses.replace(batch, bar=SILENT)
+            self.count(len(batch))
+
+    def read(self, size):
+        """Yield the photos, at most so many at a time, read ahead; none is counted."""
         slices = (slice(i, i + size) for i in range(0, len(self), size))
         in_memory = isinstance(self.items, np.ndarray | list)
         return ahead(self.__getitem__, slices, 0 if in_memory else self.n_workers)
+
+    def count(self, n):
+        """Tell the bar, if there is one, that so many have been worked on."""
+        if self.bar is not None:
+            self.bar.update(n)
 
     def unit(self):
         """Images of one size as float32 ``(n, H, W, C)`` with their range at [0, 1].
@@ -143,7 +162,8 @@ class Photos:
         """
         items = self[:].items[:, rows, columns]
         layout = dataclasses.replace(self.layout, image_shape=items.shape[1:])
-        return dataclasses.replace(self, items=items, layout=layout, targets=None)
+        known = {"targets": None, "bar": SILENT}
+        return dataclasses.replace(self, items=items, layout=layout, **known)
 
     def floats(self):
         """Images of one size as floats in the range that images come out in."""

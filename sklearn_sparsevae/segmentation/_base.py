@@ -23,6 +23,7 @@ from sklearn_sparsevae._ahead import ahead
 from sklearn_sparsevae._arguments import check_out, random_numbers
 from sklearn_sparsevae._doc_links import DocumentationLinks
 from sklearn_sparsevae._parameters import parameters
+from sklearn_sparsevae._progress import progress
 from sklearn_sparsevae._typing import (
     Codes,
     Grid,
@@ -159,7 +160,8 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
         else:
             self.grid_shape_ = self._image_shape_ = None
         self._fit_sites(parts)
-        self.labels_, self.confidence_ = self._segment(parts, is_list_of_codes(X))
+        segmented = self._segment(parts, is_list_of_codes(X), "fit")
+        self.labels_, self.confidence_ = segmented
 
     def predict(self, X: Codes, out: Any = None) -> LabelsOut:
         """Label map of every image, or the label of every row of a scene.
@@ -271,9 +273,9 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
             return labels, np.array([separation(X, labels)])
         parts = as_parts(X, self.grid_shape_, self._image_shape_)
         check_atoms(parts, self.n_atoms_)
-        return fitted._segment(parts, as_list, out)
+        return fitted._segment(parts, as_list, "predict", out)
 
-    def _segment(self, parts, as_list, out=None):
+    def _segment(self, parts, as_list, method, out=None):
         """Label maps and confidence of all images, one job per image."""
         n_images = sum(codes.shape[0] for codes in parts)
         if as_list:
@@ -283,15 +285,18 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
             if out is not None:
                 check_out(out, shape, np.int32)
             labels = np.empty(shape, np.int32) if out is None else out
-        verbose = max(0, self.verbose - 1)
-        parallel = Parallel(self.n_jobs, verbose=verbose, return_as="generator")
-        results = parallel(
+        # Without a need for results one by one none is asked of joblib's backends, some
+        # of which do not know how to give them.
+        one_by_one = self.verbose or out is not None
+        as_they_come = {"return_as": "generator"} if one_by_one else {}
+        results = Parallel(n_jobs=self.n_jobs, **as_they_come)(
             delayed(on_one_thread)(self._segment_image, photo)
             for photo in photos_of(parts)
         )
-        confidence = np.empty(n_images)
-        for i, (labels[i], confidence[i]) in enumerate(results):
-            pass
+        what, confidence = f"{type(self).__name__}.{method}", np.empty(n_images)
+        with progress(what, n_images, self.verbose) as bar:
+            for i, (labels[i], confidence[i]) in enumerate(results):
+                bar.update()
         return labels, confidence
 
     def _segment_image(self, codes):
