@@ -1,6 +1,7 @@
 """From the content of a file to the pixels that are wanted of it."""
 
 import dataclasses
+import struct
 from collections.abc import Callable
 
 import numpy as np
@@ -35,6 +36,7 @@ _FORMATS = {
 _PNG = b"\x89PNG"
 _PNG_DEPTH, _PNG_KIND = 24, 25  # where a PNG file says its bits and what its pixels are
 _PNG_GREY = 0
+_PNG_CHUNKS = 8  # where they begin
 _HEAD = 26
 _FOUR_CHANNELS = 4
 
@@ -64,7 +66,7 @@ class PhotoDecoder:
             place = place or place_in(file)
             if place is None:
                 image = _opened(file, self.max_pixels)
-                orientation = _orientation(image)
+                orientation = _orientation_by_header(image, file)
                 height, width = upright_shape(image.height, image.width, orientation)
                 n_channels = 3
             else:
@@ -259,12 +261,32 @@ def _opened(file, max_pixels):
     return image
 
 
-def _orientation(image):
+def _orientation(image, read=None):
     """EXIF orientation of an image; files whose EXIF data are garbled have none."""
     try:
-        return image.getexif().get(ORIENTATION, 1)
+        exif = image.getexif() if read is None else read(image)
+        return exif.get(ORIENTATION, 1)
     except Exception:
         return 1
+
+
+def _orientation_by_header(image, file):
+    """Tell the orientation without decoding, as Pillow would all PNG files."""
+    early = image.format == "PNG" and not _says_more_later(file)
+    return _orientation(image, Image.Image.getexif if early else None)
+
+
+def _says_more_later(file):
+    """Whether a PNG file has chunks after its pixels, among them perhaps EXIF data."""
+    position, seen, later = file.tell(), False, False
+    file.seek(_PNG_CHUNKS)
+    while not later and len(head := file.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", head)
+        later = seen and kind not in (b"IDAT", b"IEND")
+        seen = seen or kind == b"IDAT"
+        file.seek(length + 4, 1)  # beyond the content and its checksum
+    file.seek(position)
+    return later
 
 
 def check_size(height, width, n_channels, max_pixels):

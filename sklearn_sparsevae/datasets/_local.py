@@ -216,6 +216,12 @@ def _load(source, folder, decoder, masks=None, suffix=""):
         mask_files = [name for name in mask_files if stem_of(name).endswith(suffix)]
         apart = {mask_source.path.resolve() / name for name in mask_files}
         files = [name for name in files if source.path.resolve() / name not in apart]
+        if not files or not mask_files:
+            raise ValueError(
+                f"{source.path} holds no images besides its masks, or {masks[0].path} "
+                f"no masks; expected one mask for each image, told by another folder "
+                f"or by mask_suffix, which is {suffix!r}."
+            )
     names, opened = photos_in(source, files)
     images = LazyImages(source, names, decoder, files=opened)
     names = [name.removeprefix(below) for name in names]

@@ -166,12 +166,13 @@ def _path_of(folder, name):
 def _check_clashes(names, paths):
     seen = {}
     for name, path in zip(names, paths):
-        other = seen.setdefault(os.path.normcase(path), name)
-        if other is not name:
+        key = os.path.normcase(path)
+        if key in seen:
             raise ValueError(
-                f"Got the names {other!r} and {name!r}, which both give {path.name}; "
-                "expected one file for each."
+                f"Got the names {seen[key]!r} and {name!r}, which both give "
+                f"{path.name}; expected one file for each."
             )
+        seen[key] = name
         if path.exists() and not _is_ours(path):
             raise FileExistsError(
                 f"{path} is there already and no mask of save_masks: choose another "

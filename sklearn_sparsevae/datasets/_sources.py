@@ -5,6 +5,7 @@ import io
 import lzma
 import os
 import struct
+import threading
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
@@ -74,20 +75,25 @@ class ZipArchive:
 
     def names(self):
         """Names of the members that are files, sorted."""
-        return sorted(n for n in self._archive().namelist() if not n.endswith("/"))
+        return sorted(n for n in self._archive()[0].namelist() if not n.endswith("/"))
 
     def read(self, name):
         """Content of a member, as bytes."""
-        archive = self._archive()
+        archive, lock = self._archive()
         with self._naming_damage(f"{self.path}: {name} is missing or damaged"):
             member = archive.getinfo(name)
             if member.flag_bits & _ENCRYPTED:
                 raise RuntimeError("it is encrypted: unpack it with its password")
             size, content = member.file_size, b""
             if size <= self.max_bytes:
-                # What the archive says of the size need not be true.
-                with archive.open(member) as file:
+                with lock:  # zipfile counts who reads, and not for threads
+                    file = archive.open(member)
+                try:
+                    # What the archive says of the size need not be true.
                     content = file.read(self.max_bytes + 1)
+                finally:
+                    with lock:
+                        file.close()
         if max(size, len(content)) > self.max_bytes:
             raise ValueError(
                 f"{self.path}: {name} has {size} bytes unpacked; expected at most "
@@ -105,8 +111,9 @@ class ZipArchive:
         opened = self._opened
         if opened is None or opened[0] != os.getpid():
             with self._naming_damage(f"{self.path} is damaged"):
-                opened = self._opened = os.getpid(), zipfile.ZipFile(self.path)
-        return opened[1]
+                archive = zipfile.ZipFile(self.path)
+            opened = self._opened = os.getpid(), archive, threading.Lock()
+        return opened[1:]
 
     @contextlib.contextmanager
     def _naming_damage(self, what):

@@ -14,10 +14,11 @@ import logging
 import math
 import struct
 import zlib
+from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
-from PIL import TiffImagePlugin
+from PIL import Image, TiffImagePlugin
 
 from sklearn_sparsevae.datasets._errors import Refused
 from sklearn_sparsevae.datasets._window import ORIENTATION, upright, upright_shape
@@ -26,6 +27,11 @@ from sklearn_sparsevae.datasets._window import ORIENTATION, upright, upright_sha
 # sees it; without that it is not printed.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
+# Axes are described as OME, ImageJ, tifffile, Zeiss and MetaMorph do. In files of
+# others pages are pages.
+_OTHERS = {"avs", "bif", "eer", "fluoview", "mdgel", "mmstack", "ndpi", "ndtiff", "nih"}
+_OTHERS |= {"philips", "qpi", "scanimage", "scn", "sis", "svs"}
+_NO_DIALECTS = {f"is_{name}": False for name in _OTHERS & tifffile.TIFF.FILE_FLAGS}
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _DEFLATE = (8, 32946)
 _PLAIN = (1, 32773, *_DEFLATE)
@@ -76,6 +82,7 @@ def is_tiff(head):
 def find_photos(file):
     """List the photos of an open TIFF file, as places."""
     with _opened(file) as tif:
+        _check_ome(tif)
         found = [place for series in tif.series for place in _photos_of(series)]
         _check_end(tif)
     if not found:
@@ -106,8 +113,9 @@ def read_photo(file, place, check_size):
 
 @contextlib.contextmanager
 def _opened(file):
+    file.seek(0)
     # An OME file may name others as its parts: they are not opened.
-    with tifffile.TiffFile(file, _multifile=False) as tif:
+    with tifffile.TiffFile(file, _multifile=False, **_NO_DIALECTS) as tif:
         yield tif
 
 
@@ -129,11 +137,11 @@ def _photos_of(series):
         _refuse_axes(series)
     if channels and n_samples > 1:
         _refuse_axes(series)
-    numbers = np.arange(math.prod(n for _, n in counts)).reshape([n for _, n in counts])
+    planes = _planes(series, math.prod(n for _, n in counts))
+    numbers = np.arange(len(planes)).reshape([n for _, n in counts])
     if channels:
         axis = [axis for axis, _ in counts].index("C")
         numbers = np.moveaxis(numbers, axis, -1).reshape(-1, counts[axis][1])
-    planes = _planes(series, numbers.size)
     n_channels, is_colour = _channels(page)
     sides = upright_shape(page.imagelength, page.imagewidth, _orientation(page))
     if channels:
@@ -154,6 +162,11 @@ def _planes(series, n_planes):
                 f"its {n_planes} planes share one description and are compressed. "
                 "Write it anew with tifffile.imwrite(new, tifffile.imread(path))."
             )
+        if page.dataoffsets[0] + n_planes * page.nbytes > page.parent.filehandle.size:
+            raise Refused(
+                f"it describes {n_planes} planes, for which it is too short. Copy it "
+                "anew."
+            )
         return [(page.offset, page.index, i) for i in range(n_planes)]
     pages = list(series.pages)
     if len(pages) != n_planes or any(page is None for page in pages):
@@ -162,6 +175,32 @@ def _planes(series, n_planes):
             "in it. Join the files of the set into one with tifffile."
         )
     return [(page.offset, page.index, 0) for page in pages]
+
+
+def _check_ome(tif):
+    """Refuse a description of more planes than there can be, before it is believed."""
+    if not tif.is_ome:
+        return
+    try:
+        description = ElementTree.fromstring(tif.ome_metadata)
+    except ElementTree.ParseError:
+        return  # pages are pages
+    for element in description.iter():
+        kind = element.tag.rpartition("}")[2]
+        if kind.startswith("ModuloAlong"):
+            raise Refused(
+                f"its axis {kind[-1]} is two in one ({kind}); expected pages, one axis "
+                "of channels, Y and X. Write the images that you want into another "
+                "file with tifffile."
+            )
+        names = {"Pixels": ("SizeC", "SizeT", "SizeZ")}.get(kind, ())
+        names = names or {"TiffData": ("IFD", "NumPlanes", "PlaneCount")}.get(kind, ())
+        n_planes = math.prod(max(int(element.get(name, 1)), 1) for name in names)
+        if n_planes > tif.filehandle.size:
+            raise Refused(
+                f"it describes {n_planes} planes, for which it is too short. Copy it "
+                "anew."
+            )
 
 
 def _refuse_axes(series):
@@ -216,7 +255,7 @@ def _how_to_read(page):
     kind, bits = page.photometric, page.bitspersample
     packing = page.compression
     plain = kind in (*_GREY, _RGB) and bits in (8, 16, 32, 64)
-    if plain and page.dtype is not None and page.dtype.kind == "c":
+    if page.dtype is not None and page.dtype.kind == "c":
         raise Refused(
             "its pixels are complex numbers; expected real ones. Write their absolute "
             "values anew."
@@ -318,12 +357,17 @@ def _white_below(page, pixels):
 def _by_pillow(file, page):
     """Image of a page of which Pillow loses nothing."""
     file.seek(0)
-    image = TiffImagePlugin.TiffImageFile(file, "")
-    image.seek(page.index)
-    n_samples = _SAMPLES.get(image.mode)
-    if n_samples != page.samplesperpixel:
-        raise Refused(_takes_codecs(page))
-    image.load()  # which turns it upright
+    try:
+        image = TiffImagePlugin.TiffImageFile(file, "")
+        image.seek(page.index)
+        if _SAMPLES.get(image.mode) != page.samplesperpixel:
+            raise Refused(_takes_codecs(page))
+        image.load()  # which turns it upright
+    except Image.DecompressionBombError as error:
+        raise Refused(
+            f"Pillow, which reads this kind of TIFF, has a limit of its own ({error}): "
+            "set PIL.Image.MAX_IMAGE_PIXELS = None if you trust the file."
+        ) from error
     if image.mode[0] in "IF":
         pixels = np.asarray(image).astype(page.dtype, copy=False)
         return Raster(_white_below(page, pixels), False)

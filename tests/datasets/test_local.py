@@ -117,12 +117,13 @@ def test_shapes_are_told_without_decoding(kind, load, encode, photo):
     members = {
         "a.jpg": encode(photo(6, 9), "jpg")[:-30],  # the pixels are not whole
         "b.jpg": encode(sideways, "jpg", exif=exif),
+        "c.png": encode(sideways, exif=exif)[:-30],
     }
     photos = load(kind, members)
-    assert photos.images.shapes == [(6, 9, 3), (9, 6, 3)]
+    assert photos.images.shapes == [(6, 9, 3), (9, 6, 3), (9, 6, 3)]
     assert photos.images[1].shape == (9, 6, 3)
-    assert load(kind, members, size=4).images.shapes == [(4, 4, 3)] * 2
-    assert load(kind, members, as_gray=True).images.shapes == [(6, 9), (9, 6)]
+    assert load(kind, members, size=4).images.shapes == [(4, 4, 3)] * 3
+    assert load(kind, members, as_gray=True).images.shapes == [(6, 9), *[(9, 6)] * 2]
     with pytest.raises(ValueError, match="a.jpg: no whole image"):
         photos.images[0]
 
@@ -131,6 +132,17 @@ def test_photos_are_turned_upright(load, encode, photo):
     exif = Image.Exif()
     exif[0x0112] = 8  # turn left to see it upright
     photos = load("folder", {"a.png": encode(photo(), exif=exif)})
+    assert_array_equal(photos.images[0], np.rot90(photo()))
+
+
+def test_what_a_png_says_after_its_pixels_counts(load, encode, photo):
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    content = encode(photo(), exif=exif)
+    start, end = content.index(b"eXIf") - 4, content.index(b"IDAT") - 4
+    late = content[:start] + content[end:-12] + content[start:end] + content[-12:]
+    photos = load("folder", {"a.png": late})
+    assert photos.images.shapes == [(9, 6, 3)]
     assert_array_equal(photos.images[0], np.rot90(photo()))
 
 
