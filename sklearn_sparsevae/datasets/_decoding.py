@@ -2,7 +2,6 @@
 
 import dataclasses
 import struct
-from collections.abc import Callable
 
 import numpy as np
 from PIL import (
@@ -17,6 +16,7 @@ from PIL import (
 from sklearn_sparsevae.datasets import _tiff
 from sklearn_sparsevae.datasets._errors import Refused, naming_damage
 from sklearn_sparsevae.datasets._sources import MAX_PIXELS
+from sklearn_sparsevae.datasets._tiff_pages import Raster
 from sklearn_sparsevae.datasets._window import (
     ORIENTATION,
     Window,
@@ -65,7 +65,7 @@ class PhotoDecoder:
         with naming_damage():
             place = place or place_in(file)
             if place is None:
-                image = _opened(file, self.max_pixels)
+                image = opened(file, self.max_pixels)
                 orientation = _orientation_by_header(image, file)
                 height, width = upright_shape(image.height, image.width, orientation)
                 n_channels = 3
@@ -89,12 +89,12 @@ class PhotoDecoder:
         place = place or place_in(file)
         if place is not None:
             raster = _tiff.read_photo(file, place, self._check_size)
-            if isinstance(raster, _tiff.Raster):
+            if isinstance(raster, Raster):
                 return self._in_colour(raster.pixels, raster.is_colour)
             return self._of_bytes(raster, 1)
-        image = _opened(file, self.max_pixels)
+        image = opened(file, self.max_pixels)
         image.load()
-        orientation = _orientation(image)
+        orientation = orientation_of(image)
         if image.mode.startswith("I"):
             pixels = np.asarray(image).astype(np.uint16, copy=False)
             clear = image.info.get("transparency")
@@ -140,88 +140,6 @@ class PhotoDecoder:
         check_size(height, width, n_channels, self.max_pixels)
 
 
-@dataclasses.dataclass(frozen=True)
-class MaskDecoder:
-    """Makes boolean masks ``(H, W)`` of image files.
-
-    Attributes
-    ----------
-    window : Window
-        Which part of a mask is shown.
-    mode : str
-        What Pillow converts the image to.
-    rule : callable
-        Says of an array of that mode where the foreground is.
-    """
-
-    window: Window
-    mode: str
-    rule: Callable
-
-    def __call__(self, file, box=None, place=None):
-        """Return the mask that an open image file holds."""
-        with naming_damage():
-            image = _opened(file, MAX_PIXELS)
-            image.load()
-            pixels = np.asarray(image.convert(self.mode))
-            pixels = upright(pixels, _orientation(image))
-        return self.window.labels(self.rule(pixels), box)
-
-
-@dataclasses.dataclass(frozen=True)
-class LabelDecoder:
-    """Makes label maps ``(H, W)`` of image files: the numbers of their pixels.
-
-    Those of a palette are its entries, as `save_masks` and many data sets write them.
-    """
-
-    window: Window
-    max_pixels: int = MAX_PIXELS
-
-    def __call__(self, file, box=None, place=None):
-        """Return the label map that an open image file holds, or has at a place."""
-        with naming_damage():
-            return self.window.labels(self._labels(file, place), box)
-
-    def _labels(self, file, place):
-        place = place or place_in(file)
-        if place is not None:
-            limit = self.max_pixels
-            image = _tiff.read_photo(file, place, lambda *s: check_size(*s, limit))
-            if isinstance(image, _tiff.Raster):
-                return _one_channel(image.pixels)
-            orientation = 1
-        else:
-            image = _opened(file, self.max_pixels)
-            image.load()
-            orientation = _orientation(image)
-        pixels = np.asarray(image)
-        pixels = pixels.astype(np.uint8) if image.mode == "1" else pixels
-        return upright(_one_channel(pixels), orientation)
-
-
-def _one_channel(pixels):
-    """Labels of a mask that was saved with several equal channels, or one."""
-    if pixels.ndim == 3:
-        first = pixels[..., 0]
-        has_opacity = pixels.shape[2] in (2, 4)
-        n_channels = pixels.shape[2] - has_opacity
-        if (pixels[..., :n_channels] != first[..., None]).any():
-            raise Refused(
-                "its pixels are colours; expected labels: grey levels, or a palette. "
-                "Say which label a colour is, and write it anew with save_masks."
-            )
-        pixels = first
-    if pixels.dtype.kind not in "iub":
-        raise Refused(f"its pixels are {pixels.dtype}; expected whole numbers.")
-    return pixels
-
-
-def is_bright(pixels):
-    """Whether grey pixels are in the upper half of their range."""
-    return pixels > 127
-
-
 def place_in(file):
     """Where the only photo of a TIFF file is; None of other files."""
     if not _tiff.is_tiff(_head(file)):
@@ -241,7 +159,7 @@ def _head(file):
     return head
 
 
-def _opened(file, max_pixels):
+def opened(file, max_pixels):
     """Image of Pillow, of which no more than the header has been read."""
     head = _head(file)
     makers = [make for start, make in _FORMATS.items() if head.startswith(start)]
@@ -261,7 +179,7 @@ def _opened(file, max_pixels):
     return image
 
 
-def _orientation(image, read=None):
+def orientation_of(image, read=None):
     """EXIF orientation of an image; files whose EXIF data are garbled have none."""
     try:
         exif = image.getexif() if read is None else read(image)
@@ -273,7 +191,7 @@ def _orientation(image, read=None):
 def _orientation_by_header(image, file):
     """Tell the orientation without decoding, as Pillow would all PNG files."""
     early = image.format == "PNG" and not _says_more_later(file)
-    return _orientation(image, Image.Image.getexif if early else None)
+    return orientation_of(image, Image.Image.getexif if early else None)
 
 
 def _says_more_later(file):
@@ -291,6 +209,8 @@ def _says_more_later(file):
 
 def check_size(height, width, n_channels, max_pixels):
     """Raise for an image that would fill the memory; four channels count as one."""
+    if not height * width:
+        raise Refused(f"{height} x {width} pixels; expected at least one.")
     n_pixels = height * width * -(-n_channels // _FOUR_CHANNELS)
     if n_pixels > max_pixels:
         raise Refused(

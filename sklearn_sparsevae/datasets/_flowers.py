@@ -7,8 +7,9 @@ import numpy as np
 from scipy.io import loadmat
 
 from sklearn_sparsevae.datasets._bunch import Bunch
-from sklearn_sparsevae.datasets._decoding import MaskDecoder, PhotoDecoder
+from sklearn_sparsevae.datasets._decoding import PhotoDecoder
 from sklearn_sparsevae.datasets._download import Remote, Shelf, check_subset
+from sklearn_sparsevae.datasets._labels import MaskDecoder
 from sklearn_sparsevae.datasets._lazy import LazyImages, LazySequence
 from sklearn_sparsevae.datasets._sources import ZipArchive
 from sklearn_sparsevae.datasets._window import Window

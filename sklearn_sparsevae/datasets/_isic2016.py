@@ -5,12 +5,9 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from sklearn_sparsevae.datasets._bunch import Bunch
-from sklearn_sparsevae.datasets._decoding import (
-    MaskDecoder,
-    PhotoDecoder,
-    is_bright,
-)
+from sklearn_sparsevae.datasets._decoding import PhotoDecoder
 from sklearn_sparsevae.datasets._download import Remote, Shelf, check_subset
+from sklearn_sparsevae.datasets._labels import MaskDecoder, is_bright
 from sklearn_sparsevae.datasets._lazy import LazyImages, LazySequence
 from sklearn_sparsevae.datasets._sources import ZipArchive, image_files
 from sklearn_sparsevae.datasets._window import Window

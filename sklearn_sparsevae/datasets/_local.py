@@ -6,7 +6,8 @@ import numpy as np
 
 from sklearn_sparsevae._arguments import whole_number
 from sklearn_sparsevae.datasets._bunch import Bunch
-from sklearn_sparsevae.datasets._decoding import LabelDecoder, PhotoDecoder
+from sklearn_sparsevae.datasets._decoding import PhotoDecoder
+from sklearn_sparsevae.datasets._labels import LabelDecoder
 from sklearn_sparsevae.datasets._lazy import LazyImages, LazySequence, photos_in
 from sklearn_sparsevae.datasets._masks import pair_masks, stem_of
 from sklearn_sparsevae.datasets._sources import (
