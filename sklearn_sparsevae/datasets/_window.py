@@ -82,10 +82,9 @@ class Window:
     def photo(self, pixels, box):
         """Show a photo ``(H, W)`` or ``(H, W, C)``, smoothed before it shrinks."""
         top, left, height, width = self.part(*pixels.shape[:2], box)
-        shown = pixels[top : top + height, left : left + width]
         if self.size not in (None, height):
-            shown = _resized(shown, self.size)
-        return np.ascontiguousarray(shown)
+            return _resized(pixels, self.size, (left, top, left + width, top + height))
+        return np.ascontiguousarray(pixels[top : top + height, left : left + width])
 
     def labels(self, labels, box):
         """Show labels ``(..., H, W)``: each pixel takes the label nearest to it."""
@@ -97,26 +96,30 @@ class Window:
         return labels[..., (top + rows)[:, None], left + columns]
 
 
-def _resized(pixels, size):
-    """Scale a square photo; its type and the limits of its levels stay."""
+def _resized(pixels, size, edges):
+    """Scale a square of a photo; its type and the limits of its levels stay."""
     if pixels.dtype == np.uint8 and (pixels.ndim == 2 or pixels.shape[2] == 3):
-        return np.asarray(_scaled(pixels, size))
-    planes = pixels[..., None] if pixels.ndim == 2 else pixels
+        return np.asarray(_scaled(pixels, size, edges))
+    # Pillow computes with float32: from the darkest level on, so that none is lost.
+    low, high = (np.float64(limit) for limit in (pixels.min(), pixels.max()))
+    with np.errstate(invalid="ignore"):  # infinity is the estimators' to refuse
+        planes = (pixels[..., None] if pixels.ndim == 2 else pixels) - low
     scaled = [
-        np.asarray(_scaled(plane.astype(np.float32), size))
+        np.asarray(_scaled(plane.astype(np.float32), size, edges), np.float64)
         for plane in np.moveaxis(planes, -1, 0)
     ]
-    # Lanczos overshoots at edges.
-    scaled = np.clip(np.stack(scaled, axis=-1), pixels.min(), pixels.max())
+    scaled = np.stack(scaled, axis=-1) + low
     if pixels.dtype.kind in "iu":
         scaled = np.rint(scaled)
-    scaled = scaled.astype(pixels.dtype)
+        if int(high) > int(pixels.max()):  # of 64 bits
+            high = np.nextafter(high, 0)
+    scaled = np.clip(scaled, low, high).astype(pixels.dtype)  # Lanczos overshoots
     return scaled[..., 0] if pixels.ndim == 2 else scaled
 
 
-def _scaled(pixels, size):
+def _scaled(pixels, size, edges):
     image = Image.fromarray(np.ascontiguousarray(pixels))
-    return image.resize((size, size), Image.Resampling.LANCZOS)
+    return image.resize((size, size), Image.Resampling.LANCZOS, edges)
 
 
 def _square_around(box, height, width):

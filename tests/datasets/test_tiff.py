@@ -314,3 +314,19 @@ def test_an_ome_file_opens_no_other(tmp_path, stack):
     tifffile.imwrite(folder / "a.tif", stack[:2], description=said, metadata=None)
     tifffile.imwrite(tmp_path / "other.tif", stack[2:4])
     check(load_image_folder(folder, as_gray=True), stack[:2])
+
+
+@pytest.mark.parametrize("dtype", "H h I i Q q f d".split())
+@pytest.mark.parametrize("top", [False, True])
+def test_scaling_keeps_the_levels_of_wide_numbers(load, dtype, top):
+    # Two levels at the ends of what the type holds, or next to one another at the top.
+    high = 1.0 if dtype in "fd" else np.iinfo(dtype).max
+    low = high - 1 if top and dtype not in "Qqfd" else 0
+    pixels = np.full((16, 16), low, dtype)
+    pixels[:, 8:] = high
+    small = load(pixels, options={**GREY, "size": 4}).images[0]
+    assert small.dtype == pixels.dtype
+    assert pixels.min() <= small.min() and small.max() <= pixels.max()
+    span = float(high) - float(low)
+    for place in (0, -1):
+        assert abs(float(small[0, place]) - float(pixels[0, place])) <= 0.1 * span
