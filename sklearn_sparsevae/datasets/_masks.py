@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from os import PathLike
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -22,6 +24,7 @@ _MOST_OF_A_PALETTE, _MOST = 255, 65535
 _BLACK_AND_WHITE = [0, 0, 0, 255, 255, 255]
 _WRITER = "sklearn_sparsevae"
 _N_SHOWN = 3
+_N_AT_ONCE = 8
 
 
 def save_masks(
@@ -88,12 +91,9 @@ def save_masks(
     paths = [_path_of(folder, name) for name in names]
     _check_clashes(names, paths)
     largest = max((int(labels.max()) for labels in maps), default=0)
-    for path, label_map in zip(paths, maps):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        note = PngImagePlugin.PngInfo()
-        note.add_text("Software", _WRITER)
-        with written_aside(path) as aside:
-            _picture(label_map, largest).save(aside, "PNG", pnginfo=note)
+    # Most of the time is waiting for the disk.
+    with ThreadPoolExecutor(_N_AT_ONCE) as pool:
+        list(pool.map(functools.partial(_write, largest), paths, maps))
     return paths
 
 
@@ -211,6 +211,14 @@ def _checked(labels):
                 f"to {_MOST}. Number them anew."
             )
     return maps
+
+
+def _write(largest, path, label_map):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    note = PngImagePlugin.PngInfo()
+    note.add_text("Software", _WRITER)
+    with written_aside(path) as aside:
+        _picture(label_map, largest).save(aside, "PNG", pnginfo=note)
 
 
 def _picture(label_map, largest):

@@ -63,6 +63,19 @@ def test_pages_are_photos_with_names(load, stack):
     assert_array_equal(few[0], stack[7])
 
 
+def test_a_page_is_read_alone(load, stack):
+    path = load(stack, compression="zlib").images.source.path / "a.tif"
+    with tifffile.TiffFile(path) as tif:
+        start = tif.pages[4].dataoffsets[0]
+    content = bytearray(path.read_bytes())
+    content[start : start + 8] = bytes(8)
+    path.write_bytes(content)
+    images = load_image_folder(path.parent, as_gray=True).images
+    assert_array_equal(images[5], stack[5])
+    with pytest.raises(ValueError, match=r"a.tif\[4\]: no whole image"):
+        images[4]
+
+
 def test_one_page_goes_by_the_name_of_its_file(load, stack):
     assert load(stack[0]).names == ["a.tif"]
 
