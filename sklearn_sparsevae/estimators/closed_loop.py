@@ -38,7 +38,9 @@ from sklearn_sparsevae.training import (
 
 
 @shares_parameters()
-class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransformer):
+class ClosedLoopVAE(
+    groups.Images, groups.Training, groups.Running, groups.Loading, ImageTransformer
+):
     """Closed-loop transcription via convolutional sparse coding.
 
     The encoder f is a stack of convolutional sparse coding layers [1]_ [2]_, unrolled

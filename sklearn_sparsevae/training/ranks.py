@@ -5,6 +5,7 @@ batches, makes its own part of each, and ends with the same model. See
 `sklearn_sparsevae._ranks` for what ranks exchange.
 """
 
+import contextlib
 import functools
 import os
 import zlib
@@ -59,9 +60,10 @@ def is_first():
 
 def in_turn(loader):
     """Yield batch after batch of a `BatchLoader`, taking note of which is under way."""
-    for n_images, batch in zip(loader.sizes(), loader, strict=True):
-        _ranks.begin_batch(n_images)
-        yield batch
+    with contextlib.closing(iter(loader)) as batches:
+        for n_images, batch in zip(loader.sizes(), batches, strict=True):
+            _ranks.begin_batch(n_images)
+            yield batch
 
 
 def sum_gradients(parameters, loss):
