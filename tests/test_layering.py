@@ -39,7 +39,7 @@ ARRAY_ROOMS = {
     "codes": ARRAY_LIBRARIES | {"_arguments", "_container", "PIL"},
     "metrics": ARRAY_LIBRARIES
     | {"_arguments", "_usage", "codes", "perceptual", "flip_evaluator"},
-    "datasets": ARRAY_LIBRARIES | {"_arguments", "_files", "PIL", "pooch"},
+    "datasets": ARRAY_LIBRARIES | {"_arguments", "_files", "PIL", "pooch", "tifffile"},
     "degrade": ARRAY_LIBRARIES | {"_arguments"},
     "estimators": ARRAY_LIBRARIES
     | {"codes", "metrics", "images", "sparse", "bottlenecks"}
