@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_sparsevae._arguments import random_numbers
 from sklearn_sparsevae._doc_links import DocumentationLinks
 from sklearn_sparsevae._parameters import parameters
-from sklearn_sparsevae._progress import progress
+from sklearn_sparsevae._progress import counted, progress
 from sklearn_sparsevae._typing import (
     Codes,
     Grid,
@@ -240,22 +240,16 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
 
     def _segment(self, parts, as_list, method):
         """Label maps and confidence of all images, one job per image."""
-        # Without a bar nothing is gained by results one by one, which joblib's backends
-        # need not know how to give.
-        as_they_come = {"return_as": "generator"} if self.verbose else {}
-        results = Parallel(n_jobs=self.n_jobs, **as_they_come)(
-            delayed(on_one_thread)(self._segment_image, photo)
-            for photo in photos_of(parts)
-        )
-        labels, confidence = [], []
         what = f"{type(self).__name__}.{method}"
         n_images = sum(codes.shape[0] for codes in parts)
         with progress(what, n_images, self.verbose) as bar:
-            for label_map, certainty in results:
-                labels.append(label_map)
-                confidence.append(certainty)
-                bar.update()
-        confidence = np.array(confidence, dtype=float)
+            # Counted as they are handed out, which is known whoever does the work.
+            results = Parallel(n_jobs=self.n_jobs)(
+                delayed(on_one_thread)(self._segment_image, photo)
+                for photo in counted(photos_of(parts), bar)
+            )
+        labels = [labels for labels, _ in results]
+        confidence = np.array([confidence for _, confidence in results], dtype=float)
         if as_list:
             return labels, confidence
         shape = (len(labels), *self._map_shape(parts[0]))
