@@ -90,11 +90,6 @@ def progress(what, total, verbose, unit="images"):
 def tracked(items, what, unit):
     """Yield items that have a length, with a bar where this thread is `showing`."""
     with progress(what, len(items), _state.shown, unit) as bar:
-        yield from counted(items, bar)
-
-
-def counted(items, bar):
-    """Yield items, each of which counts when the next one is asked for."""
-    for item in items:
-        yield item
-        bar.update()
+        for item in items:
+            yield item
+            bar.update()

@@ -15,16 +15,18 @@ ROOT = Path(__file__).parents[1] / PACKAGE
 # the standard library.
 TORCH_ROOMS = {
     "perceptual": {"torch", "torch_fidelity"},
+    "_ranks": {"torch"},
     "sparse": {"torch", "numba", "_progress"},
-    "bottlenecks": {"torch", "sparse"},
+    "bottlenecks": {"torch", "sparse", "_ranks"},
     "backbones": {"torch", "sparse"},
     "training": {"torch", "skorch", "onnx", "onnxscript", "_arguments"}
     | {"images", "perceptual", "sparse", "bottlenecks", "backbones", "_usage"}
-    | {"_files", "_progress"},
+    | {"_ahead", "_container", "_files", "_progress", "_ranks"},
 }
 ARRAY_LIBRARIES = {"sklearn", "scipy", "skimage", "joblib"}
 ARRAY_ROOMS = {
-    "images": {"sklearn", "scipy", "_arguments", "_progress"},
+    "_ahead": {"threadpoolctl"},
+    "images": {"sklearn", "scipy", "_arguments", "_ahead", "_progress"},
     "_parameters": set(),
     "_progress": {"tqdm"},
     "recipes": set(),
@@ -32,8 +34,9 @@ ARRAY_ROOMS = {
     "_typing": set(),
     "_usage": set(),
     "_files": set(),
+    "_container": {"_files"},
     "_doc_links": set(),
-    "codes": ARRAY_LIBRARIES | {"_arguments", "PIL"},
+    "codes": ARRAY_LIBRARIES | {"_arguments", "_container", "PIL"},
     "metrics": ARRAY_LIBRARIES
     | {"_arguments", "_usage", "codes", "perceptual", "flip_evaluator"},
     "datasets": ARRAY_LIBRARIES | {"_arguments", "_files", "PIL", "pooch"},
@@ -44,7 +47,7 @@ ARRAY_ROOMS = {
     | {"_arguments", "_doc_links", "_parameters", "_progress"},
     "segmentation": ARRAY_LIBRARIES
     | {"threadpoolctl", "codes", "metrics"}
-    | {"_arguments", "_doc_links", "_parameters", "_progress"},
+    | {"_arguments", "_doc_links", "_parameters", "_ahead", "_progress"},
     "plotting": {"matplotlib", "codes", "metrics", "_arguments"},
 }
 ALLOWED = {**TORCH_ROOMS, **ARRAY_ROOMS}

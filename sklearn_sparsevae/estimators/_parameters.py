@@ -5,6 +5,7 @@ The docstring of a group is the part of the estimators' that is about it.
 """
 
 import numbers
+import os
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
@@ -254,6 +255,12 @@ class Running:
         "auto" (a GPU when there is one), "cpu", "cuda", "cuda:1", ...
     callbacks : list
         skorch callbacks that also follow the training.
+    checkpoint : str or path-like
+        Folder in which `fit` keeps its state after every epoch. The same fit of the
+        same data goes on from there, and ends as without the interruption; once
+        finished, it is that model again at once. Where an interrupted fit is, other
+        parameters or data are refused; finished ones, and those of a search, share a
+        folder. See :ref:`resume`.
     random_state : int, RandomState instance or None
         Seed of everything random. The global generators are left alone.
     verbose : int
@@ -266,14 +273,34 @@ class Running:
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "device": [str],
         "callbacks": [list, tuple, None],
+        "checkpoint": [str, os.PathLike, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
 
     device: str = "auto"
     callbacks: list[Any] | tuple[Any, ...] | None = None
+    checkpoint: str | os.PathLike[str] | None = None
     random_state: RandomState = None
     verbose: int = 0
+
+
+@parameters
+class Loading:
+    """How images are read.
+
+    Parameters
+    ----------
+    n_workers : int
+        Threads that read, decode, cut and degrade images ahead of the training, and
+        read ahead what other methods need; 0 does so when they are needed. Does not
+        change the result. More than one read from a sequence at the same time.
+    """
+
+    title: ClassVar[str] = "Running"
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"n_workers": [WHOLE]}
+
+    n_workers: int = 1
 
 
 @parameters

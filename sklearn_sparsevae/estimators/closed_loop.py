@@ -30,12 +30,17 @@ from sklearn_sparsevae.training import (
     RunSettings,
     Transcriber,
     Transcription,
+    fitted_together,
+    from_first,
+    open_checkpoints,
     train_closed_loop,
 )
 
 
 @shares_parameters()
-class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransformer):
+class ClosedLoopVAE(
+    groups.Images, groups.Training, groups.Running, groups.Loading, ImageTransformer
+):
     """Closed-loop transcription via convolutional sparse coding.
 
     The encoder f is a stack of convolutional sparse coding layers [1]_ [2]_, unrolled
@@ -174,6 +179,7 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
     # ---- training -------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @fitted_together
     def fit(self, X: "Images", y: Unused = None) -> Self:
         """Start from the principal components of ``X`` and train in a closed loop.
 
@@ -209,12 +215,14 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
         classes = None
         if self.target == "y":
             classes, photos = _with_classes(photos, y)
-        net = train_closed_loop(
-            lambda: self._make_transcription(photos.layout),
-            photos,
-            RunSettings.of(self),
-            random_numbers(self.random_state).randint(2**31 - 1),
-        )
+        seed = from_first(random_numbers(self.random_state).randint(2**31 - 1))
+        with open_checkpoints(self, photos, seed) as kept:
+            net = train_closed_loop(
+                lambda: self._make_transcription(photos.layout),
+                photos,
+                RunSettings.of(self, checkpoints=kept),
+                kept.seed,
+            )
         stopped_by = net.stopped_by
         net.forget_training()
         self._keep(net, photos, spec, names)

@@ -28,7 +28,10 @@ from sklearn_sparsevae.training import (
     CodeTransformer,
     RunSettings,
     draw_tokens,
+    fitted_together,
+    from_first,
     log_likelihood,
+    open_checkpoints,
     train_prior,
 )
 
@@ -145,6 +148,7 @@ class CodePrior(
     _loss_name = "loss (nats per site)"
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @fitted_together
     def fit(self, X: Codes, y: Unused = None) -> Self:
         """Learn which codes are likely.
 
@@ -179,17 +183,12 @@ class CodePrior(
                 f"Got width={self.width} and n_heads={self.n_heads}; expected heads "
                 "that share the width evenly. Take a multiple of n_heads as width."
             )
-        seed = random_numbers(self.random_state).randint(2**31 - 1)
+        seed = from_first(random_numbers(self.random_state).randint(2**31 - 1))
         tokenizer = Tokenizer.learn(codes, self.n_bins)
-        tokens, valid = tokenizer.encode(codes), None
-        if self.early_stopping:
-            tokens, valid = train_test_split(
-                tokens, test_size=self.validation_fraction, random_state=seed
-            )
-        names = ("width", "n_layers", "n_heads", "dropout")
-        sizes = {name: getattr(self, name) for name in names}
-        build = functools.partial(CodeTransformer, tokenizer.space, **sizes)
-        net = train_prior(build, tokens, valid, RunSettings.of(self), seed)
+        tokens = tokenizer.encode(codes)
+        data = {"tokens": tokens, "levels": tokenizer.levels}
+        with open_checkpoints(self, data, seed) as kept:
+            net = self._train(tokens, tokenizer.space, kept)
         stopped_by = net.stopped_by
         net.forget_training()
         self.net_, self.tokenizer_ = net, tokenizer
@@ -198,6 +197,19 @@ class CodePrior(
         self.n_features_in_ = codes.shape[1]
         warn_and_raise(self, stopped_by)
         return self
+
+    def _train(self, tokens, space, kept):
+        """Train a net on tokens, all or those that are not held out."""
+        seed, valid = kept.seed, None
+        if self.early_stopping:
+            tokens, valid = train_test_split(
+                tokens, test_size=self.validation_fraction, random_state=seed
+            )
+        names = ("width", "n_layers", "n_heads", "dropout")
+        sizes = {name: getattr(self, name) for name in names}
+        build = functools.partial(CodeTransformer, space, **sizes)
+        settings = RunSettings.of(self, checkpoints=kept)
+        return train_prior(build, tokens, valid, settings, seed)
 
     def score_samples(self, X: Codes) -> NDArray[np.floating]:
         """Log-likelihood of the codes of each image.

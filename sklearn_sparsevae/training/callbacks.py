@@ -5,9 +5,11 @@ import sys
 import time
 
 import numpy as np
+import torch
 from skorch.callbacks import Callback
 from torch.nn.utils import clip_grad_norm_
 
+from sklearn_sparsevae import _ranks
 from sklearn_sparsevae._progress import bar_class
 from sklearn_sparsevae._usage import perplexity
 
@@ -70,6 +72,20 @@ class DeadAtomReset(Callback):
 class Advance(Callback):
     """Tell the bottleneck how far the training is, all fits of a net together."""
 
+    def on_train_begin(self, net, **kwargs):
+        """Have the bottleneck that is told."""
+        self.bottleneck, self.told = net.module_.bottleneck, None
+
+    def state_dict(self):
+        """Return what the bottleneck was told last."""
+        return {"told": self.told}
+
+    def load_state_dict(self, state):
+        """Tell it that again."""
+        self.told = state["told"]
+        if self.told is not None:
+            self.bottleneck.advance(self.told)
+
     def on_epoch_begin(self, net, dataset_train=None, **kwargs):
         """Count the batches to come."""
         self.n_batches_ = math.ceil(len(dataset_train) / net.batch_size)
@@ -78,13 +94,19 @@ class Advance(Callback):
     def on_batch_begin(self, net, training=False, **kwargs):
         """Tell epochs and fractions of one."""
         if training:
-            n_epochs = len(net.history) - 1 + self.step_ / self.n_batches_
-            net.module_.bottleneck.advance(n_epochs)
+            self.told = len(net.history) - 1 + self.step_ / self.n_batches_
+            self.bottleneck.advance(self.told)
             self.step_ += 1
 
 
 class EpochTerms(Callback):
     """Average what the batches recorded into the history of the epoch."""
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        """Have the images of the batch on all ranks, where skorch has its own."""
+        name = "train_batch_size" if training else "valid_batch_size"
+        n_images = _ranks.n_images() or net.history[-1, "batches", -1, name]
+        net.history.record_batch(name, n_images)
 
     def on_epoch_end(self, net, **kwargs):
         """Average every recorded name, weighted by the size of the batches."""
@@ -115,6 +137,7 @@ class UsagePerplexity(Callback):
         """Add the counts of a batch, if its codes have any."""
         counts = net.module_.bottleneck.usage_counts(y_pred["codes"])
         if counts is not None:
+            counts = _ranks.total(torch.from_numpy(counts))[0].numpy()
             name = "train_perplexity" if training else "valid_perplexity"
             self.counts_[name] = self.counts_.get(name, 0) + counts
 
@@ -130,13 +153,14 @@ class ProgressBar(Callback):
     In a notebook it is a widget, where there are any.
     """
 
-    def __init__(self, max_epochs, file=None):
-        self.max_epochs, self.file = max_epochs, file
+    def __init__(self, max_epochs, file=None, n_done=0):
+        self.max_epochs, self.file, self.n_done = max_epochs, file, n_done
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         """Open the bar; its unit is an epoch, in fractions."""
         self.bar_ = bar_class()(
             total=self.max_epochs,
+            initial=self.n_done,
             file=self.file or sys.stderr,
             bar_format="{l_bar}{bar}| epoch {n:.1f}/{total} "
             "[{elapsed}<{remaining}{postfix}]",

@@ -4,6 +4,7 @@
 """
 
 import copy
+import math
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from sklearn_sparsevae._progress import progress, showing
 from sklearn_sparsevae.training.callbacks import not_finite
 from sklearn_sparsevae.training.devices import resolve_device
 from sklearn_sparsevae.training.net import Net
+from sklearn_sparsevae.training.ranks import average, check_same_data
 from sklearn_sparsevae.training.seeds import OwnGenerator
 
 # Logits that one batch may hold without gradients: 64 MiB of float64.
@@ -31,8 +33,9 @@ class PriorNet(Net):
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """Nats per site, mean over sites and images."""
         loss = -y_pred.sum(2).mean()
-        if not loss.isfinite():
-            raise not_finite("loss", loss.item(), self)
+        value = average({"loss": loss})["loss"]
+        if not math.isfinite(value):
+            raise not_finite("loss", value, self)
         return loss
 
 
@@ -54,6 +57,7 @@ def train_prior(build, tokens, valid, settings, seed):
     -------
     net : PriorNet
     """
+    check_same_data(tokens)
     with OwnGenerator(seed):
         net = PriorNet.around(build(), settings)
     valid = None if valid is None else _TokenBatches(valid)
@@ -63,6 +67,8 @@ def train_prior(build, tokens, valid, settings, seed):
 
 class _TokenBatches(Dataset):
     """Tokens as inputs and as targets; `BatchLoader` plans and makes batches."""
+
+    n_workers = 0  # to make a batch is no work
 
     def __init__(self, tokens):
         self.tokens = torch.from_numpy(tokens)
