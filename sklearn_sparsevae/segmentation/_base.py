@@ -285,7 +285,7 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
             if out is not None:
                 check_out(out, shape, np.int32)
             labels = np.empty(shape, np.int32) if out is None else out
-        results = Parallel(self.n_jobs, return_as="generator")(
+        results = _one_by_one(self.n_jobs)(
             delayed(on_one_thread)(self._segment_image, photo)
             for photo in photos_of(parts)
         )
@@ -354,3 +354,14 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _one_by_one(n_jobs):
+    """Let joblib give results as they come, where those who do the work can (not Ray).
+
+    So that neither all results nor all codes are in memory at once.
+    """
+    try:
+        return Parallel(n_jobs, return_as="generator")
+    except ValueError:
+        return Parallel(n_jobs)
