@@ -15,17 +15,19 @@ ROOT = Path(__file__).parents[1] / PACKAGE
 # the standard library.
 TORCH_ROOMS = {
     "perceptual": {"torch", "torch_fidelity"},
-    "sparse": {"torch", "numba"},
-    "bottlenecks": {"torch", "sparse"},
+    "_ranks": {"torch"},
+    "sparse": {"torch", "numba", "_progress"},
+    "bottlenecks": {"torch", "sparse", "_ranks"},
     "backbones": {"torch", "sparse"},
-    "training": {"torch", "skorch", "tqdm", "onnx", "onnxscript", "_arguments"}
+    "training": {"torch", "skorch", "onnx", "onnxscript", "_arguments"}
     | {"images", "perceptual", "sparse", "bottlenecks", "backbones", "_usage"}
-    | {"_container", "_files"},
+    | {"_container", "_files", "_progress", "_ranks"},
 }
 ARRAY_LIBRARIES = {"sklearn", "scipy", "skimage", "joblib"}
 ARRAY_ROOMS = {
-    "images": {"sklearn", "scipy", "_arguments"},
+    "images": {"sklearn", "scipy", "_arguments", "_progress"},
     "_parameters": set(),
+    "_progress": {"tqdm"},
     "recipes": set(),
     "_arguments": {"sklearn"},
     "_typing": set(),
@@ -33,7 +35,7 @@ ARRAY_ROOMS = {
     "_files": set(),
     "_container": {"_files"},
     "_doc_links": set(),
-    "codes": ARRAY_LIBRARIES | {"_arguments", "PIL"},
+    "codes": ARRAY_LIBRARIES | {"_arguments", "_container", "PIL"},
     "metrics": ARRAY_LIBRARIES
     | {"_arguments", "_usage", "codes", "perceptual", "flip_evaluator"},
     "datasets": ARRAY_LIBRARIES | {"_arguments", "_files", "PIL", "pooch"},
@@ -41,10 +43,10 @@ ARRAY_ROOMS = {
     "estimators": ARRAY_LIBRARIES
     | {"codes", "metrics", "images", "sparse", "bottlenecks"}
     | {"backbones", "training"}
-    | {"_arguments", "_doc_links", "_parameters"},
+    | {"_arguments", "_doc_links", "_parameters", "_progress"},
     "segmentation": ARRAY_LIBRARIES
     | {"threadpoolctl", "codes", "metrics"}
-    | {"_arguments", "_doc_links", "_parameters"},
+    | {"_arguments", "_doc_links", "_parameters", "_progress"},
     "plotting": {"matplotlib", "codes", "metrics", "_arguments"},
 }
 ALLOWED = {**TORCH_ROOMS, **ARRAY_ROOMS}

@@ -14,11 +14,14 @@ from sklearn_sparsevae.codes._counts import (
     are_counts as are_counts,  # not public: estimators and metrics ask it
 )
 from sklearn_sparsevae.codes._quantization import quantize_codes
+from sklearn_sparsevae.codes._saving import load_codes, save_codes
 from sklearn_sparsevae.codes._sparse_codes import SparseCodes
 
 __all__ = [
     "SparseCodes",
     "as_codes",
     "concatenate_codes",
+    "load_codes",
     "quantize_codes",
+    "save_codes",
 ]

@@ -7,6 +7,7 @@ of the public class say what codes carry along.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -15,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from sklearn_sparsevae._typing import Grid
+from sklearn_sparsevae.codes import _storage
 from sklearn_sparsevae.codes._checks import (
     atoms_per_site,
     check_grid_shape,
@@ -240,6 +242,46 @@ class SparseCodes(sparse.csr_array):
         return self._trusted(
             matrix, (1, 1), self.n_atoms, n_mean_atoms=self.n_mean_atoms
         )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the codes, with all that they know, to a file that runs nothing.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Its folder must exist. See :func:`save_codes`, which takes lists as well.
+        """
+        _storage.write([self], path, is_list=False)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], mmap: bool = False) -> SparseCodes:
+        """Read codes that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+        mmap : bool, default=False
+            Leave the numbers in the file, see :func:`load_codes`.
+
+        Returns
+        -------
+        codes : SparseCodes
+            Equal to what was saved, to the bit.
+
+        Raises
+        ------
+        ValueError
+            If the file is none of codes or holds a list of them, comes from a newer
+            version, or is damaged.
+        """
+        codes = _storage.read(path, mmap, SparseCodes)
+        if isinstance(codes, list):
+            raise ValueError(
+                f"{path} holds a list of codes of {len(codes)} items; expected codes "
+                "of images of one size. Read it with load_codes."
+            )
+        return codes
 
     @property
     def site_colors(self) -> NDArray[np.floating] | None:

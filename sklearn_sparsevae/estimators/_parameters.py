@@ -264,7 +264,9 @@ class Running:
     random_state : int, RandomState instance or None
         Seed of everything random. The global generators are left alone.
     verbose : int
-        Above zero: a progress bar with the terms of the loss and the time left.
+        Above zero: a line on the error output for whatever takes long, with a bar,
+        images a second and the time left: the dictionary that a fit starts from, its
+        epochs, with the terms of the loss, and methods that go through images.
     """
 
     title: ClassVar[str] = "Running"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import abc
+import contextlib
+import dataclasses
 
 import numpy as np
 from sklearn.base import (
@@ -18,6 +20,7 @@ from sklearn.utils.validation import (
 
 from sklearn_sparsevae import metrics
 from sklearn_sparsevae._doc_links import DocumentationLinks
+from sklearn_sparsevae._progress import progress
 from sklearn_sparsevae._typing import Images, ImagesOut, Unused
 from sklearn_sparsevae.estimators._generation import GenerationMixin
 from sklearn_sparsevae.images import InputSpec, Photos
@@ -106,14 +109,25 @@ class ImageTransformer(
 
     def _codes_of(self, X):
         """Codes of images, as `transform` returns them whatever `set_output` says."""
-        photos = self._open(X)
-        return photos.gather(self._code(part) for part in photos.parts())
+        with self._counted(self._open(X), "transform") as photos:
+            return photos.gather(self._code(part) for part in photos.parts())
 
     def _images_of(self, photos, rebuild):
         """Images that ``rebuild`` makes of photos, a list if they differ in size."""
         kind = photos.layout.kind
-        parts = (self._finish(rebuild(part), kind) for part in photos.parts())
-        return photos.gather(p if photos.is_one_size else p[0] for p in parts)
+        with self._counted(photos, "reconstruct") as photos:
+            parts = (self._finish(rebuild(part), kind) for part in photos.parts())
+            return photos.gather(p if photos.is_one_size else p[0] for p in parts)
+
+    @contextlib.contextmanager
+    def _counted(self, photos, method):
+        """Photos with a bar that counts them, if ``verbose`` and nobody counts yet."""
+        if photos.bar is not None:
+            yield photos
+            return
+        what = f"{type(self).__name__}.{method}"
+        with progress(what, len(photos), self.verbose) as bar:
+            yield dataclasses.replace(photos, bar=bar)
 
     def _finish(self, images, kind=None):
         """Give unit images their range, and the layout of the fit's input."""
@@ -161,12 +175,12 @@ class ImageTransformer(
         psnr : float
             Higher is better.
         """
-        photos = self._open_pair(X, y)
         values = []
-        for part in photos.parts():
-            for batch in part.batches(self._batch_size(part)):
-                targets, outputs = self.compare(batch)
-                values.extend(self._psnr(targets, outputs))
+        with self._counted(self._open_pair(X, y), "score") as photos:
+            for part in photos.parts():
+                for batch in part.batches(self._batch_size(part)):
+                    targets, outputs = self.compare(batch)
+                    values.extend(self._psnr(targets, outputs))
         return float(np.mean(values))
 
     def _psnr(self, targets, outputs):

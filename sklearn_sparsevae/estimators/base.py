@@ -17,6 +17,7 @@ from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
 from sklearn_sparsevae._arguments import naming, random_numbers, whole_number
 from sklearn_sparsevae._parameters import parameters
+from sklearn_sparsevae._progress import SILENT, progress
 from sklearn_sparsevae._typing import Codes, Images, ImagesOut, Unused
 from sklearn_sparsevae.codes import SparseCodes, as_codes, quantize_codes
 from sklearn_sparsevae.estimators import _parameters as groups
@@ -32,6 +33,8 @@ from sklearn_sparsevae.training import (
     Coder,
     ImageBatches,
     TrainingSettings,
+    fitted_together,
+    from_first,
     open_checkpoints,
     train_net,
 )
@@ -131,6 +134,7 @@ class BaseSparseAutoencoder(
         one_pass = {"max_epochs": 1, "lr_schedule": None, "early_stopping": False}
         return self._train(X, y, True, True, condition, **one_pass)
 
+    @fitted_together
     def _train(self, X, y, warm, keep_training, condition=None, **changed):
         """Open, train, keep: from the start, or from where a net is if ``warm``."""
         warm = warm and self.__sklearn_is_fitted__()
@@ -174,7 +178,7 @@ class BaseSparseAutoencoder(
             )
 
     def _draw_seed(self, warm):
-        seed = random_numbers(self.random_state).randint(2**31 - 1)
+        seed = from_first(random_numbers(self.random_state).randint(2**31 - 1))
         # Other crops and another order than in the epochs before.
         return (seed + self.n_epochs_) % 2**31 if warm else seed
 
@@ -276,17 +280,19 @@ class BaseSparseAutoencoder(
         parts = [self._check_codes(part) for part in parts]
         if coef_bits is not None:
             parts = [quantize_codes(part, coef_bits) for part in parts]
-        rows = self._condition_rows(condition, sum(part.shape[0] for part in parts))
-        if not _is_list_of_codes(X):
-            return self._decode_rows(*parts, rows)
-        images, done = [], 0
-        for part in parts:
-            given = None if rows is None else rows[done : done + part.shape[0]]
-            images.extend(self._decode_rows(part, given))
-            done += part.shape[0]
+        n_images = sum(part.shape[0] for part in parts)
+        rows = self._condition_rows(condition, n_images)
+        what, images, done = f"{type(self).__name__}.inverse_transform", [], 0
+        with progress(what, n_images, self.verbose) as bar:
+            if not _is_list_of_codes(X):
+                return self._decode_rows(*parts, rows, bar)
+            for part in parts:
+                given = None if rows is None else rows[done : done + part.shape[0]]
+                images.extend(self._decode_rows(part, given, bar))
+                done += part.shape[0]
         return images
 
-    def _decode_rows(self, codes, rows=None):
+    def _decode_rows(self, codes, rows=None, bar=SILENT):
         """Images of codes of one grid, with rows ``(n, p)`` of what else is known."""
         coder, codes = self._coder(), self._check_codes(codes)
         height, width = self._decoded_size(codes, coder)
@@ -298,6 +304,7 @@ class BaseSparseAutoencoder(
             sites = codes[part].sites()
             given = None if rows is None else rows[part]
             images[part] = coder.decode(sites, codes.grid_shape, height, width, given)
+            bar.update(len(images[part]))
         return self._finish(images)
 
     def _condition_rows(self, condition, n_images):

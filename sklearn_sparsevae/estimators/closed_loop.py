@@ -30,6 +30,8 @@ from sklearn_sparsevae.training import (
     RunSettings,
     Transcriber,
     Transcription,
+    fitted_together,
+    from_first,
     open_checkpoints,
     train_closed_loop,
 )
@@ -175,6 +177,7 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
     # ---- training -------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @fitted_together
     def fit(self, X: "Images", y: Unused = None) -> Self:
         """Start from the principal components of ``X`` and train in a closed loop.
 
@@ -210,7 +213,7 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
         classes = None
         if self.target == "y":
             classes, photos = _with_classes(photos, y)
-        seed = random_numbers(self.random_state).randint(2**31 - 1)
+        seed = from_first(random_numbers(self.random_state).randint(2**31 - 1))
         with open_checkpoints(self, photos, seed) as kept:
             net = train_closed_loop(
                 lambda: self._make_transcription(photos.layout),
@@ -348,10 +351,11 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
             max_val=len(widths) - 1,
         )
         n_layers = layer % len(widths) + 1
-        return photos.gather(
-            self._maps(part, transcriber, n_layers, widths[layer])
-            for part in photos.parts()
-        )
+        with self._counted(photos, "sparse_maps") as photos:
+            return photos.gather(
+                self._maps(part, transcriber, n_layers, widths[layer])
+                for part in photos.parts()
+            )
 
     def _maps(self, photos, transcriber, n_layers, n_atoms):
         """Sparse maps of photos of one size."""

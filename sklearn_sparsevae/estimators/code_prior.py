@@ -28,6 +28,8 @@ from sklearn_sparsevae.training import (
     CodeTransformer,
     RunSettings,
     draw_tokens,
+    fitted_together,
+    from_first,
     log_likelihood,
     open_checkpoints,
     train_prior,
@@ -146,6 +148,7 @@ class CodePrior(
     _loss_name = "loss (nats per site)"
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @fitted_together
     def fit(self, X: Codes, y: Unused = None) -> Self:
         """Learn which codes are likely.
 
@@ -180,7 +183,7 @@ class CodePrior(
                 f"Got width={self.width} and n_heads={self.n_heads}; expected heads "
                 "that share the width evenly. Take a multiple of n_heads as width."
             )
-        seed = random_numbers(self.random_state).randint(2**31 - 1)
+        seed = from_first(random_numbers(self.random_state).randint(2**31 - 1))
         tokenizer = Tokenizer.learn(codes, self.n_bins)
         tokens = tokenizer.encode(codes)
         data = {"tokens": tokens, "levels": tokenizer.levels}
@@ -226,7 +229,8 @@ class CodePrior(
             In nats; probabilities, not densities, so that none is above zero. Divide
             by ``-log(2) * n_tokens(X)`` for bits a token.
         """
-        return log_likelihood(self._module(), self._tokens_of(X), self.device)
+        tokens = self._tokens_of(X)
+        return log_likelihood(self._module(), tokens, self.device, self.verbose)
 
     def score(self, X: Codes, y: Unused = None) -> float:
         """Mean log-likelihood of the codes of an image.
@@ -284,7 +288,7 @@ class CodePrior(
         module = self._module()
         n_samples = whole_number(n_samples, "n_samples")
         seed = random_numbers(random_state).randint(2**31 - 1)
-        tokens = draw_tokens(module, n_samples, self.device, seed)
+        tokens = draw_tokens(module, n_samples, self.device, seed, self.verbose)
         return self.tokenizer_.decode(tokens)
 
     def _module(self):

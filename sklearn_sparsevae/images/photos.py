@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from sklearn_sparsevae._progress import SILENT
 from sklearn_sparsevae.images.layouts import Layout
 from sklearn_sparsevae.images.ranges import ValueRange, value_span
 
@@ -30,6 +31,9 @@ class Photos:
         What else is known of each.
     crop_size : int, default=None
         Side of square crops to train on; None stands for whole images.
+    bar : object, default=None
+        What `batches` tells, by ``bar.update(n)``, how many have been worked on. None:
+        nobody has asked yet.
     """
 
     items: object
@@ -38,6 +42,7 @@ class Photos:
     targets: "Photos | None" = None
     condition: np.ndarray | None = None
     crop_size: int | None = None
+    bar: object = None
 
     def __repr__(self):
         height, width, n_channels = self.layout.image_shape
@@ -110,12 +115,22 @@ class Photos:
     def batches(self, size):
         """Yield photos of one size, at most so many at a time, read if they were not.
 
+        Those of a batch are counted when the next one is asked for, and only here:
+        batches of a batch are not.
+
         Parameters
         ----------
         size : int
         """
         for start in range(0, len(self), size):
-            yield self[start : start + size]
+            batch = dataclasses.replace(self[start : start + size], bar=SILENT)
+            yield batch
+            self.count(len(batch))
+
+    def count(self, n):
+        """Tell the bar, if there is one, that so many have been worked on."""
+        if self.bar is not None:
+            self.bar.update(n)
 
     def unit(self):
         """Images of one size as float32 ``(n, H, W, C)`` with their range at [0, 1].
@@ -133,7 +148,8 @@ class Photos:
         """
         items = self[:].items[:, rows, columns]
         layout = dataclasses.replace(self.layout, image_shape=items.shape[1:])
-        return dataclasses.replace(self, items=items, layout=layout, targets=None)
+        known = {"targets": None, "bar": SILENT}
+        return dataclasses.replace(self, items=items, layout=layout, **known)
 
     def floats(self):
         """Images of one size as floats in the range that images come out in."""

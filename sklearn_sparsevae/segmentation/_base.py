@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_sparsevae._arguments import random_numbers
 from sklearn_sparsevae._doc_links import DocumentationLinks
 from sklearn_sparsevae._parameters import parameters
+from sklearn_sparsevae._progress import progress
 from sklearn_sparsevae._typing import (
     Codes,
     Grid,
@@ -153,7 +154,8 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
         else:
             self.grid_shape_ = self._image_shape_ = None
         self._fit_sites(parts)
-        self.labels_, self.confidence_ = self._segment(parts, is_list_of_codes(X))
+        segmented = self._segment(parts, is_list_of_codes(X), "fit")
+        self.labels_, self.confidence_ = segmented
 
     def predict(self, X: Codes) -> LabelsOut:
         """Label map of every image, or the label of every row of a scene.
@@ -234,17 +236,26 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
             return labels, np.array([separation(X, labels)])
         parts = as_parts(X, self.grid_shape_, self._image_shape_)
         check_atoms(parts, self.n_atoms_)
-        return fitted._segment(parts, is_list_of_codes(X))
+        return fitted._segment(parts, is_list_of_codes(X), "predict")
 
-    def _segment(self, parts, as_list):
+    def _segment(self, parts, as_list, method):
         """Label maps and confidence of all images, one job per image."""
-        parallel = Parallel(n_jobs=self.n_jobs, verbose=max(0, self.verbose - 1))
-        results = parallel(
+        # Without a bar nothing is gained by results one by one, which joblib's backends
+        # need not know how to give.
+        as_they_come = {"return_as": "generator"} if self.verbose else {}
+        results = Parallel(n_jobs=self.n_jobs, **as_they_come)(
             delayed(on_one_thread)(self._segment_image, photo)
             for photo in photos_of(parts)
         )
-        labels = [labels for labels, _ in results]
-        confidence = np.array([confidence for _, confidence in results], dtype=float)
+        labels, confidence = [], []
+        what = f"{type(self).__name__}.{method}"
+        n_images = sum(codes.shape[0] for codes in parts)
+        with progress(what, n_images, self.verbose) as bar:
+            for label_map, certainty in results:
+                labels.append(label_map)
+                confidence.append(certainty)
+                bar.update()
+        confidence = np.array(confidence, dtype=float)
         if as_list:
             return labels, confidence
         shape = (len(labels), *self._map_shape(parts[0]))

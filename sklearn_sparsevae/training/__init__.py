@@ -19,6 +19,7 @@ from sklearn_sparsevae.training.graph import Graph, write_graph
 from sklearn_sparsevae.training.inference import Coder
 from sklearn_sparsevae.training.losses import PIXEL_LOSSES
 from sklearn_sparsevae.training.net import RunSettings
+from sklearn_sparsevae.training.ranks import fitted_together, from_first
 from sklearn_sparsevae.training.reconstruction import (
     ReconstructionNet,
     TrainingSettings,
@@ -40,6 +41,8 @@ __all__ = [
     "Transcriber",
     "Transcription",
     "draw_tokens",
+    "fitted_together",
+    "from_first",
     "log_likelihood",
     "open_checkpoints",
     "train_closed_loop",

@@ -29,6 +29,17 @@ class BatchPlan:
     starts: np.ndarray | None
     seed: int | None
 
+    def __getitem__(self, part):
+        """Return the plan of some of the items, a slice.
+
+        What degrades them has a seed of its own, which is that of the batch for its
+        first items.
+        """
+        starts = None if self.starts is None else self.starts[part]
+        first = part.indices(len(self.owners))[0]
+        seed = None if self.seed is None else (self.seed + first) % 2**31
+        return BatchPlan(self.owners[part], starts, seed)
+
 
 class ImageBatches(Dataset):
     """Batches of unit images, float32 and channels last, made a batch at a time.

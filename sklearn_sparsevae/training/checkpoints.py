@@ -27,6 +27,7 @@ from sklearn_sparsevae.training.fit_folders import (
     write_text,
 )
 from sklearn_sparsevae.training.packing import pack
+from sklearn_sparsevae.training.ranks import from_first, is_first
 
 # Parameters that say how to run a fit and how to follow it, not what comes out.
 _FREE = {"callbacks", "checkpoint", "device", "n_workers", "verbose", "warm_start"}
@@ -34,7 +35,16 @@ _KEPT = 2  # states of a fit
 
 
 class Checkpoints:
-    """Keeps nothing: what a training has without a folder.
+    """What a training goes on from, and where it is kept: here nowhere.
+
+    Parameters
+    ----------
+    seed : int
+        For a training that starts; another one goes on with its own.
+    folder : Path, default=None
+        Of the fit.
+    found : tuple, default=None
+        What is known of the state that lies there, by name, and that state.
 
     Attributes
     ----------
@@ -48,54 +58,11 @@ class Checkpoints:
         Whether that state is the last one.
     """
 
-    n_done, is_found, is_over = 0, False, False
-
-    def __init__(self, seed):
-        self.seed = seed
-
-    def load(self, parts, history):
-        """Bring parts and history to the state that was found, if one was."""
-
-    def write(self, parts, history, n_done, is_over):
-        """Keep the state of parts and history, after so many epochs."""
-
-    def fail(self, error):
-        """Note that the training cannot go on, since the same would happen again."""
-
-
-class FolderCheckpoints(Checkpoints):
-    """Keeps the last two states in a folder that belongs to one fit.
-
-    Parameters
-    ----------
-    folder : Path
-        It is there, and can be written to.
-    seed : int
-        For a training that starts; another one goes on with its own.
-    """
-
-    def __init__(self, folder, seed):
-        super().__init__(seed)
-        self.folder, self._states = folder, None
-        found = self._newest()
-        if found is not None:
-            content, self._states = found
-            self.is_found = True
-            self.seed, self.n_done, self.is_over = (content[k] for k in KNOWN)
-
-    def _newest(self):
-        """Read the newest state that is not damaged."""
-        for _, path in reversed(states_in(self.folder)):
-            try:
-                return read_state(path)
-            except (OSError, ValueError) as error:
-                warnings.warn(
-                    f"A checkpoint cannot be used: {error} The fit goes on from the "
-                    "one before it, or starts anew where there is none. Check the disk "
-                    "if this happens again.",
-                    stacklevel=6,
-                )
-        return None
+    def __init__(self, seed, folder=None, found=None):
+        self.folder, self.is_found = folder, found is not None
+        known, self._states = found or ({}, None)
+        start = {"seed": seed, "n_done": 0, "is_over": False} | known
+        self.seed, self.n_done, self.is_over = (start[name] for name in KNOWN)
 
     def load(self, parts, history):
         """Bring parts and history to the state that was found, if one was."""
@@ -113,7 +80,16 @@ class FolderCheckpoints(Checkpoints):
                 f"{error}. Delete that folder to start anew."
             ) from error
 
-    # Where several processes train one net, it is for the first of them to write.
+    def write(self, parts, history, n_done, is_over):
+        """Keep the state of parts and history, after so many epochs."""
+
+    def fail(self, error):
+        """Note that the training cannot go on, since the same would happen again."""
+
+
+class FolderCheckpoints(Checkpoints):
+    """Keeps the last two states in the folder of the fit, which can be written to."""
+
     def write(self, parts, history, n_done, is_over):
         """Keep the state of parts and history, after so many epochs."""
         states = {
@@ -140,6 +116,21 @@ class FolderCheckpoints(Checkpoints):
     def fail(self, error):
         """Note that the training cannot go on, since the same would happen again."""
         write_text(self.folder / FAILED, str(error))
+
+
+def _newest_in(folder):
+    """Read the newest state that is not damaged, and what is known of it; or None."""
+    for _, path in reversed(states_in(folder)):
+        try:
+            return read_state(path)
+        except (OSError, ValueError) as error:
+            warnings.warn(
+                f"A checkpoint cannot be used: {error} The fit goes on from the one "
+                "before it, or starts anew where there is none. Check the disk if this "
+                "happens again.",
+                stacklevel=6,
+            )
+    return None
 
 
 @contextlib.contextmanager
@@ -169,6 +160,9 @@ def open_checkpoints(estimator, data, seed):
     if estimator.checkpoint is None:
         yield Checkpoints(seed)
         return
+    if not is_first():
+        yield Checkpoints(seed, *from_first(None))
+        return
     root, name = Path(estimator.checkpoint), type(estimator).__name__
     run = {
         "parameters": _describe_parameters(estimator, seed),
@@ -195,7 +189,8 @@ def open_checkpoints(estimator, data, seed):
                 f"checkpoint={str(root)!r} cannot be written to ({error}). Give a "
                 "folder that can, or None."
             ) from error
-        checkpoints = FolderCheckpoints(own, seed)
+        # Where several processes train one net, the first of them reads and writes.
+        checkpoints = FolderCheckpoints(seed, *from_first((own, _newest_in(own))))
         if estimator.verbose:
             print(_where(checkpoints), file=sys.stderr)
         yield checkpoints

@@ -1,5 +1,6 @@
 """From images to code coordinates and back, a batch at a time, as ndarrays."""
 
+import itertools
 import math
 
 import numpy as np
@@ -140,14 +141,16 @@ class Coder:
             Side of a tile in pixels; rounded up to whole sites, and to at least four.
         """
         output = np.zeros((len(photos), *photos.layout.image_shape), np.float32)
-        for rows, row_weights in self._tiles(output.shape[1], tile):
-            for columns, column_weights in self._tiles(output.shape[2], tile):
-                weights = row_weights[:, None, None] * column_weights[:, None]
-                done = 0
-                for part in self.reconstruct(photos.window(rows, columns)):
-                    batch = slice(done, done + len(part))
-                    output[batch, rows, columns] += weights * part
-                    done += len(part)
+        sides = (self._tiles(length, tile) for length in output.shape[1:3])
+        tiles = list(itertools.product(*sides))
+        for (rows, row_weights), (columns, column_weights) in tiles:
+            weights = row_weights[:, None, None] * column_weights[:, None]
+            done = 0
+            for part in self.reconstruct(photos.window(rows, columns)):
+                batch = slice(done, done + len(part))
+                output[batch, rows, columns] += weights * part
+                done += len(part)
+            photos.count(len(photos) / len(tiles))
         return output
 
     def _tiles(self, length, tile):

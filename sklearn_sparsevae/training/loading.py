@@ -5,6 +5,8 @@ import math
 import numpy as np
 import torch
 
+from sklearn_sparsevae._ranks import part_of
+
 
 class BatchLoader:
     """Goes through a data set once each time it is iterated over, batch by batch.
@@ -14,7 +16,7 @@ class BatchLoader:
     dataset : Dataset
         ``dataset.plan(indices)`` draws all that is random in a batch, in the order of
         the batches; ``dataset.make(plan)``, which draws nothing, returns it as skorch
-        takes it: inputs and targets.
+        takes it: inputs and targets. A slice of a plan is that of a part of the batch.
     batch_size : int
     shuffle : bool
         Another order every time, drawn from torch's generator.
@@ -29,9 +31,18 @@ class BatchLoader:
     def __iter__(self):
         return map(self.dataset.make, self.plans())
 
+    def sizes(self):
+        """Return how many items batch after batch has, on all ranks together."""
+        n_items, size = len(self.dataset), self.batch_size
+        return [min(size, n_items - start) for start in range(0, n_items, size)]
+
     def plans(self):
-        """Yield the plan of batch after batch."""
+        """Yield the plan of batch after batch: of the part that is this rank's.
+
+        Whole batches are drawn, so that all ranks draw alike.
+        """
         n_items = len(self.dataset)
         order = torch.randperm(n_items).numpy() if self.shuffle else np.arange(n_items)
         for start in range(0, n_items, self.batch_size):
-            yield self.dataset.plan(order[start : start + self.batch_size])
+            items = order[start : start + self.batch_size]
+            yield self.dataset.plan(items)[part_of(len(items))]

@@ -12,8 +12,10 @@ import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
+from skorch.dataset import unpack_data
 from skorch.helper import predefined_split
 
+from sklearn_sparsevae import _ranks
 from sklearn_sparsevae._arguments import naming
 from sklearn_sparsevae.training.callbacks import (
     EpochTerms,
@@ -24,6 +26,7 @@ from sklearn_sparsevae.training.checkpoints import Checkpoints
 from sklearn_sparsevae.training.devices import resolve_device
 from sklearn_sparsevae.training.history import as_arrays
 from sklearn_sparsevae.training.loading import BatchLoader
+from sklearn_sparsevae.training.ranks import in_turn, is_first, sum_gradients
 from sklearn_sparsevae.training.seeds import OwnGenerator
 from sklearn_sparsevae.training.snapshots import (
     CallbackStates,
@@ -146,7 +149,7 @@ class Net(NeuralNet):
         self._have_optimizer()
         self.stopped_by = None
         try:
-            with OwnGenerator(seed) as generators:
+            with _ranks.together(), OwnGenerator(seed) as generators:
                 self._loop(train, settings, generators, last)
         except KeyboardInterrupt as stop:
             self._stop(begin, last, _interruption(self, begin, last), stop)
@@ -193,6 +196,28 @@ class Net(NeuralNet):
         of_run = {"callbacks": callbacks, "generators": generators}
         return {**self.training_state(), **of_run}
 
+    def run_single_epoch(self, iterator, *args, **kwargs):
+        """Go through batches, of which every rank has its part."""
+        with _ranks.dividing_batches():
+            batches = None if iterator is None else in_turn(iterator)
+            super().run_single_epoch(batches, *args, **kwargs)
+
+    def train_step_single(self, batch, **fit_params):
+        """Have the loss of a batch and its gradient; those of all ranks together."""
+        self._set_training(True)
+        inputs, targets = unpack_data(batch)
+        y_pred = self.infer(inputs, **fit_params)
+        loss = self.get_loss(y_pred, targets, X=inputs, training=True)
+        (_ranks.share() * loss).backward()
+        loss = sum_gradients(self.module_.parameters(), loss)
+        return {"loss": loss, "y_pred": y_pred}
+
+    def validation_step(self, batch, **fit_params):
+        """Have the loss of a batch, of all ranks together."""
+        step = super().validation_step(batch, **fit_params)
+        (step["loss"],) = _ranks.batch_mean(step["loss"])
+        return step
+
     def _go_back(self, snapshot):
         """Be as one was then, and let callbacks close what they opened."""
         snapshot.restore(self)
@@ -237,7 +262,7 @@ class Net(NeuralNet):
                 load_best=True,
             )
             callbacks.append(("stopping", stopping))
-        if settings.verbose:
+        if settings.verbose and is_first():
             n_done = settings.checkpoints.n_done
             callbacks.append(("progress", ProgressBar(epochs, n_done=n_done)))
         return callbacks + check_callbacks(settings.callbacks)

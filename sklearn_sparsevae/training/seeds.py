@@ -6,6 +6,8 @@ import torch
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from sklearn_sparsevae._ranks import draw_like
+
 # What draws from torch's global generator unless it is given one.
 _DRAWS = {
     *(torch.bernoulli, torch.multinomial, torch.normal, torch.poisson),
@@ -76,5 +78,6 @@ class OwnGenerator(TorchFunctionMode):
         if not training or p == 0:
             return input
         generator = self._generator_on(input.device)
-        kept = torch.empty_like(input).bernoulli_(1 - p, generator=generator)
+        # In training its input has the images of a batch along the first axis.
+        kept = draw_like(input, lambda x: x.bernoulli_(1 - p, generator=generator))
         return input * kept / (1 - p)
