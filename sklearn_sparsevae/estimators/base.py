@@ -138,12 +138,7 @@ class BaseSparseAutoencoder(
         return self._train_once(X, y)
 
     def _train_once(self, X, y, condition=None):
-        if self.checkpoint is not None:
-            raise ValueError(
-                f"checkpoint={self.checkpoint!r} is for fit, which knows all its "
-                "epochs; partial_fit is one pass, and which data come next is yours to "
-                "say. Set checkpoint=None, and keep the model between passes yourself."
-            )
+        self._refuse_checkpoint("partial_fit")
         one_pass = {"max_epochs": 1, "lr_schedule": None, "early_stopping": False}
         return self._train(X, y, True, True, condition, **one_pass)
 
@@ -151,6 +146,8 @@ class BaseSparseAutoencoder(
     def _train(self, X, y, warm, keep_training, condition=None, **changed):
         """Open, train, keep: from the start, or from where a net is if ``warm``."""
         warm = warm and self.__sklearn_is_fitted__()
+        if warm:
+            self._refuse_checkpoint("a fit with warm_start=True")
         spec = self._input if warm else self._make_spec()
         if warm:
             _check_feature_names(self, X, reset=False)
@@ -160,14 +157,13 @@ class BaseSparseAutoencoder(
         check_needs_of_images(self, photos.layout)
         if warm:
             photos.layout.check_like(self.layout_, type(self).__name__)
-        net = self.net_ if warm else None
-        with open_checkpoints(self, photos, self._draw_seed(warm), net) as kept:
+        with open_checkpoints(self, photos, self._draw_seed(warm)) as kept:
             net = train_net(
                 lambda: make_autoencoder(self, photos),
                 photos,
                 TrainingSettings.of(self, checkpoints=kept, **changed),
                 kept.seed,
-                net,
+                self.net_ if warm else None,
             )
         if self.degrade is not None:  # then what comes later may be degraded
             spec = spec.beyond_the_range()
@@ -179,6 +175,15 @@ class BaseSparseAutoencoder(
         self._examine(ImageBatches(photos, fixed=True))
         warn_and_raise(self, stopped_by)
         return self
+
+    def _refuse_checkpoint(self, what):
+        """Raise where a checkpoint would not say where training has to go on."""
+        if self.checkpoint is not None:
+            raise ValueError(
+                f"checkpoint={self.checkpoint!r} is for fits that start anew, but "
+                f"{what} goes on from the model as it is: set checkpoint=None, and "
+                "save the model between the steps."
+            )
 
     def _draw_seed(self, warm):
         seed = from_first(random_numbers(self.random_state).randint(2**31 - 1))
