@@ -9,6 +9,7 @@ from sklearn_sparsevae.training.closed_loop import (
     train_closed_loop,
 )
 from sklearn_sparsevae.training.code_prior import (
+    PriorNet,
     draw_tokens,
     log_likelihood,
     train_prior,
@@ -17,12 +18,13 @@ from sklearn_sparsevae.training.code_transformer import CodeSpace, CodeTransform
 from sklearn_sparsevae.training.graph import Graph, write_graph
 from sklearn_sparsevae.training.inference import Coder
 from sklearn_sparsevae.training.losses import PIXEL_LOSSES
-from sklearn_sparsevae.training.net import RunSettings
+from sklearn_sparsevae.training.net import Net, RunSettings
 from sklearn_sparsevae.training.reconstruction import (
     ReconstructionNet,
     TrainingSettings,
     train_net,
 )
+from sklearn_sparsevae.training.restoring import net_arrays, restore_net
 
 __all__ = [
     "PIXEL_LOSSES",
@@ -33,6 +35,8 @@ __all__ = [
     "Coder",
     "Graph",
     "ImageBatches",
+    "Net",
+    "PriorNet",
     "ReconstructionNet",
     "RunSettings",
     "TrainingSettings",
@@ -40,6 +44,8 @@ __all__ = [
     "Transcription",
     "draw_tokens",
     "log_likelihood",
+    "net_arrays",
+    "restore_net",
     "train_closed_loop",
     "train_net",
     "train_prior",

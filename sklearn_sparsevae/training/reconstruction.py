@@ -49,6 +49,7 @@ class ReconstructionNet(Net):
         There where training is adversarial.
     """
 
+    memory_format = torch.channels_last
     adversary_ = None
 
     def own_callbacks(self, n_steps):
@@ -159,7 +160,7 @@ def train_net(build, photos, settings, seed, net=None):
 
 def _start(build, train, device, seed):
     """Build a module and start it from images of the training set."""
-    module = build().to(device=device, memory_format=torch.channels_last)
+    module = build().to(device=device, memory_format=ReconstructionNet.memory_format)
     # From what it is to produce: its atoms are then clean, and a short code of a
     # degraded image already restores much of it.
     inputs, targets = train.sample(_N_START)
