@@ -48,6 +48,8 @@ ARRAY_ROOMS = {
     "segmentation": ARRAY_LIBRARIES
     | {"threadpoolctl", "codes", "metrics"}
     | {"_arguments", "_doc_links", "_parameters", "_ahead", "_progress"},
+    "persistence": {"sklearn", "scipy", "skops", "_container", "estimators"}
+    | {"images", "segmentation", "training"},
     "plotting": {"matplotlib", "codes", "metrics", "_arguments"},
 }
 ALLOWED = {**TORCH_ROOMS, **ARRAY_ROOMS}

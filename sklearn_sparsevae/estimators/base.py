@@ -30,6 +30,7 @@ from sklearn_sparsevae.codes import SparseCodes, as_codes, quantize_codes
 from sklearn_sparsevae.estimators import _parameters as groups
 from sklearn_sparsevae.estimators._building import (
     check_needs_of_images,
+    check_site_size,
     make_autoencoder,
 )
 from sklearn_sparsevae.estimators._collecting import collect_codes
@@ -39,6 +40,7 @@ from sklearn_sparsevae.images import InputSpec
 from sklearn_sparsevae.training import (
     Coder,
     ImageBatches,
+    ReconstructionNet,
     TrainingSettings,
     fitted_together,
     from_first,
@@ -66,6 +68,8 @@ class BaseSparseAutoencoder(
     It lists its own parameters, ``n_components`` among them, and returns a fresh module
     from ``_make_bottleneck(backbone)``.
     """
+
+    _net_class = ReconstructionNet
 
     # What to do with codes, not data that a meta-estimator would route.
     __metadata_request__inverse_transform = {"coef_bits": UNUSED, "out": UNUSED}
@@ -159,7 +163,7 @@ class BaseSparseAutoencoder(
             photos.layout.check_like(self.layout_, type(self).__name__)
         with open_checkpoints(self, photos, self._draw_seed(warm)) as kept:
             net = train_net(
-                lambda: make_autoencoder(self, photos),
+                lambda: self._make_module(photos),
                 photos,
                 TrainingSettings.of(self, checkpoints=kept, **changed),
                 kept.seed,
@@ -184,6 +188,22 @@ class BaseSparseAutoencoder(
                 f"{what} goes on from the model as it is: set checkpoint=None, and "
                 "save the model between the steps."
             )
+
+    def _make_module(self, photos):
+        check_site_size(self, photos)
+        rows = photos.condition
+        return make_autoencoder(
+            self, photos.layout, None if rows is None else rows.shape[1]
+        )
+
+    def _fresh_module(self):
+        return make_autoencoder(self._as_built(), self.layout_, self._n_conditions())
+
+    def _n_conditions(self):
+        """Numbers of the condition of the fit: here none.
+
+        `ConditionMixin` overrides this.
+        """
 
     def _draw_seed(self, warm):
         seed = from_first(random_numbers(self.random_state).randint(2**31 - 1))
