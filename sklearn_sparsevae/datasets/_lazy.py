@@ -142,7 +142,8 @@ class LazyView(LazilyIndexed):
     ----------
     photos : sequence
         ``len(photos)``, items ``photos[i]`` that are photos, and perhaps
-        ``photos.shapes``, their shapes.
+        ``photos.shapes``, their shapes. Or an array of them that is not in memory, such
+        as a dataset of h5py.
     indices : array-like of int, default=None
         Which of them, in which order; None stands for all.
 
@@ -164,13 +165,19 @@ class LazyView(LazilyIndexed):
     def __init__(
         self, photos: LazySequence | Sequence[Any], indices: ArrayLike | None = None
     ) -> None:
-        if not (hasattr(photos, "__len__") and hasattr(photos, "__getitem__")):
+        self.photos: Any = photos
+        # An array counts its images by its shape; one of zarr has no length.
+        shape = tuple(getattr(photos, "shape", ()))
+        is_array = len(shape) > 0 and hasattr(photos, "ndim")
+        has_items = hasattr(photos, "__getitem__")
+        if not (has_items and (is_array or hasattr(photos, "__len__"))):
             raise TypeError(
                 f"Got photos of type {type(photos).__name__}; expected a sequence, "
                 "with len(photos) and photos[i]."
             )
         with naming("photos"):
-            every = np.arange(len(photos))
+            self._n_photos = int(shape[0]) if is_array else len(photos)
+            every = np.arange(self._n_photos)
         with naming("indices"):
             chosen = np.asarray(every if indices is None else indices)
             self.indices = every[chosen if chosen.size else chosen.astype(int)]
@@ -178,11 +185,10 @@ class LazyView(LazilyIndexed):
             raise ValueError(
                 f"Got indices of shape {self.indices.shape}; expected a row of them."
             )
-        self.photos: Any = photos
 
     def __repr__(self):
-        kind = type(self.photos).__name__
-        return f"<LazyView: {len(self)} of the {len(self.photos)} photos in {kind}>"
+        kind, n_photos = type(self.photos).__name__, self._n_photos
+        return f"<LazyView: {len(self)} of the {n_photos} photos in {kind}>"
 
     def __len__(self):
         return len(self.indices)
@@ -196,5 +202,7 @@ class LazyView(LazilyIndexed):
     @property
     def shapes(self) -> Any:
         """Shapes of the photos, if the sequence of all has them."""
+        if not hasattr(self.photos, "shapes") and hasattr(self.photos, "ndim"):
+            return [self.photos.shape[1:]] * len(self)
         shapes = self.photos.shapes
         return [shapes[i] for i in self.indices]

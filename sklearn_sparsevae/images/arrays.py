@@ -22,7 +22,7 @@ def refuse_what_is_no_array(X, name):
             f"{name} is {type(X).__name__}; expected an array of images. "
             + _how_to_load(X)
         )
-    _refuse_masked(X, name)
+    refuse_masked(X, name)
     kind = getattr(getattr(X, "dtype", None), "kind", "")
     if kind == "O" and getattr(X, "ndim", 0) in (1, 3, 4):
         raise TypeError(
@@ -32,7 +32,8 @@ def refuse_what_is_no_array(X, name):
         )
 
 
-def _refuse_masked(X, name):
+def refuse_masked(X, name):
+    """Raise for an array with a mask."""
     if np.ma.is_masked(X):
         raise ValueError(
             f"{name} is a masked array, and its mask would be lost: fill it in with "

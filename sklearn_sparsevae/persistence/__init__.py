@@ -1,0 +1,5 @@
+"""Models in files of numbers: nothing in them runs when they are loaded."""
+
+from sklearn_sparsevae.persistence._saving import load, save
+
+__all__ = ["load", "save"]
