@@ -140,7 +140,8 @@ class ImageTransformer(
             Of the next images, one row each. Together they are what `transform` gives;
             to the last bit with ``batch_size=None``, otherwise up to rounding.
         """
-        return map(self._code, self._blocks(self._open_to_code(X), batch_size))
+        photos = self._open_to_code(X)
+        return map(self._code, self._blocks(photos, "transform", batch_size))
 
     def iter_reconstruct(
         self, X: Images, batch_size: int | None = None
@@ -167,19 +168,20 @@ class ImageTransformer(
         """Photos with all that coding them takes."""
         return self._open(X)
 
-    def _blocks(self, photos, batch_size=None):
+    def _blocks(self, photos, method, batch_size=None):
         """Yield photos of one size, as many as one batch of the network takes."""
         if batch_size is not None:
             batch_size = whole_number(batch_size, "batch_size")
-        return (
-            block
-            for part in photos.parts()
-            for block in part.batches(batch_size or self._batch_size(part))
-        )
+        return self._counted_blocks(photos, method, batch_size)
+
+    def _counted_blocks(self, photos, method, batch_size):
+        with self._counted(photos, method) as photos:
+            for part in photos.parts():
+                yield from part.batches(batch_size or self._batch_size(part))
 
     def _images_in_blocks(self, photos, rebuild, batch_size=None):
         kind = photos.layout.kind
-        blocks = self._blocks(photos, batch_size)
+        blocks = self._blocks(photos, "reconstruct", batch_size)
         return (self._finish(rebuild(block), kind) for block in blocks)
 
     def _images_to(self, out, photos, rebuild):
@@ -257,10 +259,9 @@ class ImageTransformer(
             Higher is better.
         """
         values = []
-        with self._counted(self._open_pair(X, y), "score") as photos:
-            for batch in self._blocks(photos):
-                targets, outputs = self.compare(batch)
-                values.extend(self._psnr(targets, outputs))
+        for batch in self._blocks(self._open_pair(X, y), "score"):
+            targets, outputs = self.compare(batch)
+            values.extend(self._psnr(targets, outputs))
         return float(np.mean(values))
 
     def _psnr(self, targets, outputs):

@@ -209,7 +209,17 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
             Of the next block.
         """
         check_is_fitted(self)
-        return ahead(self.predict, blocks, int(effective_n_jobs(self.n_jobs) > 1))
+        return self._predict_blocks(blocks)
+
+    def _predict_blocks(self, blocks):
+        quiet = copy.copy(self)
+        quiet.verbose = 0  # one bar for all blocks
+        n_threads = int(effective_n_jobs(self.n_jobs) > 1)
+        what = f"{type(self).__name__}.predict"
+        with progress(what, None, self.verbose) as bar:
+            for labels in ahead(quiet.predict, blocks, n_threads):
+                yield labels
+                bar.update(len(labels))
 
     def predict_confidence(self, X: Codes) -> NDArray[np.floating]:
         """How certain the segmentation of each image is.
