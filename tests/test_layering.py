@@ -48,8 +48,8 @@ ARRAY_ROOMS = {
     "segmentation": ARRAY_LIBRARIES
     | {"threadpoolctl", "codes", "metrics"}
     | {"_arguments", "_doc_links", "_parameters", "_ahead", "_progress"},
-    "persistence": {"sklearn", "scipy", "skops", "_container", "estimators"}
-    | {"images", "segmentation", "training"},
+    "persistence": {"sklearn", "scipy", "skops", "_container", "__version__"},
+    "__main__": {"persistence"},
     "plotting": {"matplotlib", "codes", "metrics", "_arguments"},
 }
 ALLOWED = {**TORCH_ROOMS, **ARRAY_ROOMS}

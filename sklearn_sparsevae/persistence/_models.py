@@ -79,10 +79,11 @@ def write_node(model: Any, writer: Writer, prefix: str = "", name: str = "") -> 
 def is_own(kind: type) -> bool:
     """Whether a class is one of ours, and no subclass of one."""
     place = ESTIMATORS.get(kind.__name__, "-")
-    return kind.__module__.startswith(f"{place}.") and kind is _class(kind.__name__)
+    return kind.__module__.startswith(f"{place}.") and kind is find_class(kind.__name__)
 
 
-def _class(name):
+def find_class(name: str) -> Any:
+    """Return the estimator of a name, if there is one."""
     if name not in ESTIMATORS:
         raise ValueError(f"{str(name)[:100]!r} is no estimator of this version")
     return getattr(importlib.import_module(ESTIMATORS[name]), name)
@@ -174,7 +175,7 @@ def read_node(node: Node, reader: Reader, given: dict[str, Any], name: str = "")
     if "skops" in node and name:
         return from_bytes(reader.tensor(node["skops"]), f"the step {name}")
     start = f"{name}__" if name else ""
-    cls: Any = Pipeline if kind == "Pipeline" else _class(kind)
+    cls: Any = Pipeline if kind == "Pipeline" else find_class(kind)
     parameters = {k: reader.decode(v) for k, v in node["parameters"].items()}
     parameters |= {key: given[f"{start}{key}"] for key in node["given"]}
     if cls is Pipeline:

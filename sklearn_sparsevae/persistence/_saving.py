@@ -4,11 +4,12 @@ import importlib.metadata
 import os
 from typing import Any
 
-from sklearn_sparsevae import _container
+from sklearn_sparsevae import __version__, _container
 from sklearn_sparsevae.persistence._models import read_node, wanted, write_node
 from sklearn_sparsevae.persistence._values import Reader, Writer
 
-_VERSIONS = ("sklearn-sparsevae", "torch", "numpy", "scikit-learn")
+# Of packages that a model depends on.
+_VERSIONS = ("torch", "numpy", "scikit-learn")
 
 
 def save(model: Any, path: str | os.PathLike[str]) -> None:
@@ -159,7 +160,8 @@ def _check_given(path, asked, given):
 
 
 def _versions():
-    return {name: _version_of(name) for name in _VERSIONS}
+    of_others = {name: _version_of(name) for name in _VERSIONS}
+    return {"sklearn-sparsevae": __version__, **of_others}
 
 
 def _version_of(name):
