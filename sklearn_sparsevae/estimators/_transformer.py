@@ -27,10 +27,12 @@ from sklearn_sparsevae._doc_links import DocumentationLinks
 from sklearn_sparsevae._progress import progress
 from sklearn_sparsevae._typing import Images, ImagesOut, Unused
 from sklearn_sparsevae.estimators._generation import GenerationMixin
+from sklearn_sparsevae.estimators._keeping import KeepsNet
 from sklearn_sparsevae.images import InputSpec, Photos
 
 
 class ImageTransformer(
+    KeepsNet,
     GenerationMixin,
     DocumentationLinks,
     ClassNamePrefixFeaturesOutMixin,
@@ -97,6 +99,8 @@ class ImageTransformer(
         low, high = spec.value_range.limits
         if photos.value_range.free:
             low, high = targets.span()
+        if net is not getattr(self, "net_", None):
+            self._net_params_ = self._net_parameters()
         self.net_ = net
         self.history_ = net.epochs
         self.n_epochs_ = len(net.history)
@@ -137,7 +141,7 @@ class ImageTransformer(
             to the last bit with ``batch_size=None``, otherwise up to rounding.
         """
         photos = self._open_to_code(X)
-        return self._in_blocks(photos, self._code, "iter_transform", batch_size)
+        return self._in_blocks(photos, self._code, "transform", batch_size)
 
     def iter_reconstruct(
         self, X: Images, batch_size: int | None = None
@@ -159,7 +163,7 @@ class ImageTransformer(
         """
         photos = self._open_to_code(X)
         rebuild = self._finished(self._rebuild)
-        return self._in_blocks(photos, rebuild, "iter_reconstruct", batch_size)
+        return self._in_blocks(photos, rebuild, "reconstruct", batch_size)
 
     def _open_to_code(self, X):
         """Photos with all that coding them takes."""

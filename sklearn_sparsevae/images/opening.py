@@ -212,7 +212,8 @@ class InputSpec:
             raise ValueError(
                 f"{name} has shape {X.shape}; expected at least 1 image with at least "
                 "one pixel and channel. Found array with 0 sample(s) or features is no "
-                "input."
+                "input. Where it is an empty block of a Dask array, rechunk the array, "
+                "and give map_blocks the meta= of the result."
             )
         said = self.image_shape is not None
         if X.ndim == 3 and not said and X.shape[2] <= _FEW < min(X.shape[:2]):

@@ -209,7 +209,17 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
             Of the next block.
         """
         check_is_fitted(self)
-        return ahead(self.predict, blocks, int(effective_n_jobs(self.n_jobs) > 1))
+        return self._predict_blocks(blocks)
+
+    def _predict_blocks(self, blocks):
+        quiet = copy.copy(self)
+        quiet.verbose = 0  # one bar for all blocks
+        n_threads = int(effective_n_jobs(self.n_jobs) > 1)
+        what = f"{type(self).__name__}.predict"
+        with progress(what, None, self.verbose) as bar:
+            for labels in ahead(quiet.predict, blocks, n_threads):
+                yield labels
+                bar.update(len(labels))
 
     def predict_confidence(self, X: Codes) -> NDArray[np.floating]:
         """How certain the segmentation of each image is.
@@ -285,15 +295,12 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
             if out is not None:
                 check_out(out, shape, np.int32)
             labels = np.empty(shape, np.int32) if out is None else out
-        # Without a need for results one by one none is asked of joblib's backends, some
-        # of which do not know how to give them.
-        one_by_one = self.verbose or out is not None
-        as_they_come = {"return_as": "generator"} if one_by_one else {}
-        results = Parallel(n_jobs=self.n_jobs, **as_they_come)(
+        results = _one_by_one(self.n_jobs)(
             delayed(on_one_thread)(self._segment_image, photo)
             for photo in photos_of(parts)
         )
-        what, confidence = f"{type(self).__name__}.{method}", np.empty(n_images)
+        confidence = np.empty(n_images)
+        what = f"{type(self).__name__}.{method}"
         with progress(what, n_images, self.verbose) as bar:
             for i, (labels[i], confidence[i]) in enumerate(results):
                 bar.update()
@@ -357,3 +364,14 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _one_by_one(n_jobs):
+    """Let joblib give results as they come, where those who do the work can (not Ray).
+
+    So that neither all results nor all codes are in memory at once.
+    """
+    try:
+        return Parallel(n_jobs, return_as="generator")
+    except ValueError:
+        return Parallel(n_jobs)
