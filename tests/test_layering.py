@@ -39,7 +39,7 @@ ARRAY_ROOMS = {
     "codes": ARRAY_LIBRARIES | {"_arguments", "_container", "PIL"},
     "metrics": ARRAY_LIBRARIES
     | {"_arguments", "_usage", "codes", "perceptual", "flip_evaluator"},
-    "datasets": ARRAY_LIBRARIES | {"_arguments", "_files", "PIL", "pooch"},
+    "datasets": ARRAY_LIBRARIES | {"_arguments", "_files", "PIL", "pooch", "tifffile"},
     "degrade": ARRAY_LIBRARIES | {"_arguments"},
     "estimators": ARRAY_LIBRARIES
     | {"codes", "metrics", "images", "sparse", "bottlenecks"}
@@ -48,6 +48,8 @@ ARRAY_ROOMS = {
     "segmentation": ARRAY_LIBRARIES
     | {"threadpoolctl", "codes", "metrics"}
     | {"_arguments", "_doc_links", "_parameters", "_ahead", "_progress"},
+    "persistence": {"sklearn", "scipy", "skops", "_container", "__version__"},
+    "__main__": {"persistence"},
     "plotting": {"matplotlib", "codes", "metrics", "_arguments"},
 }
 ALLOWED = {**TORCH_ROOMS, **ARRAY_ROOMS}

@@ -424,6 +424,9 @@ class ConditionMixin:
         self._encoder = conditions
         self.condition_classes_ = None if conditions is None else conditions.classes
 
+    def _n_conditions(self):
+        return None if self._encoder is None else self._encoder.n_columns
+
     def _condition_rows(self, condition, n_images):
         """Rows ``(n_images, p)`` of a condition, None if the fit had none."""
         if self._encoder is None:

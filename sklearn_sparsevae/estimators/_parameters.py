@@ -258,9 +258,9 @@ class Running:
     checkpoint : str or path-like
         Folder in which `fit` keeps its state after every epoch. The same fit of the
         same data goes on from there, and ends as without the interruption; once
-        finished, it is that model again at once. Where an interrupted fit is, other
-        parameters or data are refused; finished ones, and those of a search, share a
-        folder. See :ref:`resume`.
+        finished, it is that model again at once. Other parameters or data are refused
+        while the folder holds only a fit that was interrupted. Those of a search may
+        share one. See :ref:`resume`.
     random_state : int, RandomState instance or None
         Seed of everything random. The global generators are left alone.
     verbose : int

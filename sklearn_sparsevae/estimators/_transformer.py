@@ -27,10 +27,12 @@ from sklearn_sparsevae._doc_links import DocumentationLinks
 from sklearn_sparsevae._progress import progress
 from sklearn_sparsevae._typing import Images, ImagesOut, Unused
 from sklearn_sparsevae.estimators._generation import GenerationMixin
+from sklearn_sparsevae.estimators._keeping import KeepsNet
 from sklearn_sparsevae.images import InputSpec, Photos
 
 
 class ImageTransformer(
+    KeepsNet,
     GenerationMixin,
     DocumentationLinks,
     ClassNamePrefixFeaturesOutMixin,
@@ -97,6 +99,8 @@ class ImageTransformer(
         low, high = spec.value_range.limits
         if photos.value_range.free:
             low, high = targets.span()
+        if net is not getattr(self, "net_", None):
+            self._net_params_ = self._net_parameters()
         self.net_ = net
         self.history_ = net.epochs
         self.n_epochs_ = len(net.history)

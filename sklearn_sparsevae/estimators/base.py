@@ -30,6 +30,7 @@ from sklearn_sparsevae.codes import SparseCodes, as_codes, quantize_codes
 from sklearn_sparsevae.estimators import _parameters as groups
 from sklearn_sparsevae.estimators._building import (
     check_needs_of_images,
+    check_site_size,
     make_autoencoder,
 )
 from sklearn_sparsevae.estimators._collecting import collect_codes
@@ -39,6 +40,7 @@ from sklearn_sparsevae.images import InputSpec
 from sklearn_sparsevae.training import (
     Coder,
     ImageBatches,
+    ReconstructionNet,
     TrainingSettings,
     fitted_together,
     from_first,
@@ -66,6 +68,8 @@ class BaseSparseAutoencoder(
     It lists its own parameters, ``n_components`` among them, and returns a fresh module
     from ``_make_bottleneck(backbone)``.
     """
+
+    _net_class = ReconstructionNet
 
     # What to do with codes, not data that a meta-estimator would route.
     __metadata_request__inverse_transform = {"coef_bits": UNUSED, "out": UNUSED}
@@ -138,12 +142,7 @@ class BaseSparseAutoencoder(
         return self._train_once(X, y)
 
     def _train_once(self, X, y, condition=None):
-        if self.checkpoint is not None:
-            raise ValueError(
-                f"checkpoint={self.checkpoint!r} is for fit, which knows all its "
-                "epochs; partial_fit is one pass, and which data come next is yours to "
-                "say. Set checkpoint=None, and keep the model between passes yourself."
-            )
+        self._refuse_checkpoint("partial_fit")
         one_pass = {"max_epochs": 1, "lr_schedule": None, "early_stopping": False}
         return self._train(X, y, True, True, condition, **one_pass)
 
@@ -151,6 +150,8 @@ class BaseSparseAutoencoder(
     def _train(self, X, y, warm, keep_training, condition=None, **changed):
         """Open, train, keep: from the start, or from where a net is if ``warm``."""
         warm = warm and self.__sklearn_is_fitted__()
+        if warm:
+            self._refuse_checkpoint("a fit with warm_start=True")
         spec = self._input if warm else self._make_spec()
         if warm:
             _check_feature_names(self, X, reset=False)
@@ -160,14 +161,13 @@ class BaseSparseAutoencoder(
         check_needs_of_images(self, photos.layout)
         if warm:
             photos.layout.check_like(self.layout_, type(self).__name__)
-        net = self.net_ if warm else None
-        with open_checkpoints(self, photos, self._draw_seed(warm), net) as kept:
+        with open_checkpoints(self, photos, self._draw_seed(warm)) as kept:
             net = train_net(
-                lambda: make_autoencoder(self, photos),
+                lambda: self._make_module(photos),
                 photos,
                 TrainingSettings.of(self, checkpoints=kept, **changed),
                 kept.seed,
-                net,
+                self.net_ if warm else None,
             )
         if self.degrade is not None:  # then what comes later may be degraded
             spec = spec.beyond_the_range()
@@ -179,6 +179,31 @@ class BaseSparseAutoencoder(
         self._examine(ImageBatches(photos, fixed=True))
         warn_and_raise(self, stopped_by)
         return self
+
+    def _refuse_checkpoint(self, what):
+        """Raise where a checkpoint would not say where training has to go on."""
+        if self.checkpoint is not None:
+            raise ValueError(
+                f"checkpoint={self.checkpoint!r} is for fits that start anew, but "
+                f"{what} goes on from the model as it is: set checkpoint=None, and "
+                "save the model between the steps."
+            )
+
+    def _make_module(self, photos):
+        check_site_size(self, photos)
+        rows = photos.condition
+        return make_autoencoder(
+            self, photos.layout, None if rows is None else rows.shape[1]
+        )
+
+    def _fresh_module(self):
+        return make_autoencoder(self._as_built(), self.layout_, self._n_conditions())
+
+    def _n_conditions(self):
+        """Numbers of the condition of the fit: here none.
+
+        `ConditionMixin` overrides this.
+        """
 
     def _draw_seed(self, warm):
         seed = from_first(random_numbers(self.random_state).randint(2**31 - 1))

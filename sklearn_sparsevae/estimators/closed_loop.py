@@ -27,6 +27,7 @@ from sklearn_sparsevae.estimators._stopping import warn_and_raise
 from sklearn_sparsevae.estimators._transformer import ImageTransformer
 from sklearn_sparsevae.images import InputSpec
 from sklearn_sparsevae.training import (
+    ClosedLoopNet,
     RunSettings,
     Transcriber,
     Transcription,
@@ -175,6 +176,7 @@ class ClosedLoopVAE(
     gradient_clip: float = 100.0
 
     _loss_name = "rate reduction (nats)"  # beside its curve
+    _net_class = ClosedLoopNet
 
     # ---- training -------------------------------------------------------------------
 
@@ -248,6 +250,9 @@ class ClosedLoopVAE(
             self.n_rollout_steps,
         )
         return Transcription(backbone)
+
+    def _fresh_module(self):
+        return self._as_built()._make_transcription(self.layout_)
 
     def _n_kernels(self):
         """Kernels of each layer, as a tuple of at least one."""

@@ -13,7 +13,6 @@ from sklearn_sparsevae import _container
 from sklearn_sparsevae.training.fingerprints import (
     describe,
     describe_data,
-    describe_net,
     digest_of,
 )
 from sklearn_sparsevae.training.fit_folders import (
@@ -135,7 +134,7 @@ def _newest_in(folder):
 
 
 @contextlib.contextmanager
-def open_checkpoints(estimator, data, seed, net=None):
+def open_checkpoints(estimator, data, seed):
     """Yield where the training of an estimator is kept, and what is there of it.
 
     Parameters
@@ -146,8 +145,6 @@ def open_checkpoints(estimator, data, seed, net=None):
         What is trained on.
     seed : int
         Drawn from ``random_state``.
-    net : Net, default=None
-        What is trained further, if it is not a new one.
 
     Yields
     ------
@@ -168,7 +165,7 @@ def open_checkpoints(estimator, data, seed, net=None):
         return
     root, name = Path(estimator.checkpoint), type(estimator).__name__
     run = {
-        "parameters": _describe_parameters(estimator, seed, net),
+        "parameters": _describe_parameters(estimator, seed),
         "data": describe_data(data),
     }
     own = root / f"{name}-{digest_of(run)[:16]}"
@@ -199,14 +196,12 @@ def open_checkpoints(estimator, data, seed, net=None):
         yield checkpoints
 
 
-def _describe_parameters(estimator, seed, net):
+def _describe_parameters(estimator, seed):
     """Describe the parameters that matter for what comes out."""
     given = estimator.get_params(deep=False)
     known = {k: describe(v) for k, v in sorted(given.items()) if k not in _FREE}
     if hasattr(estimator.random_state, "randint"):
         known["random_state"] = f"a generator that drew {seed}"
-    if net is not None:
-        known["warm_start"] = describe_net(net)
     return known
 
 

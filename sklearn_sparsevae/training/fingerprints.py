@@ -11,7 +11,6 @@ import torch
 
 from sklearn_sparsevae.images import Photos
 from sklearn_sparsevae.training.packing import pack
-from sklearn_sparsevae.training.snapshots import Snapshot
 
 # Photos that are looked at where they are not in memory: evenly spaced, with both ends.
 _MOST_PHOTOS = 32
@@ -85,13 +84,6 @@ def describe_data(data):
     if data.condition is not None:
         known["condition"] = describe(data.condition)
     return known
-
-
-def describe_net(net):
-    """Describe a net that is trained further: all that training has moved in it."""
-    arrays, text = pack(Snapshot(net).states)
-    weights = f"SHA-256 {digest_of(text, *arrays.values())[:16]}"
-    return f"a model of {len(net.history)} epochs, {weights}"
 
 
 def _weights(state):

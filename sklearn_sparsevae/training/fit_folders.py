@@ -91,28 +91,30 @@ def _try_to_lock(handle):
 
 
 def refuse_others(root, name, run):
-    """Raise where a fit of that name stopped half-way that is not this one.
+    """Raise where the only fit of that name was interrupted and is not this one.
 
-    So nobody takes for resumed what starts anew. Fits that are finished, have failed or
-    are being trained do not count: those of a search share a folder.
+    So nobody takes for resumed what starts anew. A fit that is finished, has failed or
+    is being trained does not count; and where there are several, as of a search, there
+    may be more.
     """
-    found = []
-    for folder in root.glob(f"{name}-*"):
-        number, newest = (states_in(folder) or [(0, None)])[-1]
-        if number == 0 or newest.name.startswith("finished"):
-            continue
-        if (folder / FAILED).exists() or _may_be_trained(folder):
-            continue
-        with contextlib.suppress(OSError, ValueError, KeyError, AttributeError):
-            there = json.loads((folder / RUN).read_text())
-            found.append((_differences(there, run), str(folder), number))
-    if not found:
+    folders = list(root.glob(f"{name}-*"))
+    if len(folders) != 1:
         return
-    differences, folder, number = min(found, key=lambda item: (len(item[0]), item[1]))
+    (folder,) = folders
+    number, newest = (states_in(folder) or [(0, None)])[-1]
+    if number == 0 or newest.name.startswith("finished"):
+        return
+    if (folder / FAILED).exists() or _may_be_trained(folder):
+        return
+    try:
+        there = json.loads((folder / RUN).read_text())
+        differences = "; ".join(_differences(there, run))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        differences = f"{RUN} is not there or damaged"
     raise ValueError(
         f"checkpoint={str(root)!r} holds a fit that stopped after {number} epoch(s) "
-        f"and differs from this one: {'; '.join(differences)}. Fit with what was there "
-        f"to continue it, delete {folder} to give it up, or set another folder."
+        f"and differs from this one: {differences}. Fit with what was there to "
+        f"continue it, delete {folder} to give it up, or set another folder."
     )
 
 

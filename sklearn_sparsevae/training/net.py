@@ -82,6 +82,8 @@ class Net(NeuralNet):
 
     #: Optimizer of the leaf, a class, and its moving averages' decays.
     optimizer_class, betas = torch.optim.Adam, (0.9, 0.99)
+    #: How the numbers of the module lie in memory, which decides their last bits.
+    memory_format = torch.contiguous_format
     optimizer_ = None
     stopped_by = None
 

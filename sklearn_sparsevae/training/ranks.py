@@ -124,7 +124,7 @@ def check_alike(values):
         By name what has to be equal, with short texts.
     """
     for i, other in enumerate(_ranks.gather(values)):
-        for name in values.keys() | other.keys():
+        for name in {**values, **other}:
             if values.get(name) != other.get(name):
                 raise ValueError(
                     f"Rank {_ranks.rank()} has {name}={values.get(name)!r}, rank {i} "
