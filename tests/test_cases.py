@@ -12,12 +12,15 @@ import time
 import warnings
 import zipfile
 
+import dask.array
+import h5py
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
 import tifffile
 import torch
+import zarr
 from PIL import Image
 from scipy import sparse
 from sklearn.base import clone
@@ -270,6 +273,25 @@ def test_a5_what_is_no_image_is_named_with_what_to_do(imgs, name, method):
     model = small() if method == "fit" else small(max_epochs=0).fit(imgs)
     with pytest.raises((TypeError, ValueError), match=message):
         getattr(model, method)(X)
+
+
+class Items(Pairs):
+    """A data set of dicts, as those of Hugging Face."""
+
+    def __getitem__(self, index):
+        return {"label": index, "image": self.images[index]}
+
+
+def test_a5_the_sequence_that_an_error_shows_works(imgs):
+    channels_first = np.moveaxis(imgs, -1, 1)
+    for dataset in (Pairs(imgs), Items(imgs), Pairs(channels_first)):
+        with pytest.raises(TypeError, match=r"Images\(dataset\) with\nclass") as error:
+            small().fit(dataset)
+        shown = {"np": np}
+        exec("class" + str(error.value).partition("\nclass")[2], shown)
+        model = small().fit(shown["Images"](dataset))
+        expected = small().fit(imgs)
+        np.testing.assert_array_equal(model.components_, expected.components_)
 
 
 class EmptyPhoto(Pairs):
@@ -901,6 +923,36 @@ def test_folds_of_lazy_sequences_stay_lazy(imgs, tmp_path, kind):
     scores = cross_val_score(small(Watch), lazy, cv=2, error_score="raise")
     assert [type(X) for X in seen] == [type(lazy)] * 2
     np.testing.assert_allclose(scores, cross_val_score(small(), imgs, cv=2), atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["h5py", "zarr", "dask"])
+def test_e9_arrays_that_are_not_in_memory_are_read_batch_by_batch(
+    imgs, tmp_path, monkeypatch, kind
+):
+    monkeypatch.setattr("sklearn_sparsevae.training.reconstruction._N_START", 4)
+    X = {
+        "h5py": lambda: h5py.File(tmp_path / "X.h5", "w").create_dataset(
+            "X", data=imgs
+        ),
+        "zarr": lambda: zarr.create_array(
+            tmp_path / "X.zarr", data=imgs, chunks=(4, *imgs.shape[1:])
+        ),
+        "dask": lambda: dask.array.from_array(imgs, chunks=(4, -1, -1, -1)),
+    }[kind]()
+    lengths, read = [], type(X).__getitem__
+
+    def watch(self, index):
+        part = read(self, index)
+        if self.shape == imgs.shape:
+            lengths.append(len(part))
+        return part
+
+    monkeypatch.setattr(type(X), "__getitem__", watch)
+    model = small(batch_size=4).fit(X)
+    assert lengths and max(lengths) <= 4
+    np.testing.assert_array_equal(model.reconstruct(X), model.reconstruct(imgs))
+    expected = small(batch_size=4).fit(imgs)
+    np.testing.assert_array_equal(model.components_, expected.components_)
 
 
 def test_lazy_photos_are_checked_once(imgs, monkeypatch):

@@ -141,7 +141,7 @@ class ImageTransformer(
             to the last bit with ``batch_size=None``, otherwise up to rounding.
         """
         photos = self._open_to_code(X)
-        return map(self._code, self._blocks(photos, "transform", batch_size))
+        return self._in_blocks(photos, self._code, "transform", batch_size)
 
     def iter_reconstruct(
         self, X: Images, batch_size: int | None = None
@@ -162,27 +162,32 @@ class ImageTransformer(
             one photo, ``(1, H, W, C)`` or ``(1, H, W)``.
         """
         photos = self._open_to_code(X)
-        return self._images_in_blocks(photos, self._rebuild, batch_size)
+        rebuild = self._finished(self._rebuild)
+        return self._in_blocks(photos, rebuild, "reconstruct", batch_size)
 
     def _open_to_code(self, X):
         """Photos with all that coding them takes."""
         return self._open(X)
 
-    def _blocks(self, photos, method, batch_size=None):
+    def _in_blocks(self, photos, function, method, size=None):
+        """Yield what a function makes of block after block of photos of one size."""
+        if size is not None:
+            size = whole_number(size, "batch_size")
+
+        def results():
+            with self._counted(photos, method) as counted:
+                yield from map(function, self._blocks(counted, size))
+
+        return results()
+
+    def _blocks(self, photos, size=None):
         """Yield photos of one size, as many as one batch of the network takes."""
-        if batch_size is not None:
-            batch_size = whole_number(batch_size, "batch_size")
-        return self._counted_blocks(photos, method, batch_size)
+        for part in photos.parts():
+            yield from part.batches(size or self._batch_size(part))
 
-    def _counted_blocks(self, photos, method, batch_size):
-        with self._counted(photos, method) as photos:
-            for part in photos.parts():
-                yield from part.batches(batch_size or self._batch_size(part))
-
-    def _images_in_blocks(self, photos, rebuild, batch_size=None):
-        kind = photos.layout.kind
-        blocks = self._blocks(photos, "reconstruct", batch_size)
-        return (self._finish(rebuild(block), kind) for block in blocks)
+    def _finished(self, rebuild):
+        """Return a function that gives what ``rebuild`` makes its range and layout."""
+        return lambda photos: self._finish(rebuild(photos), photos.layout.kind)
 
     def _images_to(self, out, photos, rebuild):
         """Write images that ``rebuild`` makes to an array, block by block."""
@@ -193,7 +198,8 @@ class ImageTransformer(
             )
         height, width, _ = photos.layout.image_shape
         check_out(out, photos.layout.shape_of(len(photos), height, width), np.float32)
-        return write_blocks(self._images_in_blocks(photos, rebuild), out)
+        finished = self._finished(rebuild)
+        return write_blocks(self._in_blocks(photos, finished, "reconstruct"), out)
 
     def _images_of(self, photos, rebuild):
         """Images that ``rebuild`` makes of photos, a list if they differ in size."""
@@ -259,9 +265,10 @@ class ImageTransformer(
             Higher is better.
         """
         values = []
-        for batch in self._blocks(self._open_pair(X, y), "score"):
-            targets, outputs = self.compare(batch)
-            values.extend(self._psnr(targets, outputs))
+        with self._counted(self._open_pair(X, y), "score") as photos:
+            for batch in self._blocks(photos):
+                targets, outputs = self.compare(batch)
+                values.extend(self._psnr(targets, outputs))
         return float(np.mean(values))
 
     def _psnr(self, targets, outputs):

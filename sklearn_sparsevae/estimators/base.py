@@ -324,14 +324,14 @@ class BaseSparseAutoencoder(
         what, images, done = f"{type(self).__name__}.inverse_transform", [], 0
         with progress(what, n_images, self.verbose) as bar:
             if not _is_list_of_codes(X):
-                return self._decode_rows(*parts, rows, out, bar)
+                return self._decode_rows(*parts, rows, bar, out)
             for part in parts:
                 given = None if rows is None else rows[done : done + part.shape[0]]
-                images.extend(self._decode_rows(part, given, bar=bar))
+                images.extend(self._decode_rows(part, given, bar))
                 done += part.shape[0]
         return images
 
-    def _decode_rows(self, codes, rows=None, out=None, bar=SILENT):
+    def _decode_rows(self, codes, rows=None, bar=SILENT, out=None):
         """Images of codes of one grid, with rows ``(n, p)`` of what else is known."""
         coder, codes = self._coder(), self._check_codes(codes)
         height, width = self._decoded_size(codes, coder)

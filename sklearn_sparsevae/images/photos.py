@@ -114,7 +114,7 @@ class Photos:
         if self.is_one_size:
             yield self
             return
-        yield from self._slices(1)
+        yield from self.read(1)
 
     def gather(self, results):
         """Return the results of `parts`: that of all photos, or a list, one of each."""
@@ -131,12 +131,12 @@ class Photos:
         ----------
         size : int
         """
-        for batch in self._slices(size):
+        for batch in self.read(size):
             yield dataclasses.replace(batch, bar=SILENT)
             self.count(len(batch))
 
-    def _slices(self, size):
-        """Yield the photos, at most so many at a time, read ahead if not in memory."""
+    def read(self, size):
+        """Yield the photos, at most so many at a time, read ahead; none is counted."""
         slices = (slice(i, i + size) for i in range(0, len(self), size))
         in_memory = isinstance(self.items, np.ndarray | list)
         return ahead(self.__getitem__, slices, 0 if in_memory else self.n_workers)

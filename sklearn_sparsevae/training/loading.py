@@ -17,8 +17,8 @@ class BatchLoader:
     dataset : Dataset
         ``dataset.plan(indices)`` draws all that is random in a batch, in the order of
         the batches; ``dataset.make(plan)``, which draws nothing, returns it as skorch
-        takes it: inputs and targets. ``dataset.n_workers`` threads make batches ahead.
-        A slice of a plan is that of a part of the batch.
+        takes it: inputs and targets. A slice of a plan is that of a part of the batch.
+        ``dataset.n_workers`` threads make batches ahead.
     batch_size : int
     shuffle : bool
         Another order every time, drawn from torch's generator.

@@ -201,14 +201,15 @@ class Net(NeuralNet):
     def run_single_epoch(self, iterator, *args, **kwargs):
         """Go through batches, of which every rank has its part.
 
-        No thread that makes them is left afterwards.
+        No thread that makes batches ahead is left afterwards.
         """
-        if iterator is not None:
-            with (
-                _ranks.dividing_batches(),
-                contextlib.closing(in_turn(iterator)) as batches,
-            ):
-                super().run_single_epoch(batches, *args, **kwargs)
+        if iterator is None:
+            return
+        with (
+            _ranks.dividing_batches(),
+            contextlib.closing(in_turn(iterator)) as batches,
+        ):
+            super().run_single_epoch(batches, *args, **kwargs)
 
     def train_step_single(self, batch, **fit_params):
         """Have the loss of a batch and its gradient; those of all ranks together."""
