@@ -19,6 +19,8 @@ _LOCATIONS = {
     "SpikeSlabVAE": "sklearn_sparsevae.estimators",
     "VQVAE": "sklearn_sparsevae.estimators",
     "export_onnx": "sklearn_sparsevae.estimators",
+    "load": "sklearn_sparsevae.persistence",
+    "save": "sklearn_sparsevae.persistence",
 }
 
 __all__ = [
@@ -33,6 +35,8 @@ __all__ = [
     "SpikeSlabVAE",
     "VQVAE",
     "export_onnx",
+    "load",
+    "save",
 ]
 
 
@@ -48,6 +52,7 @@ if TYPE_CHECKING:  # what a type checker takes for the names of _LOCATIONS
         SpikeSlabVAE,
         export_onnx,
     )
+    from sklearn_sparsevae.persistence import load, save
     from sklearn_sparsevae.segmentation import KMeansSegmenter, SpectralSegmenter
 else:
 

@@ -60,7 +60,8 @@ def progress(what, total, verbose, unit="images"):
     ----------
     what : str
         What is shown before the bar.
-    total : int
+    total : int or None
+        None where nobody knows: then there is no bar and no time left.
     verbose : int
         0 gives a bar that shows nothing.
     unit : str
@@ -74,13 +75,15 @@ def progress(what, total, verbose, unit="images"):
     if not verbose:
         yield SILENT
         return
+    counts = "{l_bar}{bar}| {n:.0f}/{total}{unit} [{elapsed}<{remaining}, "
+    if total is None:
+        counts = "{desc}: {n:.0f}{unit} [{elapsed}, "
     bar = bar_class()(
         desc=what,
         total=total,
         unit=f" {unit}",
         file=sys.stderr,
-        bar_format="{l_bar}{bar}| {n:.0f}/{total}{unit} "
-        "[{elapsed}<{remaining}, {rate_noinv_fmt}]",
+        bar_format=counts + "{rate_noinv_fmt}]",
     )
     with bar:
         yield bar

@@ -21,11 +21,12 @@ TORCH_ROOMS = {
     "backbones": {"torch", "sparse"},
     "training": {"torch", "skorch", "onnx", "onnxscript", "_arguments"}
     | {"images", "perceptual", "sparse", "bottlenecks", "backbones", "_usage"}
-    | {"_container", "_files", "_progress", "_ranks"},
+    | {"_ahead", "_container", "_files", "_progress", "_ranks"},
 }
 ARRAY_LIBRARIES = {"sklearn", "scipy", "skimage", "joblib"}
 ARRAY_ROOMS = {
-    "images": {"sklearn", "scipy", "_arguments", "_progress"},
+    "_ahead": {"threadpoolctl"},
+    "images": {"sklearn", "scipy", "_arguments", "_ahead", "_progress"},
     "_parameters": set(),
     "_progress": {"tqdm"},
     "recipes": set(),
@@ -38,7 +39,7 @@ ARRAY_ROOMS = {
     "codes": ARRAY_LIBRARIES | {"_arguments", "_container", "PIL"},
     "metrics": ARRAY_LIBRARIES
     | {"_arguments", "_usage", "codes", "perceptual", "flip_evaluator"},
-    "datasets": ARRAY_LIBRARIES | {"_arguments", "_files", "PIL", "pooch"},
+    "datasets": ARRAY_LIBRARIES | {"_arguments", "_files", "PIL", "pooch", "tifffile"},
     "degrade": ARRAY_LIBRARIES | {"_arguments"},
     "estimators": ARRAY_LIBRARIES
     | {"codes", "metrics", "images", "sparse", "bottlenecks"}
@@ -46,7 +47,9 @@ ARRAY_ROOMS = {
     | {"_arguments", "_doc_links", "_parameters", "_progress"},
     "segmentation": ARRAY_LIBRARIES
     | {"threadpoolctl", "codes", "metrics"}
-    | {"_arguments", "_doc_links", "_parameters", "_progress"},
+    | {"_arguments", "_doc_links", "_parameters", "_ahead", "_progress"},
+    "persistence": {"sklearn", "scipy", "skops", "_container", "__version__"},
+    "__main__": {"persistence"},
     "plotting": {"matplotlib", "codes", "metrics", "_arguments"},
 }
 ALLOWED = {**TORCH_ROOMS, **ARRAY_ROOMS}

@@ -114,6 +114,24 @@ def test_a_fit_shows_what_it_starts_from(images, capsys):
     ]
 
 
+def test_blocks_are_counted_in_one_bar(model, images, batches_of_few, capsys):
+    segmenter = KMeansSegmenter(random_state=0).fit(model.transform(images))
+    capsys.readouterr()
+    next(segmenter.iter_predict(model.iter_transform(images, batch_size=3)))
+    blocks = model.iter_transform(images, batch_size=5)
+    assert "5/12" not in capsys.readouterr().err  # nothing before it is asked for
+    labels = list(segmenter.set_params(verbose=1).iter_predict(blocks))
+    assert sum(map(len, labels)) == 12
+    shown = capsys.readouterr().err
+    assert "DictionaryLearningVAE.transform: 100%" in shown and " 12/12 images" in shown
+    assert re.search(r"KMeansSegmenter.predict: 12 images \[00:0\d, .* images/s", shown)
+    assert shown.count("100%") == 1
+    out = np.empty(images.shape, np.float32)
+    model.reconstruct(images, out=out)
+    assert counted(last_lines(capsys)[-1])[1:3] == (12, 12)
+    assert not tqdm.tqdm._instances
+
+
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_segmenters_count_images(n_jobs, model, images, capsys):
     codes = model.transform(images)

@@ -12,7 +12,7 @@ import sklearn_sparsevae
 
 SNAPSHOT = Path(__file__).parent / "public_api.txt"
 PACKAGE = sklearn_sparsevae.__name__
-INTERNAL = {"images", "training"}
+INTERNAL = {"images", "persistence", "training"}
 
 
 def public_modules():

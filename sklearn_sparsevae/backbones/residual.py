@@ -56,7 +56,8 @@ class ResidualBackbone(Backbone):
                 f"{self.side}x{self.side} pixels: the residual backbone starts as a "
                 "linear map of patches. Raise n_downsamples for longer latents."
             )
-        basis = _patch_dct(n_channels, self.side)
+        n_kept = -(-self.latent_dim // n_channels)  # of each channel
+        basis = _patch_dct(n_channels, self.side, n_kept)
         self.register_buffer("basis", basis[: self.latent_dim].clone())
         self.encoder_branch = _Branch(patch_dim, self.latent_dim, width, n_blocks)
         self.decoder_branch = _Branch(self.latent_dim, patch_dim, width, n_blocks)
@@ -154,9 +155,12 @@ class _Block(nn.Module):
         return x + self.body(x)
 
 
-def _patch_dct(n_channels, side):
-    """Orthonormal DCT of each channel of a patch; the channel means come first."""
-    plane = dct_dictionary(side * side, side * side, (side, side))
+def _patch_dct(n_channels, side, n_kept=None):
+    """Orthonormal DCT of each channel of a patch; the channel means come first.
+
+    ``n_kept`` are the atoms of a channel, those of low frequencies; by default all.
+    """
+    plane = dct_dictionary(side * side, side * side, (side, side))[:n_kept]
     basis = torch.kron(torch.eye(n_channels), plane)
     order = torch.arange(len(basis)).reshape(n_channels, -1).T.flatten()
     return basis[order]

@@ -30,26 +30,34 @@ def check_needs_of_images(estimator, layout):
         )
 
 
-def make_autoencoder(estimator, photos):
-    """Fresh `Autoencoder` of the parameters, for photos of a layout."""
-    layout, patch_size = photos.layout, getattr(estimator, "patch_size", 1)
+def make_autoencoder(estimator, layout, n_conditions=None):
+    """Fresh `Autoencoder` of the parameters, for photos of a layout.
+
+    ``n_conditions`` are the numbers of a condition, where the bottleneck takes one.
+    """
     name = _backbone_name(estimator, layout.is_vector)
-    free = layout.is_vector or name == "identity"
-    n_downsamples = 0 if free else estimator.n_downsamples
-    site_size = 2**n_downsamples * patch_size
-    _check_site_size(estimator, photos, site_size, patch_size)
+    n_downsamples, patch_size = _halvings(estimator, layout)
     backbone_params = _check_backbone_params(name, estimator.backbone_params)
     backbone = BACKBONES[name](
         layout.channels, n_downsamples, estimator.latent_dim, **backbone_params
     )
-    given = {}
-    if photos.condition is not None:
-        given["n_conditions"] = photos.condition.shape[1]
+    given = {} if n_conditions is None else {"n_conditions": n_conditions}
     bottleneck = estimator._make_bottleneck(backbone, **given)
+    site_size = 2**n_downsamples * patch_size
     return Autoencoder(backbone, bottleneck, site_size, estimator.precision)
 
 
-def _check_site_size(estimator, photos, site_size, patch_size):
+def _halvings(estimator, layout):
+    """Halvings of the resolution, and the side of what latents are coded together."""
+    free = layout.is_vector or estimator.backbone == "identity"
+    patch_size = getattr(estimator, "patch_size", 1)
+    return 0 if free else estimator.n_downsamples, patch_size
+
+
+def check_site_size(estimator, photos):
+    """Refuse sites that are larger than what is trained on."""
+    n_downsamples, patch_size = _halvings(estimator, photos.layout)
+    site_size = 2**n_downsamples * patch_size
     if photos.layout.is_vector and patch_size > 1:
         raise ValueError(
             f"patch_size={patch_size} needs images or grids of latents, got "

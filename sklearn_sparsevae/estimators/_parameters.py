@@ -286,6 +286,24 @@ class Running:
 
 
 @parameters
+class Loading:
+    """How images are read.
+
+    Parameters
+    ----------
+    n_workers : int
+        Threads that read, decode, cut and degrade images ahead of the training, and
+        read ahead what other methods need; 0 does so when they are needed. Does not
+        change the result. More than one read from a sequence at the same time.
+    """
+
+    title: ClassVar[str] = "Running"
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"n_workers": [WHOLE]}
+
+    n_workers: int = 1
+
+
+@parameters
 class Precision:
     """How precisely to compute.
 

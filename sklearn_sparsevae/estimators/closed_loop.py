@@ -27,6 +27,7 @@ from sklearn_sparsevae.estimators._stopping import warn_and_raise
 from sklearn_sparsevae.estimators._transformer import ImageTransformer
 from sklearn_sparsevae.images import InputSpec
 from sklearn_sparsevae.training import (
+    ClosedLoopNet,
     RunSettings,
     Transcriber,
     Transcription,
@@ -38,7 +39,9 @@ from sklearn_sparsevae.training import (
 
 
 @shares_parameters()
-class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransformer):
+class ClosedLoopVAE(
+    groups.Images, groups.Training, groups.Running, groups.Loading, ImageTransformer
+):
     """Closed-loop transcription via convolutional sparse coding.
 
     The encoder f is a stack of convolutional sparse coding layers [1]_ [2]_, unrolled
@@ -173,6 +176,7 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
     gradient_clip: float = 100.0
 
     _loss_name = "rate reduction (nats)"  # beside its curve
+    _net_class = ClosedLoopNet
 
     # ---- training -------------------------------------------------------------------
 
@@ -246,6 +250,9 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
             self.n_rollout_steps,
         )
         return Transcription(backbone)
+
+    def _fresh_module(self):
+        return self._as_built()._make_transcription(self.layout_)
 
     def _n_kernels(self):
         """Kernels of each layer, as a tuple of at least one."""

@@ -21,11 +21,13 @@ from sklearn_sparsevae._typing import Codes, Grid, RandomState, Unused
 from sklearn_sparsevae.codes import SparseCodes, as_codes
 from sklearn_sparsevae.estimators import _parameters as groups
 from sklearn_sparsevae.estimators._docs import shares_parameters
+from sklearn_sparsevae.estimators._keeping import KeepsNet
 from sklearn_sparsevae.estimators._parameters import POSITIVE_INT
 from sklearn_sparsevae.estimators._stopping import warn_and_raise
 from sklearn_sparsevae.estimators._tokens import Tokenizer
 from sklearn_sparsevae.training import (
     CodeTransformer,
+    PriorNet,
     RunSettings,
     draw_tokens,
     fitted_together,
@@ -41,6 +43,7 @@ class CodePrior(
     groups.Training,
     groups.EarlyStopping,
     groups.Running,
+    KeepsNet,
     DocumentationLinks,
     DensityMixin,
     BaseEstimator,
@@ -146,6 +149,7 @@ class CodePrior(
     early_stopping: bool = True
 
     _loss_name = "loss (nats per site)"
+    _net_class = PriorNet
 
     @_fit_context(prefer_skip_nested_validation=True)
     @fitted_together
@@ -192,6 +196,7 @@ class CodePrior(
         stopped_by = net.stopped_by
         net.forget_training()
         self.net_, self.tokenizer_ = net, tokenizer
+        self._net_params_ = self._net_parameters()
         self.history_ = net.epochs
         self.n_epochs_ = len(net.history)
         self.n_features_in_ = codes.shape[1]
@@ -205,9 +210,7 @@ class CodePrior(
             tokens, valid = train_test_split(
                 tokens, test_size=self.validation_fraction, random_state=seed
             )
-        names = ("width", "n_layers", "n_heads", "dropout")
-        sizes = {name: getattr(self, name) for name in names}
-        build = functools.partial(CodeTransformer, space, **sizes)
+        build = functools.partial(self._make_module, space)
         settings = RunSettings.of(self, checkpoints=kept)
         return train_prior(build, tokens, valid, settings, seed)
 
@@ -290,6 +293,14 @@ class CodePrior(
         seed = random_numbers(random_state).randint(2**31 - 1)
         tokens = draw_tokens(module, n_samples, self.device, seed, self.verbose)
         return self.tokenizer_.decode(tokens)
+
+    def _make_module(self, space):
+        return CodeTransformer(
+            space, self.width, self.n_layers, self.n_heads, self.dropout
+        )
+
+    def _fresh_module(self):
+        return self._as_built()._make_module(self.tokenizer_.space)
 
     def _module(self):
         check_is_fitted(self)

@@ -10,6 +10,7 @@ from sklearn_sparsevae.training.closed_loop import (
     train_closed_loop,
 )
 from sklearn_sparsevae.training.code_prior import (
+    PriorNet,
     draw_tokens,
     log_likelihood,
     train_prior,
@@ -18,13 +19,14 @@ from sklearn_sparsevae.training.code_transformer import CodeSpace, CodeTransform
 from sklearn_sparsevae.training.graph import Graph, write_graph
 from sklearn_sparsevae.training.inference import Coder
 from sklearn_sparsevae.training.losses import PIXEL_LOSSES
-from sklearn_sparsevae.training.net import RunSettings
+from sklearn_sparsevae.training.net import Net, RunSettings
 from sklearn_sparsevae.training.ranks import fitted_together, from_first
 from sklearn_sparsevae.training.reconstruction import (
     ReconstructionNet,
     TrainingSettings,
     train_net,
 )
+from sklearn_sparsevae.training.restoring import net_arrays, restore_net
 
 __all__ = [
     "PIXEL_LOSSES",
@@ -35,6 +37,8 @@ __all__ = [
     "Coder",
     "Graph",
     "ImageBatches",
+    "Net",
+    "PriorNet",
     "ReconstructionNet",
     "RunSettings",
     "TrainingSettings",
@@ -44,7 +48,9 @@ __all__ = [
     "fitted_together",
     "from_first",
     "log_likelihood",
+    "net_arrays",
     "open_checkpoints",
+    "restore_net",
     "train_closed_loop",
     "train_net",
     "train_prior",

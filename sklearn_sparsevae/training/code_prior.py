@@ -68,6 +68,8 @@ def train_prior(build, tokens, valid, settings, seed):
 class _TokenBatches(Dataset):
     """Tokens as inputs and as targets; `BatchLoader` plans and makes batches."""
 
+    n_workers = 0  # to make a batch is no work
+
     def __init__(self, tokens):
         self.tokens = torch.from_numpy(tokens)
 

@@ -140,7 +140,15 @@ class Coder:
         tile : int
             Side of a tile in pixels; rounded up to whole sites, and to at least four.
         """
-        output = np.zeros((len(photos), *photos.layout.image_shape), np.float32)
+        image_shape = photos.layout.image_shape
+        output = np.zeros((len(photos), *image_shape), np.float32)
+        size = self.batch_size([min(tile, side) for side in image_shape])
+        for i, batch in enumerate(photos.read(size)):
+            self._add_tiles(batch, tile, output[i * size : (i + 1) * size])
+        return output
+
+    def _add_tiles(self, photos, tile, output):
+        """Add the tiles of a batch of photos to what is all zero."""
         sides = (self._tiles(length, tile) for length in output.shape[1:3])
         tiles = list(itertools.product(*sides))
         for (rows, row_weights), (columns, column_weights) in tiles:
@@ -151,7 +159,6 @@ class Coder:
                 output[batch, rows, columns] += weights * part
                 done += len(part)
             photos.count(len(photos) / len(tiles))
-        return output
 
     def _tiles(self, length, tile):
         """Yield the slices of one axis and their weights, which sum to one everywhere.

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import torch
 
+from sklearn_sparsevae._ahead import ahead
 from sklearn_sparsevae._ranks import part_of
 
 
@@ -17,6 +18,7 @@ class BatchLoader:
         ``dataset.plan(indices)`` draws all that is random in a batch, in the order of
         the batches; ``dataset.make(plan)``, which draws nothing, returns it as skorch
         takes it: inputs and targets. A slice of a plan is that of a part of the batch.
+        ``dataset.n_workers`` threads make batches ahead.
     batch_size : int
     shuffle : bool
         Another order every time, drawn from torch's generator.
@@ -29,7 +31,10 @@ class BatchLoader:
         return math.ceil(len(self.dataset) / self.batch_size)
 
     def __iter__(self):
-        return map(self.dataset.make, self.plans())
+        # All plans first: how far ahead batches are made then changes nothing of what
+        # the steps of training draw.
+        plans = list(self.plans())
+        return ahead(self.dataset.make, plans, self.dataset.n_workers)
 
     def sizes(self):
         """Return how many items batch after batch has, on all ranks together."""

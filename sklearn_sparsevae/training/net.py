@@ -82,6 +82,8 @@ class Net(NeuralNet):
 
     #: Optimizer of the leaf, a class, and its moving averages' decays.
     optimizer_class, betas = torch.optim.Adam, (0.9, 0.99)
+    #: How the numbers of the module lie in memory, which decides their last bits.
+    memory_format = torch.contiguous_format
     optimizer_ = None
     stopped_by = None
 
@@ -197,9 +199,16 @@ class Net(NeuralNet):
         return {**self.training_state(), **of_run}
 
     def run_single_epoch(self, iterator, *args, **kwargs):
-        """Go through batches, of which every rank has its part."""
-        with _ranks.dividing_batches():
-            batches = None if iterator is None else in_turn(iterator)
+        """Go through batches, of which every rank has its part.
+
+        No thread that makes batches ahead is left afterwards.
+        """
+        if iterator is None:
+            return
+        with (
+            _ranks.dividing_batches(),
+            contextlib.closing(in_turn(iterator)) as batches,
+        ):
             super().run_single_epoch(batches, *args, **kwargs)
 
     def train_step_single(self, batch, **fit_params):

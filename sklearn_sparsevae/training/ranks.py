@@ -5,6 +5,7 @@ batches, makes its own part of each, and ends with the same model. See
 `sklearn_sparsevae._ranks` for what ranks exchange.
 """
 
+import contextlib
 import functools
 import os
 import zlib
@@ -59,9 +60,10 @@ def is_first():
 
 def in_turn(loader):
     """Yield batch after batch of a `BatchLoader`, taking note of which is under way."""
-    for n_images, batch in zip(loader.sizes(), loader, strict=True):
-        _ranks.begin_batch(n_images)
-        yield batch
+    with contextlib.closing(iter(loader)) as batches:
+        for n_images, batch in zip(loader.sizes(), batches, strict=True):
+            _ranks.begin_batch(n_images)
+            yield batch
 
 
 def sum_gradients(parameters, loss):
@@ -122,7 +124,7 @@ def check_alike(values):
         By name what has to be equal, with short texts.
     """
     for i, other in enumerate(_ranks.gather(values)):
-        for name in values.keys() | other.keys():
+        for name in {**values, **other}:
             if values.get(name) != other.get(name):
                 raise ValueError(
                     f"Rank {_ranks.rank()} has {name}={values.get(name)!r}, rank {i} "

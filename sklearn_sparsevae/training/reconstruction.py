@@ -52,6 +52,7 @@ class ReconstructionNet(Net):
         There where training is adversarial.
     """
 
+    memory_format = torch.channels_last
     adversary_ = None
 
     def own_callbacks(self, n_steps):
@@ -154,7 +155,9 @@ def train_net(build, photos, settings, seed, net=None):
     device = resolve_device(settings.device)
     if net is None:
         with OwnGenerator(seed), showing(settings.verbose):
-            module = build().to(device=device, memory_format=torch.channels_last)
+            module = build().to(
+                device=device, memory_format=ReconstructionNet.memory_format
+            )
             if not settings.checkpoints.is_found:
                 start_alike(module, lambda: _start(module, train, device, seed))
             net = ReconstructionNet.around(module, settings)
