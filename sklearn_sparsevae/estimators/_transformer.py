@@ -141,7 +141,7 @@ class ImageTransformer(
             to the last bit with ``batch_size=None``, otherwise up to rounding.
         """
         photos = self._open_to_code(X)
-        return self._in_blocks(photos, self._code, "iter_transform", batch_size)
+        return self._in_blocks(photos, self._code, "transform", batch_size)
 
     def iter_reconstruct(
         self, X: Images, batch_size: int | None = None
@@ -163,7 +163,7 @@ class ImageTransformer(
         """
         photos = self._open_to_code(X)
         rebuild = self._finished(self._rebuild)
-        return self._in_blocks(photos, rebuild, "iter_reconstruct", batch_size)
+        return self._in_blocks(photos, rebuild, "reconstruct", batch_size)
 
     def _open_to_code(self, X):
         """Photos with all that coding them takes."""
