@@ -24,6 +24,7 @@ from sklearn_sparsevae import (
     SpikeSlabVAE,
     _ranks,
 )
+from sklearn_sparsevae.bottlenecks import Gaussian, LearnedISTA
 from sklearn_sparsevae.codes import SparseCodes
 from sklearn_sparsevae.training.adversarial import (
     PatchDiscriminator,
@@ -122,6 +123,22 @@ def game(n_images=7):
     return [adaptive, *(p.grad for p in parameters)]
 
 
+def statistics(n_images=4):
+    """What is computed of all rows of a batch, where its two halves differ."""
+    halves = torch.tensor([0.0, 0.0, 1.0, 1.0])
+    with _ranks.together(), _ranks.dividing_batches():
+        _ranks.begin_batch(n_images)
+        part = _ranks.part_of(n_images)
+        values = halves[part]
+        active = Gaussian(3, 3).figures(
+            values[:, None, None, None].expand(-1, 1, 1, 3)
+        )["active_units"]
+        ista = LearnedISTA(3, 3, alpha=1.0)
+        weights = ista._penalty_weights(1 + 0.5 * values[:, None].expand(-1, 3))
+        whole = _ranks.take(weights)
+    return [torch.tensor(active), whole]
+
+
 def found(model):
     """Weights, counters, history: all that has to be the same."""
     module = model.net_.module_
@@ -187,7 +204,7 @@ def main(meeting, rank, n_ranks, folder):
         "gloo", init_method=f"file://{meeting}", rank=int(rank), world_size=int(n_ranks)
     )
     results = {"failures": dict(failures(int(rank)))}
-    results["game"] = game()
+    results |= {"game": game(), "statistics": statistics()}
     results |= {name: found(fit()) for name, fit in FITS.items()}
     none = VQVAE(12, **(RUN | {"random_state": None, "verbose": 1})).fit(photos())
     results["no seed"] = found(none)

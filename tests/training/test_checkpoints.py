@@ -505,5 +505,6 @@ def test_descriptions_are_those_of_what_is_computed():
         (np.arange(3), np.arange(3.0)),
         (torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)),
         (Stop(1), Stop(2)),
+        (Stop(1).on_batch_begin, Stop(2).on_batch_begin),
     ):
         assert describe(first) != describe(second)

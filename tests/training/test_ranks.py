@@ -87,8 +87,10 @@ def test_early_stopping_is_decided_together(ranks):
     assert len(ranks[0]["stopping"]["history"]["epoch"]) < 4
 
 
-def test_the_game_with_a_discriminator_is_that_of_the_whole_batch(ranks):
-    for found, expected in zip(ranks[0]["game"], launched.game(), strict=True):
+@pytest.mark.parametrize("name", ["game", "statistics"])
+def test_what_compares_images_sees_the_whole_batch(name, ranks):
+    alone = getattr(launched, name)()
+    for found, expected in zip(ranks[0][name], alone, strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
 
 
