@@ -164,6 +164,16 @@ class Raising(Callback):
             raise self.error
 
 
+class Counting(Callback):
+    """Counts epochs."""
+
+    n_epochs = 0
+
+    def on_epoch_end(self, net, **kwargs):
+        """Count one."""
+        self.n_epochs += 1
+
+
 def stopped(model, data):
     """Fit what does not end well; say how, and what is kept."""
     with warnings.catch_warnings(record=True):
@@ -183,7 +193,7 @@ def failures(rank):
     errors = {"error": OSError("the disk is gone"), "interrupt": KeyboardInterrupt()}
     for name, error in errors.items():
         callback = Raising(error if mine else None, 2)
-        model = VQVAE(12, callbacks=[callback], **(RUN | {"max_epochs": 3}))
+        model = VQVAE(12, callbacks=[callback], **LONG)
         yield name, stopped(model, photos())
     bad = photos()
     bad[5] = np.nan
@@ -194,6 +204,19 @@ def failures(rank):
     yield "tiny batches", stopped(VQVAE(12, **(RUN | {"batch_size": 1})), photos())
     huge = DictionaryLearningVAE(12, **(RUN | {"lr": 1e18, "max_epochs": 9}))
     yield "not finite", stopped(huge, photos())
+
+
+LONG = RUN | {"max_epochs": 3}
+
+
+def resumed(rank, folder):
+    """Fit that one rank stops in its second epoch, and one that goes on."""
+    kept = LONG | {"checkpoint": str(Path(folder, "checkpoints"))}
+    stop = Raising(OSError("the disk is gone") if rank == 1 else None, 2)
+    stopped(VQVAE(12, callbacks=[stop], **kept), photos())
+    count = Counting()
+    model = VQVAE(12, callbacks=[count], **kept).fit(photos())
+    return found(model) | {"n_trained": count.n_epochs}
 
 
 def main(meeting, rank, n_ranks, folder):
@@ -210,6 +233,7 @@ def main(meeting, rank, n_ranks, folder):
     results["no seed"] = found(none)
     warm = VQVAE(12, **RUN).partial_fit(photos()).partial_fit(photos()[:20])
     results["partial"] = found(warm)
+    results["resumed"] = resumed(int(rank), folder)
     torch.save(results, Path(folder, f"{rank}.pt"))
     torch.distributed.destroy_process_group()
 

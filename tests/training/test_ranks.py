@@ -72,7 +72,7 @@ def test_two_ranks_train_what_one_process_does(name, ranks):
         )
 
 
-@pytest.mark.parametrize("name", [*launched.FITS, "no seed", "partial"])
+@pytest.mark.parametrize("name", [*launched.FITS, "no seed", "partial", "resumed"])
 def test_all_ranks_end_with_the_same_model(name, ranks):
     first, second = (found[name] for found in ranks)
     assert first["checksum"] == second["checksum"]
@@ -81,6 +81,14 @@ def test_all_ranks_end_with_the_same_model(name, ranks):
             assert torch.equal(value, second[kind][key])
     for figure, values in first["history"].items():
         np.testing.assert_array_equal(values, second["history"][figure], figure)
+
+
+def test_a_launch_goes_on_from_the_checkpoints_of_another(ranks):
+    alone = launched.found(VQVAE(12, **launched.LONG).fit(launched.photos()))
+    expected = vector(alone["weights"])
+    difference = vector(ranks[0]["resumed"]["weights"]) - expected
+    assert difference.norm() <= 1e-5 * expected.norm()
+    assert [found["resumed"]["n_trained"] for found in ranks] == [2, 2]
 
 
 def test_early_stopping_is_decided_together(ranks):
