@@ -64,6 +64,27 @@ def check_flag(value, name):
         raise TypeError(f"Got {name}={value!r}; expected True or False.")
 
 
+def check_out(out, shape, dtype):
+    """Refuse an ``out=`` that does not hold exactly what is to be written to it."""
+    found = tuple(getattr(out, "shape", ())), getattr(out, "dtype", None)
+    if found != (tuple(shape), np.dtype(dtype)):
+        raise ValueError(
+            f"Got out={type(out).__name__} of shape {found[0]} and dtype {found[1]}; "
+            f"expected an array of shape {tuple(shape)} and dtype {np.dtype(dtype)}, "
+            "for instance np.lib.format.open_memmap(path, mode='w+', "
+            f"dtype='{np.dtype(dtype)}', shape={tuple(shape)})."
+        )
+
+
+def write_blocks(blocks, out):
+    """Write arrays one after another to ``out``, along its first axis."""
+    start = 0
+    for block in blocks:
+        out[start : start + len(block)] = block
+        start += len(block)
+    return out
+
+
 def whole_number(value, name, least=1):
     """Return an argument as a Python integer of at least ``least``.
 

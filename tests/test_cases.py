@@ -1,18 +1,27 @@
 """Small inputs that once went wrong, each with the right outcome.
 
 Most were distilled from reports about libraries that do a similar job. A case stands
-for its kind; parts as in the names: A meaning, B methods, C state, D numbers.
+for its kind; parts as in the names: A meaning, B methods, C state, D numbers, E files.
 """
 
 import functools
+import io
+import pickle
+import subprocess
 import threading
+import time
 import warnings
+import zipfile
 
+import dask.array
+import h5py
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 import torch
+import zarr
 from PIL import Image
 from scipy import sparse
 from sklearn.base import clone
@@ -43,11 +52,19 @@ from sklearn_sparsevae import (
     SparseCodingVAE,
     SpectralSegmenter,
     SpikeSlabVAE,
+    load,
+    save,
 )
 from sklearn_sparsevae.codes import concatenate_codes
-from sklearn_sparsevae.datasets import LazyView, load_image_folder
+from sklearn_sparsevae.datasets import (
+    LazyView,
+    _download,
+    load_image_archive,
+    load_image_folder,
+)
 from sklearn_sparsevae.degrade import gaussian_noise
 from sklearn_sparsevae.metrics import make_scorers, psnr
+from tests.datasets.pngs import png_of
 from tests.histories import assert_same_history
 
 AUTOENCODERS = [
@@ -259,6 +276,25 @@ def test_a5_what_is_no_image_is_named_with_what_to_do(imgs, name, method):
     model = small() if method == "fit" else small(max_epochs=0).fit(imgs)
     with pytest.raises((TypeError, ValueError), match=message):
         getattr(model, method)(X)
+
+
+class Items(Pairs):
+    """A data set of dicts, as those of Hugging Face."""
+
+    def __getitem__(self, index):
+        return {"label": index, "image": self.images[index]}
+
+
+def test_a5_the_sequence_that_an_error_shows_works(imgs):
+    channels_first = np.moveaxis(imgs, -1, 1)
+    for dataset in (Pairs(imgs), Items(imgs), Pairs(channels_first)):
+        with pytest.raises(TypeError, match=r"Images\(dataset\) with\nclass") as error:
+            small().fit(dataset)
+        shown = {"np": np}
+        exec("class" + str(error.value).partition("\nclass")[2], shown)
+        model = small().fit(shown["Images"](dataset))
+        expected = small().fit(imgs)
+        np.testing.assert_array_equal(model.components_, expected.components_)
 
 
 class EmptyPhoto(Pairs):
@@ -892,6 +928,36 @@ def test_folds_of_lazy_sequences_stay_lazy(imgs, tmp_path, kind):
     np.testing.assert_allclose(scores, cross_val_score(small(), imgs, cv=2), atol=1e-3)
 
 
+@pytest.mark.parametrize("kind", ["h5py", "zarr", "dask"])
+def test_e9_arrays_that_are_not_in_memory_are_read_batch_by_batch(
+    imgs, tmp_path, monkeypatch, kind
+):
+    monkeypatch.setattr("sklearn_sparsevae.training.reconstruction._N_START", 4)
+    X = {
+        "h5py": lambda: h5py.File(tmp_path / "X.h5", "w").create_dataset(
+            "X", data=imgs
+        ),
+        "zarr": lambda: zarr.create_array(
+            tmp_path / "X.zarr", data=imgs, chunks=(4, *imgs.shape[1:])
+        ),
+        "dask": lambda: dask.array.from_array(imgs, chunks=(4, -1, -1, -1)),
+    }[kind]()
+    lengths, read = [], type(X).__getitem__
+
+    def watch(self, index):
+        part = read(self, index)
+        if self.shape == imgs.shape:
+            lengths.append(len(part))
+        return part
+
+    monkeypatch.setattr(type(X), "__getitem__", watch)
+    model = small(batch_size=4).fit(X)
+    assert lengths and max(lengths) <= 4
+    np.testing.assert_array_equal(model.reconstruct(X), model.reconstruct(imgs))
+    expected = small(batch_size=4).fit(imgs)
+    np.testing.assert_array_equal(model.components_, expected.components_)
+
+
 def test_lazy_photos_are_checked_once(imgs, monkeypatch):
     from sklearn_sparsevae.images import ValueRange
 
@@ -903,3 +969,138 @@ def test_lazy_photos_are_checked_once(imgs, monkeypatch):
     )
     small(max_epochs=3).fit(Counted(imgs))
     assert len(checked) == len(imgs)
+
+
+# ---- E. files -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def deep(rng):
+    """Ten pages of 12 bits."""
+    coarse = rng.integers(0, 4096, (10, 5, 5))
+    return np.kron(coarse, np.ones((1, 4, 4), int))[:, :16, :16].astype(np.uint16)
+
+
+def test_e1_pages_of_a_tiff_are_photos_of_all_levels(deep, tmp_path):
+    tifffile.imwrite(tmp_path / "stack.tif", deep)
+    photos = load_image_folder(tmp_path, as_gray=True)
+    np.testing.assert_array_equal(np.stack(list(photos.images)), deep)
+    assert len(photos.names) == 10 and photos.names[3] == "stack.tif[3]"
+    assert load_image_folder(tmp_path).images[3].dtype == np.uint16
+    params = {"value_range": (0, 4095), "max_epochs": 2}
+    of_files = small(**params).fit(photos.images).reconstruct(photos.images)
+    of_arrays = small(**params).fit(deep).reconstruct(deep)
+    np.testing.assert_array_equal(np.stack(list(of_files)), of_arrays)
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int16, np.float32])
+def test_e2_numbers_without_a_range_are_asked_for_it(deep, tmp_path, dtype):
+    pixels = (deep // 16).astype(dtype)
+    tifffile.imwrite(tmp_path / "a.tif", pixels)
+    photos = load_image_folder(tmp_path, as_gray=True).images
+    with pytest.raises((TypeError, ValueError), match=r"value_range=\(low, high\)"):
+        small().fit(photos)
+    model = small(value_range="data").fit(photos)
+    assert model.value_range_ == (pixels.min(), pixels.max())
+
+
+@pytest.mark.parametrize("orientation", [3, 6, 9])
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
+def test_e3_photos_are_upright_as_their_shapes_are(imgs, tmp_path, suffix, orientation):
+    for i, image in enumerate(imgs[:4]):
+        path = tmp_path / f"{i}.{suffix}"
+        if suffix == "tif":
+            tag = (0x0112, "H", 1, orientation, True)
+            tifffile.imwrite(path, image[:12], photometric="rgb", extratags=[tag])
+        else:
+            exif = Image.Exif()
+            exif[0x0112] = orientation
+            Image.fromarray(image[:12]).save(path, exif=exif)
+    photos = load_image_folder(tmp_path).images
+    turn = {3: lambda p: p[::-1, ::-1], 6: lambda p: np.rot90(p, -1)}
+    expected = turn.get(orientation, lambda p: p)(imgs[0, :12])
+    assert photos.shapes == [expected.shape] * 4
+    if suffix != "jpg":
+        np.testing.assert_array_equal(photos[0], expected)
+    assert small().fit(photos).transform(photos) is not None
+
+
+@pytest.mark.parametrize("method", ["STORED", "DEFLATED", "BZIP2", "LZMA"])
+def test_e4_damage_names_archive_and_member(imgs, tmp_path, method):
+    file, path = io.BytesIO(), tmp_path / "photos.zip"
+    Image.fromarray(imgs[0]).save(file, "png")
+    with zipfile.ZipFile(path, "w", getattr(zipfile, f"ZIP_{method}")) as archive:
+        archive.writestr("cats/a.png", file.getvalue())
+    content = path.read_bytes()
+    encrypted, unknown, garbled = (bytearray(content) for _ in range(3))
+    for head, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        encrypted[content.find(head) + flags] |= 1
+        unknown[content.find(head) + flags + 2] = 97
+    garbled[60:120] = bytes(60)
+    for damaged in (encrypted, unknown, garbled):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match="photos.zip: cats/a.png is missing or"):
+            load_image_archive(path).images[0]
+
+
+def test_e5_what_is_no_photo_starts_no_program(tmp_path, monkeypatch):
+    ran = []
+    monkeypatch.setattr(subprocess, "Popen", lambda *args, **_: ran.append(args))
+    script = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n"
+    (tmp_path / "cat.png").write_bytes(script)
+    with pytest.raises(ValueError, match="cat.png: it is no photo in a format"):
+        load_image_folder(tmp_path).images[0]
+    assert not ran
+
+
+def test_e6_photos_too_large_to_be_meant_are_refused(tmp_path):
+    (tmp_path / "bomb.png").write_bytes(png_of(13_000, 13_000))
+    images = load_image_folder(tmp_path).images
+    with pytest.raises(ValueError, match="bomb.png: 13000 x 13000 .*max_pixels=.*Rai"):
+        images[0]
+    raised = load_image_folder(tmp_path, max_pixels=13_000**2).images
+    assert raised.shapes == [(13_000, 13_000, 3)]
+
+
+def test_e7_those_who_fetch_at_once_all_succeed(tmp_path, monkeypatch):
+    asked = []
+
+    def download(remote, folder):
+        asked.append(remote.url)
+        time.sleep(0.05)
+        (folder / remote.filename).write_bytes(b"content")
+
+    monkeypatch.setattr(_download, "_download", download)
+    remote = _download.Remote("https://a/a.bin", None)
+
+    def fetch():
+        return _download.Shelf("set", tmp_path, True).file(remote).read_bytes()
+
+    found = joblib.Parallel(4, prefer="threads")([joblib.delayed(fetch)()] * 4)
+    assert found == [b"content"] * 4 and asked == ["https://a/a.bin"]
+
+
+def test_e8_a_model_of_which_a_bit_changed_is_refused(imgs, tmp_path):
+    path, model = tmp_path / "a.model", small().fit(imgs)
+    save(model, path)
+    np.testing.assert_array_equal(load(path).reconstruct(imgs), model.reconstruct(imgs))
+    raw = path.read_bytes()
+    for place in range(0, len(raw), len(raw) // 20):
+        path.write_bytes(raw[:place] + bytes([raw[place] ^ 4]) + raw[place + 1 :])
+        with pytest.raises(ValueError, match=r"a\.model"):
+            load(path)
+
+
+def test_e8_a_model_of_somebody_else_runs_nothing(tmp_path):
+    class Touching:
+        def __reduce__(self):
+            return (tmp_path / "touched").touch, ()
+
+    for name, dump in (("pickle", pickle.dump), ("joblib", joblib.dump)):
+        with open(tmp_path / name, "wb") as file:
+            dump(Touching(), file)
+        with pytest.raises(ValueError, match=name):
+            load(tmp_path / name)
+    assert not (tmp_path / "touched").exists()
+    pickle.loads((tmp_path / "pickle").read_bytes())
+    assert (tmp_path / "touched").exists()

@@ -15,17 +15,20 @@ ROOT = Path(__file__).parents[1] / PACKAGE
 # the standard library.
 TORCH_ROOMS = {
     "perceptual": {"torch", "torch_fidelity"},
-    "sparse": {"torch", "numba"},
-    "bottlenecks": {"torch", "sparse"},
+    "_ranks": {"torch"},
+    "sparse": {"torch", "numba", "_progress"},
+    "bottlenecks": {"torch", "sparse", "_ranks"},
     "backbones": {"torch", "sparse"},
-    "training": {"torch", "skorch", "tqdm", "onnx", "onnxscript", "_arguments"}
+    "training": {"torch", "skorch", "onnx", "onnxscript", "_arguments"}
     | {"images", "perceptual", "sparse", "bottlenecks", "backbones", "_usage"}
-    | {"_files"},
+    | {"_ahead", "_container", "_files", "_progress", "_ranks"},
 }
 ARRAY_LIBRARIES = {"sklearn", "scipy", "skimage", "joblib"}
 ARRAY_ROOMS = {
-    "images": {"sklearn", "scipy", "_arguments"},
+    "_ahead": {"threadpoolctl"},
+    "images": {"sklearn", "scipy", "_arguments", "_ahead", "_progress"},
     "_parameters": set(),
+    "_progress": {"tqdm"},
     "recipes": set(),
     "_arguments": {"sklearn"},
     "_typing": set(),
@@ -36,15 +39,15 @@ ARRAY_ROOMS = {
     "codes": ARRAY_LIBRARIES | {"_arguments", "_container", "PIL"},
     "metrics": ARRAY_LIBRARIES
     | {"_arguments", "_usage", "codes", "perceptual", "flip_evaluator"},
-    "datasets": ARRAY_LIBRARIES | {"_arguments", "_files", "PIL", "pooch"},
+    "datasets": ARRAY_LIBRARIES | {"_arguments", "_files", "PIL", "pooch", "tifffile"},
     "degrade": ARRAY_LIBRARIES | {"_arguments"},
     "estimators": ARRAY_LIBRARIES
     | {"codes", "metrics", "images", "sparse", "bottlenecks"}
     | {"backbones", "training"}
-    | {"_arguments", "_doc_links", "_parameters"},
+    | {"_arguments", "_doc_links", "_parameters", "_progress"},
     "segmentation": ARRAY_LIBRARIES
     | {"threadpoolctl", "codes", "metrics"}
-    | {"_arguments", "_doc_links", "_parameters"},
+    | {"_arguments", "_doc_links", "_parameters", "_ahead", "_progress"},
     "persistence": {"sklearn", "scipy", "skops", "_container", "__version__"},
     "__main__": {"persistence"},
     "plotting": {"matplotlib", "codes", "metrics", "_arguments"},

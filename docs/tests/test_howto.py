@@ -28,7 +28,7 @@ DOCS = Path(__file__).parents[1]
 PAGES = [
     *sorted(DOCS.glob("guide/*.rst")),
     *sorted(DOCS.glob("howto/*.rst")),
-    *(DOCS / f"{name}.rst" for name in ("faq", "quickstart", "install")),
+    *(DOCS / f"{name}.rst" for name in ("faq", "quickstart", "install", "scaling")),
 ]
 # howto/onnx.rst fits models of its own size and is tested where the export is.
 PAGES = [path for path in PAGES if path.exists()]

@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from sklearn_sparsevae import _ranks
+
 # At most this share of the atoms is replaced at once.
 _RESET_AT_ONCE = 0.05
 # An atom is replaced when it is used less than this share of the mean usage.
@@ -37,10 +39,11 @@ class DeadAtomsReset:
             Atoms that were used, any number of them; -1 is none.
         """
         used = indices.flatten()
-        self.usage += torch.bincount(used[used >= 0], minlength=len(self.usage))
+        counts = torch.bincount(used[used >= 0], minlength=len(self.usage))
+        self.usage += _ranks.total(counts)[0]
         n_fresh = max(1, int(_RESET_AT_ONCE * len(self.usage)))
-        chosen = torch.randperm(len(targets), device=targets.device)[:n_fresh]
-        self.fresh = targets[chosen]
+        chosen = torch.randperm(_ranks.n_rows(targets), device=targets.device)
+        self.fresh = _ranks.take(targets, chosen[:n_fresh])
 
     def _fresh_atoms(self, rows):
         """Return the atoms that ``rows`` of latents become."""

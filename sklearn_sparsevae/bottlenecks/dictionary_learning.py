@@ -2,6 +2,7 @@
 
 import torch
 
+from sklearn_sparsevae._ranks import n_rows, total
 from sklearn_sparsevae.bottlenecks.selection import AtomSelection
 from sklearn_sparsevae.sparse import (
     batch_omp,
@@ -90,10 +91,11 @@ class DictionaryLearning(AtomSelection):
     @torch.no_grad()
     def _learn(self, rows, indices, values):
         self.n_updates += 1
-        t, n_rows = int(self.n_updates), len(rows)
-        theta = t * n_rows if t < n_rows else n_rows**2 + t - n_rows  # [LASERS Eq. 26]
-        beta = (theta + 1 - n_rows) / (theta + 1)  # [LASERS Eq. 25]
+        t, n = int(self.n_updates), n_rows(rows)
+        theta = t * n if t < n else n**2 + t - n  # [LASERS Eq. 26]
+        beta = (theta + 1 - n) / (theta + 1)  # [LASERS Eq. 25]
         codes = dense_codes(indices, values, self.n_components)
-        self.a.mul_(beta).addmm_(codes.mT, codes)  # [LASERS Eq. 23]
-        self.b.mul_(beta).addmm_(codes.mT, rows)  # [LASERS Eq. 24]
+        of_codes, of_rows = total(codes.mT @ codes, codes.mT @ rows)
+        self.a.mul_(beta).add_(of_codes)  # [LASERS Eq. 23]
+        self.b.mul_(beta).add_(of_rows)  # [LASERS Eq. 24]
         self.atoms.data.copy_(update_atoms(self.components, self.a, self.b))

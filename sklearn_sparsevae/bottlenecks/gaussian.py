@@ -17,6 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from sklearn_sparsevae import _ranks
 from sklearn_sparsevae.bottlenecks.base import TorchCodes, branch_from_zero, combine
 from sklearn_sparsevae.bottlenecks.divergences import mmd, normal_kl
 from sklearn_sparsevae.bottlenecks.probabilistic import ProbabilisticBottleneck
@@ -198,7 +199,9 @@ class Gaussian(ProbabilisticBottleneck):
 
     def figures(self, codes: TorchCodes) -> dict[str, float]:
         """Non-zeros, and how many dimensions are active in the batch."""
-        variances = codes.flatten(0, 2).var(0, correction=0)
+        rows = codes.flatten(0, 2)
+        (mean,) = _ranks.batch_mean(rows.mean(0))
+        (variances,) = _ranks.batch_mean((rows - mean).square().mean(0))
         return super().figures(codes) | {"active_units": self.count_active(variances)}
 
     def levels(self, mean: torch.Tensor, log_variance: torch.Tensor, draw: Any) -> Any:
@@ -234,7 +237,8 @@ class Gaussian(ProbabilisticBottleneck):
         }
         if self.training and self.mmd_weight:
             rows = top.flatten(0, 2)
-            rows = rows[torch.randperm(len(rows), device=rows.device)[:_MMD_ROWS]]
+            chosen = torch.randperm(_ranks.n_rows(rows), device=rows.device)
+            rows = _ranks.take(rows, chosen[:_MMD_ROWS])
             discrepancy = mmd(rows, torch.randn_like(rows))
             losses["mmd"] = self.mmd_weight * self.noise_variance * discrepancy
         return {
@@ -275,7 +279,7 @@ class Gaussian(ProbabilisticBottleneck):
 
 def reparametrize(mean, log_variance):
     """Draw ``z = g(x) + h(x)^(1/2) * zeta`` with zeta from N(0, I)."""
-    noise = torch.randn_like(mean)
+    noise = _ranks.draw_like(mean)
     return mean + (0.5 * log_variance).exp() * noise  # [Lecture reparametrisation]
 
 

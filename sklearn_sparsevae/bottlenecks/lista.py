@@ -31,6 +31,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from sklearn_sparsevae._ranks import batch_mean
 from sklearn_sparsevae.bottlenecks.base import MeansApart
 from sklearn_sparsevae.bottlenecks.thresholds import make_threshold
 from sklearn_sparsevae.sparse import (
@@ -206,7 +207,8 @@ class LearnedISTA(MeansApart):
         if thresholds.ndim == 1:
             return self.alpha
         thresholds = thresholds.detach()
-        relative = thresholds / thresholds.mean().clamp(min=1e-12)
+        (mean,) = batch_mean(thresholds.mean())
+        relative = thresholds / mean.clamp(min=1e-12)
         return self.alpha * relative.clamp(0.5**0.5, 2**0.5)  # [SSC-VAE Eq. 7]
 
     def _code(self, x, atoms, thresholds):

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.distributions import Gamma, Laplace
 
+from sklearn_sparsevae._ranks import draw_like, own_rows, take
 from sklearn_sparsevae.bottlenecks.divergences import (
     bernoulli_kl,
     gamma_kl,
@@ -120,7 +121,7 @@ class SpikeAndSlab(nn.Module):
         u is uniform in [0, 1) and c the sharpness; for a large c a dimension is on
         with probability gamma.
         """
-        noise, u = torch.randn_like(q.mean), torch.rand_like(q.mean)
+        noise, u = draw_like(q.mean), draw_like(q.mean, torch.rand_like)
         spikes = torch.sigmoid(self.sharpness * (u - torch.sigmoid(-q.logits)))
         slab = q.mean + (0.5 * q.log_var).exp() * noise
         return slab * spikes  # [VSC reparameterisation]
@@ -228,10 +229,12 @@ class LearnedThreshold(nn.Module):
 
         That of the threshold is the shrinkage's (VSCLT).
         """
-        variable = Laplace(q.mean, q.log_scale.exp(), validate_args=False).rsample()
-        shape = q.log_shape.exp()
-        rate = (q.log_shape - q.log_threshold).exp()
-        threshold = Gamma(shape, rate, validate_args=False).rsample()
+        noise = draw_like(q.mean, _standard_laplace)
+        variable = q.mean + q.log_scale.exp() * noise
+        # How many numbers a draw of a Gamma variable takes depends on its shape.
+        shapes = take(q.log_shape.exp())
+        draws = own_rows(Gamma(shapes, 1.0, validate_args=False).rsample())
+        threshold = draws / (q.log_shape - q.log_threshold).exp()
         shrunk = soft_threshold(variable.detach(), threshold)
         return shrunk + (variable - variable.detach())  # [VSCLT reparameterisation]
 
@@ -254,6 +257,10 @@ class LearnedThreshold(nn.Module):
 
     def advance(self, n_epochs):
         """Nothing here depends on the epoch."""
+
+
+def _standard_laplace(like):
+    return Laplace(torch.zeros_like(like), 1.0, validate_args=False).sample()
 
 
 # Names of ``prior=`` in the estimator.

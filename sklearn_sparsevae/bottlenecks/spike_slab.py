@@ -37,6 +37,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from sklearn_sparsevae._ranks import draw_like
 from sklearn_sparsevae.bottlenecks.base import MeansApart, branch_from_zero
 from sklearn_sparsevae.bottlenecks.divergences import normal_kl
 from sklearn_sparsevae.bottlenecks.probabilistic import ProbabilisticBottleneck
@@ -180,7 +181,7 @@ class SpikeSlab(MeansApart, ProbabilisticBottleneck):
         q = self._posterior(rows)
         codes = decoded = self.join(means, self.distribution.code(q), grid)
         if self.training:
-            noise = self.c.sqrt() * torch.randn_like(means)
+            noise = self.c.sqrt() * draw_like(means)
             decoded = self.join(means + noise, self.distribution.sample(q), grid)
         return {
             "latents": self.decode(decoded),

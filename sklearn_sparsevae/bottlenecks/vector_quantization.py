@@ -2,6 +2,7 @@
 
 import torch
 
+from sklearn_sparsevae._ranks import total
 from sklearn_sparsevae.bottlenecks.selection import AtomSelection
 from sklearn_sparsevae.sparse import learn_codebook, nearest_code
 
@@ -90,12 +91,11 @@ class VectorQuantization(AtomSelection):
         index, targets = indices.flatten(), self._targets(rows, indices).flatten(0, 1)
         batch_counts = torch.bincount(index, minlength=len(self.counts)).to(self.counts)
         batch_sums = torch.zeros_like(self.sums).index_add_(0, index, targets)
+        batch_counts, batch_sums = total(batch_counts, batch_sums)
         self.counts.lerp_(batch_counts, 1 - self.decay)
         self.sums.lerp_(batch_sums, 1 - self.decay)
-        total = self.counts.sum()
-        smooth = (self.counts + _SMOOTHING) * (
-            total / (total + len(self.counts) * _SMOOTHING)
-        )
+        n = self.counts.sum()
+        smooth = (self.counts + _SMOOTHING) * (n / (n + len(self.counts) * _SMOOTHING))
         self.atoms.data.copy_(self.sums / smooth[:, None])
 
     @torch.no_grad()

@@ -6,6 +6,7 @@ from sklearn_sparsevae.datasets._flowers import fetch_oxford_flowers
 from sklearn_sparsevae.datasets._isic2016 import fetch_isic2016
 from sklearn_sparsevae.datasets._lazy import LazyView
 from sklearn_sparsevae.datasets._local import load_image_archive, load_image_folder
+from sklearn_sparsevae.datasets._masks import save_masks
 from sklearn_sparsevae.datasets._samples import load_sample_photos, random_crops
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "load_image_folder",
     "load_sample_photos",
     "random_crops",
+    "save_masks",
 ]

@@ -1,7 +1,6 @@
 """The Berkeley segmentation data set."""
 
 import dataclasses
-import io
 from os import PathLike
 from pathlib import PurePosixPath
 from typing import Literal
@@ -11,14 +10,11 @@ from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
 from sklearn_sparsevae.datasets._bunch import Bunch
-from sklearn_sparsevae.datasets._decoding import PhotoDecoder, Window
+from sklearn_sparsevae.datasets._decoding import PhotoDecoder
 from sklearn_sparsevae.datasets._download import Remote, Shelf, check_subset
-from sklearn_sparsevae.datasets._lazy import (
-    LazyImages,
-    LazySequence,
-    ZipArchive,
-    image_files,
-)
+from sklearn_sparsevae.datasets._lazy import LazyImages, LazySequence
+from sklearn_sparsevae.datasets._sources import ZipArchive, image_files
+from sklearn_sparsevae.datasets._window import Window
 
 _ARCHIVE = Remote(
     "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/BSR/"
@@ -113,10 +109,10 @@ def fetch_bsds500(
 class _SegmentationDecoder:
     window: Window
 
-    def __call__(self, content, box):
+    def __call__(self, file, box=None, place=None):
         """Return the labels ``(n_people, H, W)`` that a MATLAB file holds."""
         try:
-            people = loadmat(io.BytesIO(content))["groundTruth"][0]
+            people = loadmat(file)["groundTruth"][0]
             labels = np.stack([p["Segmentation"][0, 0] for p in people])
         except (MatReadError, KeyError, IndexError, TypeError) as error:
             raise ValueError(

@@ -7,14 +7,12 @@ from typing import Literal
 import numpy as np
 
 from sklearn_sparsevae.datasets._bunch import Bunch
-from sklearn_sparsevae.datasets._decoding import (
-    MaskDecoder,
-    PhotoDecoder,
-    Window,
-    is_bright,
-)
+from sklearn_sparsevae.datasets._decoding import PhotoDecoder
 from sklearn_sparsevae.datasets._download import Remote, Shelf, check_subset
-from sklearn_sparsevae.datasets._lazy import LazyImages, LazySequence, ZipArchive
+from sklearn_sparsevae.datasets._labels import MaskDecoder, is_bright
+from sklearn_sparsevae.datasets._lazy import LazyImages, LazySequence
+from sklearn_sparsevae.datasets._sources import ZipArchive
+from sklearn_sparsevae.datasets._window import Window
 
 _IMAGES = Remote(
     "https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz",

@@ -1,6 +1,8 @@
 """Files of public data sets: fetched once, checked, and kept as zip files."""
 
+import contextlib
 import dataclasses
+import gzip
 import hashlib
 import posixpath
 import tarfile
@@ -11,6 +13,7 @@ from pathlib import Path
 from sklearn.datasets import get_data_home
 
 from sklearn_sparsevae._files import written_aside
+from sklearn_sparsevae.datasets._lock import only_one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,15 +65,10 @@ class Shelf:
     def file(self, remote):
         """Path of a file; what is there already is checked and never replaced."""
         path = self.path / remote.filename
-        if path.exists():
-            _check(path, remote.checksum)
-        elif self.download_if_missing:
-            _download(remote, self.path)
-        else:
-            raise OSError(
-                f"{path} is missing and download_if_missing is False. Allow the "
-                f"download, or put there what {remote.url} gives."
-            )
+        if not path.exists():
+            with self._alone(path, remote):
+                self._fetch(remote)
+        _check(path, remote.checksum)
         return path
 
     def repacked(self, remote, below=""):
@@ -79,13 +77,34 @@ class Shelf:
         The tar file is read once from end to end, which is all that a compressed one is
         fit for, and removed. Readers never see half a zip file.
         """
-        name = remote.filename.split(".")[0] + ".zip"
-        path = self.path / name
-        if not path.exists():
-            archive = self.file(remote)
-            _repack(archive, path, below)
-            archive.unlink()
+        path = self.path / (remote.filename.split(".")[0] + ".zip")
+        archive = self.path / remote.filename
+        if path.exists():
+            return path
+        with self._alone(archive, remote):
+            if not path.exists():
+                self._fetch(remote)
+                _check(archive, remote.checksum)
+                _repack(archive, path, below)
+                archive.unlink()
         return path
+
+    def _fetch(self, remote):
+        """Download a file unless another thread or process has, while we waited."""
+        if not (self.path / remote.filename).exists():
+            _download(remote, self.path)
+
+    @contextlib.contextmanager
+    def _alone(self, path, remote):
+        """Have the folder for ourselves, to put a file there that is missing."""
+        if not (path.exists() or self.download_if_missing):
+            raise OSError(
+                f"{path} is missing and download_if_missing is False. Allow the "
+                f"download, or put there what {remote.url} gives."
+            )
+        self.path.mkdir(parents=True, exist_ok=True)
+        with only_one(self.path / ".lock"):
+            yield
 
 
 def _download(remote, folder):
@@ -122,7 +141,7 @@ def _repack(archive, target, below):
                     if member.isfile() and name.startswith(below):
                         content = tar.extractfile(member).read()
                         out.writestr(name.removeprefix(below), content)
-        except (tarfile.TarError, EOFError, zlib.error) as error:
+        except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise ValueError(
                 f"{archive} cannot be read to its end ({error}): remove it, and it is "
                 "fetched again."

@@ -7,9 +7,12 @@ import numpy as np
 from scipy.io import loadmat
 
 from sklearn_sparsevae.datasets._bunch import Bunch
-from sklearn_sparsevae.datasets._decoding import MaskDecoder, PhotoDecoder, Window
+from sklearn_sparsevae.datasets._decoding import PhotoDecoder
 from sklearn_sparsevae.datasets._download import Remote, Shelf, check_subset
-from sklearn_sparsevae.datasets._lazy import LazyImages, LazySequence, ZipArchive
+from sklearn_sparsevae.datasets._labels import MaskDecoder
+from sklearn_sparsevae.datasets._lazy import LazyImages, LazySequence
+from sklearn_sparsevae.datasets._sources import ZipArchive
+from sklearn_sparsevae.datasets._window import Window
 
 _URL = "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/"
 _IMAGES = Remote(_URL + "102flowers.tgz", "md5:52808999861908f626f3c1f4e79d11fa")

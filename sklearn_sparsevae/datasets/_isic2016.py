@@ -5,19 +5,12 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from sklearn_sparsevae.datasets._bunch import Bunch
-from sklearn_sparsevae.datasets._decoding import (
-    MaskDecoder,
-    PhotoDecoder,
-    Window,
-    is_bright,
-)
+from sklearn_sparsevae.datasets._decoding import PhotoDecoder
 from sklearn_sparsevae.datasets._download import Remote, Shelf, check_subset
-from sklearn_sparsevae.datasets._lazy import (
-    LazyImages,
-    LazySequence,
-    ZipArchive,
-    image_files,
-)
+from sklearn_sparsevae.datasets._labels import MaskDecoder, is_bright
+from sklearn_sparsevae.datasets._lazy import LazyImages, LazySequence
+from sklearn_sparsevae.datasets._sources import ZipArchive, image_files
+from sklearn_sparsevae.datasets._window import Window
 
 _URL = "https://isic-challenge-data.s3.amazonaws.com/2016/ISBI2016_ISIC_Part1_"
 # Nobody publishes checksums of these files: their zip directories, and the checksum of

@@ -2,98 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import zipfile
-import zlib
+import contextlib
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from sklearn_sparsevae._arguments import naming
+from sklearn_sparsevae.datasets._errors import naming_damage
+from sklearn_sparsevae.datasets._tiff import find_photos
 
-_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-
-
-class Folder:
-    """The files below a folder."""
-
-    def __init__(self, path):
-        self.path = Path(path)
-        if not self.path.is_dir():
-            raise FileNotFoundError(
-                f"{self.path} is no folder; expected one that holds images."
-            )
-
-    def names(self):
-        """Paths of the files, relative to the folder, sorted."""
-        paths = (path for path in self.path.rglob("*") if path.is_file())
-        return sorted(path.relative_to(self.path).as_posix() for path in paths)
-
-    def read(self, name):
-        """Content of a file, as bytes."""
-        return (self.path / name).read_bytes()
-
-
-class ZipArchive:
-    """The members of a zip file, read in place.
-
-    The file is opened anew in every process, so that archives can be pickled and forked
-    processes do not move one another's position in the file.
-    """
-
-    def __init__(self, path):
-        self.path = Path(path)
-        self._opened = None
-        if not self.path.exists():
-            raise FileNotFoundError(f"There is no file {self.path}.")
-        if not zipfile.is_zipfile(self.path):
-            raise ValueError(
-                f"{self.path} is no zip file that can be read; only zip files are read "
-                "in place. Copy it anew if it is cut short; unpack other archives and "
-                "use load_image_folder."
-            )
-
-    def names(self):
-        """Names of the members that are files, sorted."""
-        return sorted(n for n in self._archive().namelist() if not n.endswith("/"))
-
-    def read(self, name):
-        """Content of a member, as bytes."""
-        try:
-            return self._archive().read(name)
-        except (KeyError, zipfile.BadZipFile, zlib.error) as error:
-            raise ValueError(
-                f"{self.path}: {name} is missing or damaged ({error}). Get the archive "
-                "anew."
-            ) from error
-
-    def _archive(self):
-        if self._opened is None or self._opened[0] != os.getpid():
-            self._opened = os.getpid(), zipfile.ZipFile(self.path)
-        return self._opened[1]
-
-    def __getstate__(self):
-        return {**self.__dict__, "_opened": None}
-
-
-def image_files(source, below=""):
-    """Names of the images in a source whose names begin so; hidden ones left out."""
-    files = [n for n in source.names() if n.startswith(below) and _is_image(n)]
-    if not files:
-        raise ValueError(
-            f"{source.path} holds no images{' in ' + below if below else ''}; expected "
-            f"files that end in {', '.join(_SUFFIXES)}."
-        )
-    return files
-
-
-def _is_image(name):
-    path = PurePosixPath(name)
-    hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
-    return path.suffix.lower() in _SUFFIXES and not hidden
+_TIFF = (".tif", ".tiff")
 
 
 class LazilyIndexed(Sequence):
@@ -130,14 +50,17 @@ class LazySequence(LazilyIndexed):
     names : list of str
         Their names in the source.
     decoder : callable
-        Makes an array of the content of a file and its box.
+        Makes an array of an open file, its box, and the place in it.
     boxes : list of tuple of int, or None
         ``(top, left, height, width)`` of what each file shows of interest.
+    files : list of tuple (str, Place or None), or None
+        What is opened for each, and the place in it; None stands for the names.
     """
 
-    def __init__(self, source, names, decoder, boxes=None):
+    def __init__(self, source, names, decoder, boxes=None, files=None):
         self.source, self.names, self.decoder = source, list(names), decoder
         self.boxes = boxes
+        self.files = [(name, None) for name in self.names] if files is None else files
 
     def __repr__(self):
         name = type(self).__name__
@@ -151,30 +74,62 @@ class LazySequence(LazilyIndexed):
 
     def _select(self, index):
         chosen = np.arange(len(self))[index]
-        boxes = None if self.boxes is None else [self.boxes[i] for i in chosen]
-        names = [self.names[i] for i in chosen]
-        return type(self)(self.source, names, self.decoder, boxes)
+        names, boxes, files = (
+            None if values is None else [values[i] for i in chosen]
+            for values in (self.names, self.boxes, self.files)
+        )
+        return type(self)(self.source, names, self.decoder, boxes, files)
 
     def _read(self, index, decode):
-        name = self.names[index]
-        content = self.source.read(name)
+        file_name, place = self.files[index]
         box = None if self.boxes is None else self.boxes[index]
-        try:
-            return decode(content, box)
-        except ValueError as error:
-            raise ValueError(f"{self.source.path}: {name}: {error}") from error
+        with (
+            self.source.open(file_name) as file,
+            in_file(self.source, self.names[index]),
+        ):
+            return decode(file, box, place)
 
 
 class LazyImages(LazySequence):
-    """Photos ``(H, W, 3)`` or ``(H, W)`` of dtype uint8, read when asked for."""
+    """Photos ``(H, W, C)`` or ``(H, W)``, read when asked for."""
 
     @property
     def shapes(self):
         """Shapes of the photos; with no common size, from their files' headers."""
         common = self.decoder.common_shape
-        if common is not None:
-            return [common] * len(self)
-        return [self._read(i, self.decoder.shape) for i in range(len(self))]
+        return [
+            self._read(i, self.decoder.shape) if common is None or place else common
+            for i, (_, place) in enumerate(self.files)
+        ]
+
+
+@contextlib.contextmanager
+def in_file(source, name):
+    """Say in errors which file of a source they are about."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{source.path}: {name}: {error}") from error
+
+
+def photos_in(source, names):
+    """Return the names of the photos that files hold, and what to open for each.
+
+    Every page of a TIFF file is one, ``"stack.tif[3]"``, for which the headers of these
+    files are read; others are not opened.
+    """
+    photos, files = [], []
+    for name in names:
+        if not name.lower().endswith(_TIFF):
+            photos.append(name)
+            files.append((name, None))
+            continue
+        with source.open(name) as file, in_file(source, name), naming_damage():
+            places = find_photos(file)
+        many = len(places) > 1
+        photos += [f"{name}[{i}]" if many else name for i in range(len(places))]
+        files += [(name, place) for place in places]
+    return photos, files
 
 
 class LazyView(LazilyIndexed):
@@ -187,7 +142,8 @@ class LazyView(LazilyIndexed):
     ----------
     photos : sequence
         ``len(photos)``, items ``photos[i]`` that are photos, and perhaps
-        ``photos.shapes``, their shapes.
+        ``photos.shapes``, their shapes. Or an array of them that is not in memory, such
+        as a dataset of h5py.
     indices : array-like of int, default=None
         Which of them, in which order; None stands for all.
 
@@ -209,13 +165,19 @@ class LazyView(LazilyIndexed):
     def __init__(
         self, photos: LazySequence | Sequence[Any], indices: ArrayLike | None = None
     ) -> None:
-        if not (hasattr(photos, "__len__") and hasattr(photos, "__getitem__")):
+        self.photos: Any = photos
+        # An array counts its images by its shape; one of zarr has no length.
+        shape = tuple(getattr(photos, "shape", ()))
+        is_array = len(shape) > 0 and hasattr(photos, "ndim")
+        has_items = hasattr(photos, "__getitem__")
+        if not (has_items and (is_array or hasattr(photos, "__len__"))):
             raise TypeError(
                 f"Got photos of type {type(photos).__name__}; expected a sequence, "
                 "with len(photos) and photos[i]."
             )
         with naming("photos"):
-            every = np.arange(len(photos))
+            self._n_photos = int(shape[0]) if is_array else len(photos)
+            every = np.arange(self._n_photos)
         with naming("indices"):
             chosen = np.asarray(every if indices is None else indices)
             self.indices = every[chosen if chosen.size else chosen.astype(int)]
@@ -223,11 +185,10 @@ class LazyView(LazilyIndexed):
             raise ValueError(
                 f"Got indices of shape {self.indices.shape}; expected a row of them."
             )
-        self.photos: Any = photos
 
     def __repr__(self):
-        kind = type(self.photos).__name__
-        return f"<LazyView: {len(self)} of the {len(self.photos)} photos in {kind}>"
+        kind, n_photos = type(self.photos).__name__, self._n_photos
+        return f"<LazyView: {len(self)} of the {n_photos} photos in {kind}>"
 
     def __len__(self):
         return len(self.indices)
@@ -241,5 +202,7 @@ class LazyView(LazilyIndexed):
     @property
     def shapes(self) -> Any:
         """Shapes of the photos, if the sequence of all has them."""
+        if not hasattr(self.photos, "shapes") and hasattr(self.photos, "ndim"):
+            return [self.photos.shape[1:]] * len(self)
         shapes = self.photos.shapes
         return [shapes[i] for i in self.indices]

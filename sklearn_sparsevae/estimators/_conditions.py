@@ -7,7 +7,7 @@ docstrings, hence the length.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -194,7 +194,11 @@ class ConditionMixin:
         return self.fit(X, y, condition).transform(X, condition)
 
     def inverse_transform(
-        self, X: Codes, coef_bits: int | None = None, condition: ArrayLike | None = None
+        self,
+        X: Codes,
+        coef_bits: int | None = None,
+        condition: ArrayLike | None = None,
+        out: Any = None,
     ) -> ImagesOut:
         """Images of codes.
 
@@ -209,16 +213,22 @@ class ConditionMixin:
         condition : array-like of shape (n,) or (n, p), default=None
             As in `transform`. Another one than the images had gives what they would
             look like under it.
+        out : ndarray, such as a memory map, default=None
+            Where to write the images; see :meth:`VQVAE.inverse_transform`.
 
         Returns
         -------
         images : ndarray
             In the layout of the input of `fit`, float32.
         """
-        return self._decode(X, coef_bits, condition)
+        return self._decode(X, coef_bits, condition, out)
 
     def reconstruct(
-        self, X: Images, tile: int | None = None, condition: ArrayLike | None = None
+        self,
+        X: Images,
+        tile: int | None = None,
+        condition: ArrayLike | None = None,
+        out: Any = None,
     ) -> ImagesOut:
         """Images after coding and decoding, both steps at once; or images restored.
 
@@ -231,13 +241,63 @@ class ConditionMixin:
             whole images take too much memory; see :meth:`VQVAE.reconstruct`.
         condition : array-like of shape (n,) or (n, p), default=None
             As in `transform`.
+        out : ndarray, such as a memory map, default=None
+            Where to write the images; see :meth:`VQVAE.reconstruct`.
 
         Returns
         -------
         images : ndarray, or list of ndarray
             In the layout of ``X``, float32.
         """
-        return super().reconstruct(self._given(X, condition), tile)
+        return super().reconstruct(self._given(X, condition), tile, out)
+
+    def iter_transform(
+        self,
+        X: Images,
+        batch_size: int | None = None,
+        condition: ArrayLike | None = None,
+    ) -> Iterator[Any]:
+        """Yield codes block by block; see :meth:`VQVAE.iter_transform`.
+
+        Parameters
+        ----------
+        X : array-like, list of photos or sequence
+            As in `transform`.
+        batch_size : int, default=None
+            Images in a block; None takes as many as `transform` codes at once.
+        condition : array-like of shape (n,) or (n, p), default=None
+            As in `transform`, of all images.
+
+        Yields
+        ------
+        codes : as `transform` returns them
+            Of the next images, one row each.
+        """
+        return super().iter_transform(self._given(X, condition), batch_size)
+
+    def iter_reconstruct(
+        self,
+        X: Images,
+        batch_size: int | None = None,
+        condition: ArrayLike | None = None,
+    ) -> Iterator[NDArray[np.float32]]:
+        """Yield reconstructions block by block; see :meth:`VQVAE.iter_reconstruct`.
+
+        Parameters
+        ----------
+        X : array-like, list of photos or sequence
+            As in `reconstruct`.
+        batch_size : int, default=None
+            As in `iter_transform`.
+        condition : array-like of shape (n,) or (n, p), default=None
+            As in `transform`, of all images.
+
+        Yields
+        ------
+        images : ndarray of float32
+            Of the next images, in the layout of ``X``.
+        """
+        return super().iter_reconstruct(self._given(X, condition), batch_size)
 
     def compare(
         self, X: Images, y: Unused = None, condition: ArrayLike | None = None
@@ -347,8 +407,8 @@ class ConditionMixin:
         rows = self._condition_rows(condition, len(photos))
         return dataclasses.replace(photos, condition=rows)
 
-    def _codes_of(self, X):
-        return super()._codes_of(self._given(X, None))
+    def _open_to_code(self, X):
+        return self._given(X, None)
 
     def _with_condition(self, photos, condition, warm):
         if warm:

@@ -5,6 +5,7 @@ The docstring of a group is the part of the estimators' that is about it.
 """
 
 import numbers
+import os
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
@@ -254,24 +255,52 @@ class Running:
         "auto" (a GPU when there is one), "cpu", "cuda", "cuda:1", ...
     callbacks : list
         skorch callbacks that also follow the training.
+    checkpoint : str or path-like
+        Folder in which `fit` keeps its state after every epoch. The same fit of the
+        same data goes on from there, and ends as without the interruption; once
+        finished, it is that model again at once. Other parameters or data are refused
+        while the folder holds only a fit that was interrupted. Those of a search may
+        share one. See :ref:`resume`.
     random_state : int, RandomState instance or None
         Seed of everything random. The global generators are left alone.
     verbose : int
-        Above zero: a progress bar with the terms of the loss and the time left.
+        Above zero: a line on the error output for whatever takes long, with a bar,
+        images a second and the time left: the dictionary that a fit starts from, its
+        epochs, with the terms of the loss, and methods that go through images.
     """
 
     title: ClassVar[str] = "Running"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "device": [str],
         "callbacks": [list, tuple, None],
+        "checkpoint": [str, os.PathLike, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
 
     device: str = "auto"
     callbacks: list[Any] | tuple[Any, ...] | None = None
+    checkpoint: str | os.PathLike[str] | None = None
     random_state: RandomState = None
     verbose: int = 0
+
+
+@parameters
+class Loading:
+    """How images are read.
+
+    Parameters
+    ----------
+    n_workers : int
+        Threads that read, decode, cut and degrade images ahead of the training, and
+        read ahead what other methods need; 0 does so when they are needed. Does not
+        change the result. More than one read from a sequence at the same time.
+    """
+
+    title: ClassVar[str] = "Running"
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"n_workers": [WHOLE]}
+
+    n_workers: int = 1
 
 
 @parameters

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import abc
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -17,7 +22,9 @@ from sklearn.utils.validation import (
 )
 
 from sklearn_sparsevae import metrics
+from sklearn_sparsevae._arguments import check_out, whole_number, write_blocks
 from sklearn_sparsevae._doc_links import DocumentationLinks
+from sklearn_sparsevae._progress import progress
 from sklearn_sparsevae._typing import Images, ImagesOut, Unused
 from sklearn_sparsevae.estimators._generation import GenerationMixin
 from sklearn_sparsevae.estimators._keeping import KeepsNet
@@ -63,7 +70,10 @@ class ImageTransformer(
     def _open_to_fit(self, X, y, spec):
         """Photos to train on, how to read later ones, and the names of columns."""
         photos, spec = spec.open_to_fit(X, y)
-        return photos, spec, _get_feature_names(X)
+        return self._with_workers(photos), spec, _get_feature_names(X)
+
+    def _with_workers(self, photos):
+        return dataclasses.replace(photos, n_workers=self.n_workers)
 
     def _open(self, X, name="X"):
         """Photos of the layout of the fit, of any size."""
@@ -79,7 +89,7 @@ class ImageTransformer(
             _check_feature_names(self, X, reset=False)
         photos = open_it()
         photos.layout.check_like(self.layout_, type(self).__name__, name)
-        return photos
+        return self._with_workers(photos)
 
     # ---- fitted state ---------------------------------------------------------------
 
@@ -110,14 +120,103 @@ class ImageTransformer(
 
     def _codes_of(self, X):
         """Codes of images, as `transform` returns them whatever `set_output` says."""
-        photos = self._open(X)
-        return photos.gather(self._code(part) for part in photos.parts())
+        with self._counted(self._open_to_code(X), "transform") as photos:
+            return photos.gather(self._code(part) for part in photos.parts())
+
+    def iter_transform(self, X: Images, batch_size: int | None = None) -> Iterator[Any]:
+        """Yield codes block by block, so that neither images nor codes fill the memory.
+
+        Parameters
+        ----------
+        X : array-like, list of photos or sequence
+            As in `transform`.
+        batch_size : int, default=None
+            Images in a block; None takes as many as `transform` codes at once. Where
+            photos differ in size, a block is one photo.
+
+        Yields
+        ------
+        codes : as `transform` returns them
+            Of the next images, one row each. Together they are what `transform` gives;
+            to the last bit with ``batch_size=None``, otherwise up to rounding.
+        """
+        photos = self._open_to_code(X)
+        return self._in_blocks(photos, self._code, "transform", batch_size)
+
+    def iter_reconstruct(
+        self, X: Images, batch_size: int | None = None
+    ) -> Iterator[NDArray[np.float32]]:
+        """Yield reconstructions block by block.
+
+        Parameters
+        ----------
+        X : array-like, list of photos or sequence
+            As in `reconstruct`.
+        batch_size : int, default=None
+            As in `iter_transform`.
+
+        Yields
+        ------
+        images : ndarray of float32
+            Of the next images, in the layout of ``X``; where photos differ in size, of
+            one photo, ``(1, H, W, C)`` or ``(1, H, W)``.
+        """
+        photos = self._open_to_code(X)
+        rebuild = self._finished(self._rebuild)
+        return self._in_blocks(photos, rebuild, "reconstruct", batch_size)
+
+    def _open_to_code(self, X):
+        """Photos with all that coding them takes."""
+        return self._open(X)
+
+    def _in_blocks(self, photos, function, method, size=None):
+        """Yield what a function makes of block after block of photos of one size."""
+        if size is not None:
+            size = whole_number(size, "batch_size")
+
+        def results():
+            with self._counted(photos, method) as counted:
+                yield from map(function, self._blocks(counted, size))
+
+        return results()
+
+    def _blocks(self, photos, size=None):
+        """Yield photos of one size, as many as one batch of the network takes."""
+        for part in photos.parts():
+            yield from part.batches(size or self._batch_size(part))
+
+    def _finished(self, rebuild):
+        """Return a function that gives what ``rebuild`` makes its range and layout."""
+        return lambda photos: self._finish(rebuild(photos), photos.layout.kind)
+
+    def _images_to(self, out, photos, rebuild):
+        """Write images that ``rebuild`` makes to an array, block by block."""
+        if not photos.is_one_size:
+            raise ValueError(
+                "out= needs images of one size, but those of X differ: take them from "
+                "iter_reconstruct, one by one."
+            )
+        height, width, _ = photos.layout.image_shape
+        check_out(out, photos.layout.shape_of(len(photos), height, width), np.float32)
+        finished = self._finished(rebuild)
+        return write_blocks(self._in_blocks(photos, finished, "reconstruct"), out)
 
     def _images_of(self, photos, rebuild):
         """Images that ``rebuild`` makes of photos, a list if they differ in size."""
         kind = photos.layout.kind
-        parts = (self._finish(rebuild(part), kind) for part in photos.parts())
-        return photos.gather(p if photos.is_one_size else p[0] for p in parts)
+        with self._counted(photos, "reconstruct") as photos:
+            parts = (self._finish(rebuild(part), kind) for part in photos.parts())
+            return photos.gather(p if photos.is_one_size else p[0] for p in parts)
+
+    @contextlib.contextmanager
+    def _counted(self, photos, method):
+        """Photos with a bar that counts them, if ``verbose`` and nobody counts yet."""
+        if photos.bar is not None:
+            yield photos
+            return
+        what = f"{type(self).__name__}.{method}"
+        with progress(what, len(photos), self.verbose) as bar:
+            yield dataclasses.replace(photos, bar=bar)
 
     def _finish(self, images, kind=None):
         """Give unit images their range, and the layout of the fit's input."""
@@ -165,10 +264,9 @@ class ImageTransformer(
         psnr : float
             Higher is better.
         """
-        photos = self._open_pair(X, y)
         values = []
-        for part in photos.parts():
-            for batch in part.batches(self._batch_size(part)):
+        with self._counted(self._open_pair(X, y), "score") as photos:
+            for batch in self._blocks(photos):
                 targets, outputs = self.compare(batch)
                 values.extend(self._psnr(targets, outputs))
         return float(np.mean(values))

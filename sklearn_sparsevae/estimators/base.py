@@ -6,6 +6,7 @@ Longer than other modules because the docstrings that all estimators inherit are
 from __future__ import annotations
 
 import abc
+import functools
 from typing import Any, Self
 
 import numpy as np
@@ -15,8 +16,15 @@ from sklearn.base import _fit_context
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
-from sklearn_sparsevae._arguments import naming, random_numbers, whole_number
+from sklearn_sparsevae._arguments import (
+    check_out,
+    naming,
+    random_numbers,
+    whole_number,
+    write_blocks,
+)
 from sklearn_sparsevae._parameters import parameters
+from sklearn_sparsevae._progress import SILENT, progress
 from sklearn_sparsevae._typing import Codes, Images, ImagesOut, Unused
 from sklearn_sparsevae.codes import SparseCodes, as_codes, quantize_codes
 from sklearn_sparsevae.estimators import _parameters as groups
@@ -34,6 +42,9 @@ from sklearn_sparsevae.training import (
     ImageBatches,
     ReconstructionNet,
     TrainingSettings,
+    fitted_together,
+    from_first,
+    open_checkpoints,
     train_net,
 )
 
@@ -48,6 +59,7 @@ class BaseSparseAutoencoder(
     groups.EarlyStopping,
     groups.Losses,
     groups.Running,
+    groups.Loading,
     groups.Precision,
     ImageTransformer,
 ):
@@ -60,7 +72,7 @@ class BaseSparseAutoencoder(
     _net_class = ReconstructionNet
 
     # What to do with codes, not data that a meta-estimator would route.
-    __metadata_request__inverse_transform = {"coef_bits": UNUSED}
+    __metadata_request__inverse_transform = {"coef_bits": UNUSED, "out": UNUSED}
 
     @abc.abstractmethod
     def _make_bottleneck(self, backbone):
@@ -130,12 +142,16 @@ class BaseSparseAutoencoder(
         return self._train_once(X, y)
 
     def _train_once(self, X, y, condition=None):
+        self._refuse_checkpoint("partial_fit")
         one_pass = {"max_epochs": 1, "lr_schedule": None, "early_stopping": False}
         return self._train(X, y, True, True, condition, **one_pass)
 
+    @fitted_together
     def _train(self, X, y, warm, keep_training, condition=None, **changed):
         """Open, train, keep: from the start, or from where a net is if ``warm``."""
         warm = warm and self.__sklearn_is_fitted__()
+        if warm:
+            self._refuse_checkpoint("a fit with warm_start=True")
         spec = self._input if warm else self._make_spec()
         if warm:
             _check_feature_names(self, X, reset=False)
@@ -145,13 +161,14 @@ class BaseSparseAutoencoder(
         check_needs_of_images(self, photos.layout)
         if warm:
             photos.layout.check_like(self.layout_, type(self).__name__)
-        net = train_net(
-            lambda: self._make_module(photos),
-            photos,
-            TrainingSettings.of(self, **changed),
-            self._draw_seed(warm),
-            self.net_ if warm else None,
-        )
+        with open_checkpoints(self, photos, self._draw_seed(warm)) as kept:
+            net = train_net(
+                lambda: self._make_module(photos),
+                photos,
+                TrainingSettings.of(self, checkpoints=kept, **changed),
+                kept.seed,
+                self.net_ if warm else None,
+            )
         if self.degrade is not None:  # then what comes later may be degraded
             spec = spec.beyond_the_range()
         stopped_by = net.stopped_by
@@ -162,6 +179,15 @@ class BaseSparseAutoencoder(
         self._examine(ImageBatches(photos, fixed=True))
         warn_and_raise(self, stopped_by)
         return self
+
+    def _refuse_checkpoint(self, what):
+        """Raise where a checkpoint would not say where training has to go on."""
+        if self.checkpoint is not None:
+            raise ValueError(
+                f"checkpoint={self.checkpoint!r} is for fits that start anew, but "
+                f"{what} goes on from the model as it is: set checkpoint=None, and "
+                "save the model between the steps."
+            )
 
     def _make_module(self, photos):
         check_site_size(self, photos)
@@ -180,7 +206,7 @@ class BaseSparseAutoencoder(
         """
 
     def _draw_seed(self, warm):
-        seed = random_numbers(self.random_state).randint(2**31 - 1)
+        seed = from_first(random_numbers(self.random_state).randint(2**31 - 1))
         # Other crops and another order than in the epochs before.
         return (seed + self.n_epochs_) % 2**31 if warm else seed
 
@@ -255,7 +281,9 @@ class BaseSparseAutoencoder(
                 codes.thumbnails = thumbnails
         return codes
 
-    def inverse_transform(self, X: Codes, coef_bits: int | None = None) -> ImagesOut:
+    def inverse_transform(
+        self, X: Codes, coef_bits: int | None = None, out: Any = None
+    ) -> ImagesOut:
         """Images of sparse codes.
 
         Parameters
@@ -267,6 +295,10 @@ class BaseSparseAutoencoder(
             Bits, from 2 to 16, to which coefficients are rounded first, as in codes
             stored at the rate of :func:`~sklearn_sparsevae.metrics.bits_per_pixel`;
             None takes them as they are.
+        out : ndarray, such as a memory map, default=None
+            Where to write the images, of the shape and dtype that they have; it is
+            returned. Anything with ``shape``, ``dtype`` and ``out[start:stop] = block``
+            will do. Not for a list.
 
         Returns
         -------
@@ -274,37 +306,50 @@ class BaseSparseAutoencoder(
             In the layout of the input of `fit`, float32; of a list of codes a list of
             images, one for each row.
         """
-        return self._decode(X, coef_bits)
+        return self._decode(X, coef_bits, out=out)
 
-    def _decode(self, X, coef_bits, condition=None):
+    def _decode(self, X, coef_bits, condition=None, out=None):
         check_is_fitted(self)
         parts = X if _is_list_of_codes(X) else [X]
         parts = [self._check_codes(part) for part in parts]
         if coef_bits is not None:
             parts = [quantize_codes(part, coef_bits) for part in parts]
-        rows = self._condition_rows(condition, sum(part.shape[0] for part in parts))
-        if not _is_list_of_codes(X):
-            return self._decode_rows(*parts, rows)
-        images, done = [], 0
-        for part in parts:
-            given = None if rows is None else rows[done : done + part.shape[0]]
-            images.extend(self._decode_rows(part, given))
-            done += part.shape[0]
+        n_images = sum(part.shape[0] for part in parts)
+        rows = self._condition_rows(condition, n_images)
+        if out is not None and _is_list_of_codes(X):
+            raise ValueError(
+                "out= needs codes of images of one size, in one matrix; got a list of "
+                "them: decode them one by one."
+            )
+        what, images, done = f"{type(self).__name__}.inverse_transform", [], 0
+        with progress(what, n_images, self.verbose) as bar:
+            if not _is_list_of_codes(X):
+                return self._decode_rows(*parts, rows, bar, out)
+            for part in parts:
+                given = None if rows is None else rows[done : done + part.shape[0]]
+                images.extend(self._decode_rows(part, given, bar))
+                done += part.shape[0]
         return images
 
-    def _decode_rows(self, codes, rows=None):
+    def _decode_rows(self, codes, rows=None, bar=SILENT, out=None):
         """Images of codes of one grid, with rows ``(n, p)`` of what else is known."""
         coder, codes = self._coder(), self._check_codes(codes)
         height, width = self._decoded_size(codes, coder)
         size = coder.batch_size((height, width, 1))
-        shape = codes.shape[0], height, width, self.layout_.channels
-        images = np.empty(shape, np.float32)
-        for start in range(0, codes.shape[0], size):
+        shape = self.layout_.shape_of(codes.shape[0], height, width)
+        if out is not None:
+            check_out(out, shape, np.float32)
+
+        def decode(start):
             part = slice(start, start + size)
-            sites = codes[part].sites()
             given = None if rows is None else rows[part]
-            images[part] = coder.decode(sites, codes.grid_shape, height, width, given)
-        return self._finish(images)
+            sites, grid = codes[part].sites(), codes.grid_shape
+            images = coder.decode(sites, grid, height, width, given)
+            bar.update(len(images))
+            return self._finish(images)
+
+        images = np.empty(shape, np.float32) if out is None else out
+        return write_blocks(map(decode, range(0, codes.shape[0], size)), images)
 
     def _condition_rows(self, condition, n_images):
         """Return what else the bottleneck takes, rows ``(n_images, p)``: here nothing.
@@ -312,7 +357,9 @@ class BaseSparseAutoencoder(
         `ConditionMixin` overrides this.
         """
 
-    def reconstruct(self, X: Images, tile: int | None = None) -> ImagesOut:
+    def reconstruct(
+        self, X: Images, tile: int | None = None, out: Any = None
+    ) -> ImagesOut:
         """Images after coding and decoding, both steps at once; or images restored.
 
         Parameters
@@ -324,6 +371,10 @@ class BaseSparseAutoencoder(
             images take too much memory. It is rounded up to whole sites, four at least.
             Neighbours overlap by a quarter and fade into one another, so that seams do
             not show. None takes images whole.
+        out : ndarray, such as a memory map, default=None
+            Where to write the images, of the shape of ``X`` and dtype float32; it is
+            returned. Anything with ``shape``, ``dtype`` and ``out[start:stop] = block``
+            will do. For images of one size.
 
         Returns
         -------
@@ -333,11 +384,13 @@ class BaseSparseAutoencoder(
             network of convolutions does not see the border of a tile; a network that
             looks at whole images ("vqgan") sees a tile instead.
         """
-        if tile is None:
-            return self._images_of(self._open(X), self._rebuild)
-        photos, tile = self._open(X), whole_number(tile, "tile")
-        tiles = self._coder().reconstruct_tiles
-        return self._images_of(photos, lambda part: tiles(part[:], tile))
+        photos, rebuild = self._open(X), self._rebuild
+        if tile is not None:
+            tiles = self._coder().reconstruct_tiles
+            rebuild = functools.partial(tiles, tile=whole_number(tile, "tile"))
+        if out is None:
+            return self._images_of(photos, rebuild)
+        return self._images_to(out, photos, rebuild)
 
     def _rebuild(self, photos):
         output = np.empty((len(photos), *photos.layout.image_shape), np.float32)

@@ -31,12 +31,17 @@ from sklearn_sparsevae.training import (
     RunSettings,
     Transcriber,
     Transcription,
+    fitted_together,
+    from_first,
+    open_checkpoints,
     train_closed_loop,
 )
 
 
 @shares_parameters()
-class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransformer):
+class ClosedLoopVAE(
+    groups.Images, groups.Training, groups.Running, groups.Loading, ImageTransformer
+):
     """Closed-loop transcription via convolutional sparse coding.
 
     The encoder f is a stack of convolutional sparse coding layers [1]_ [2]_, unrolled
@@ -176,6 +181,7 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
     # ---- training -------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @fitted_together
     def fit(self, X: "Images", y: Unused = None) -> Self:
         """Start from the principal components of ``X`` and train in a closed loop.
 
@@ -211,12 +217,14 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
         classes = None
         if self.target == "y":
             classes, photos = _with_classes(photos, y)
-        net = train_closed_loop(
-            lambda: self._make_transcription(photos.layout),
-            photos,
-            RunSettings.of(self),
-            random_numbers(self.random_state).randint(2**31 - 1),
-        )
+        seed = from_first(random_numbers(self.random_state).randint(2**31 - 1))
+        with open_checkpoints(self, photos, seed) as kept:
+            net = train_closed_loop(
+                lambda: self._make_transcription(photos.layout),
+                photos,
+                RunSettings.of(self, checkpoints=kept),
+                kept.seed,
+            )
         stopped_by = net.stopped_by
         net.forget_training()
         self._keep(net, photos, spec, names)
@@ -350,10 +358,11 @@ class ClosedLoopVAE(groups.Images, groups.Training, groups.Running, ImageTransfo
             max_val=len(widths) - 1,
         )
         n_layers = layer % len(widths) + 1
-        return photos.gather(
-            self._maps(part, transcriber, n_layers, widths[layer])
-            for part in photos.parts()
-        )
+        with self._counted(photos, "sparse_maps") as photos:
+            return photos.gather(
+                self._maps(part, transcriber, n_layers, widths[layer])
+                for part in photos.parts()
+            )
 
     def _maps(self, photos, transcriber, n_layers, n_atoms):
         """Sparse maps of photos of one size."""

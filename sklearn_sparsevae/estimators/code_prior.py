@@ -30,7 +30,10 @@ from sklearn_sparsevae.training import (
     PriorNet,
     RunSettings,
     draw_tokens,
+    fitted_together,
+    from_first,
     log_likelihood,
+    open_checkpoints,
     train_prior,
 )
 
@@ -149,6 +152,7 @@ class CodePrior(
     _net_class = PriorNet
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @fitted_together
     def fit(self, X: Codes, y: Unused = None) -> Self:
         """Learn which codes are likely.
 
@@ -183,15 +187,12 @@ class CodePrior(
                 f"Got width={self.width} and n_heads={self.n_heads}; expected heads "
                 "that share the width evenly. Take a multiple of n_heads as width."
             )
-        seed = random_numbers(self.random_state).randint(2**31 - 1)
+        seed = from_first(random_numbers(self.random_state).randint(2**31 - 1))
         tokenizer = Tokenizer.learn(codes, self.n_bins)
-        tokens, valid = tokenizer.encode(codes), None
-        if self.early_stopping:
-            tokens, valid = train_test_split(
-                tokens, test_size=self.validation_fraction, random_state=seed
-            )
-        build = functools.partial(self._make_module, tokenizer.space)
-        net = train_prior(build, tokens, valid, RunSettings.of(self), seed)
+        tokens = tokenizer.encode(codes)
+        data = {"tokens": tokens, "levels": tokenizer.levels}
+        with open_checkpoints(self, data, seed) as kept:
+            net = self._train(tokens, tokenizer.space, kept)
         stopped_by = net.stopped_by
         net.forget_training()
         self.net_, self.tokenizer_ = net, tokenizer
@@ -201,6 +202,17 @@ class CodePrior(
         self.n_features_in_ = codes.shape[1]
         warn_and_raise(self, stopped_by)
         return self
+
+    def _train(self, tokens, space, kept):
+        """Train a net on tokens, all or those that are not held out."""
+        seed, valid = kept.seed, None
+        if self.early_stopping:
+            tokens, valid = train_test_split(
+                tokens, test_size=self.validation_fraction, random_state=seed
+            )
+        build = functools.partial(self._make_module, space)
+        settings = RunSettings.of(self, checkpoints=kept)
+        return train_prior(build, tokens, valid, settings, seed)
 
     def score_samples(self, X: Codes) -> NDArray[np.floating]:
         """Log-likelihood of the codes of each image.
@@ -220,7 +232,8 @@ class CodePrior(
             In nats; probabilities, not densities, so that none is above zero. Divide
             by ``-log(2) * n_tokens(X)`` for bits a token.
         """
-        return log_likelihood(self._module(), self._tokens_of(X), self.device)
+        tokens = self._tokens_of(X)
+        return log_likelihood(self._module(), tokens, self.device, self.verbose)
 
     def score(self, X: Codes, y: Unused = None) -> float:
         """Mean log-likelihood of the codes of an image.
@@ -278,7 +291,7 @@ class CodePrior(
         module = self._module()
         n_samples = whole_number(n_samples, "n_samples")
         seed = random_numbers(random_state).randint(2**31 - 1)
-        tokens = draw_tokens(module, n_samples, self.device, seed)
+        tokens = draw_tokens(module, n_samples, self.device, seed, self.verbose)
         return self.tokenizer_.decode(tokens)
 
     def _make_module(self, space):

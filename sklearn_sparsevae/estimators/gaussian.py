@@ -179,7 +179,8 @@ class GaussianVAE(ConditionMixin, BaseSparseAutoencoder):  # type: ignore[misc]
         check_flag(return_std, "return_std")
         if not return_std:
             return self._codes_of(photos)
-        parts = [self._moments(part) for part in photos.parts()]
+        with self._counted(photos, "transform") as photos:
+            parts = [self._moments(part) for part in photos.parts()]
         return tuple(photos.gather(kind) for kind in zip(*parts, strict=True))
 
     def _code(self, photos):
@@ -238,11 +239,12 @@ class GaussianVAE(ConditionMixin, BaseSparseAutoencoder):  # type: ignore[misc]
         photos = self._given(X, condition)
         n_samples = whole_number(n_samples, "n_samples")
         seed = random_numbers(random_state).randint(2**31 - 1)
-        bounds = [
-            bound
-            for part in photos.parts()
-            for bound in self._coder().evidence_bounds(part, n_samples, seed)
-        ]
+        with self._counted(photos, "score_samples") as photos:
+            bounds = [
+                bound
+                for part in photos.parts()
+                for bound in self._coder().evidence_bounds(part, n_samples, seed)
+            ]
         return np.concatenate(bounds)
 
     def sample(

@@ -9,5 +9,6 @@ from sklearn_sparsevae.images.lazy import LazyPhotos
 from sklearn_sparsevae.images.opening import InputSpec
 from sklearn_sparsevae.images.photos import Photos
 from sklearn_sparsevae.images.ranges import ValueRange
+from sklearn_sparsevae.images.sliced import SlicedPhotos
 
-__all__ = ["InputSpec", "Layout", "LazyPhotos", "Photos", "ValueRange"]
+__all__ = ["InputSpec", "Layout", "LazyPhotos", "Photos", "SlicedPhotos", "ValueRange"]

@@ -22,7 +22,7 @@ def refuse_what_is_no_array(X, name):
             f"{name} is {type(X).__name__}; expected an array of images. "
             + _how_to_load(X)
         )
-    _refuse_masked(X, name)
+    refuse_masked(X, name)
     kind = getattr(getattr(X, "dtype", None), "kind", "")
     if kind == "O" and getattr(X, "ndim", 0) in (1, 3, 4):
         raise TypeError(
@@ -32,7 +32,8 @@ def refuse_what_is_no_array(X, name):
         )
 
 
-def _refuse_masked(X, name):
+def refuse_masked(X, name):
+    """Raise for an array with a mask."""
     if np.ma.is_masked(X):
         raise ValueError(
             f"{name} is a masked array, and its mask would be lost: fill it in with "
@@ -73,7 +74,13 @@ def photo_array(photo, name):
     if isinstance(photo, tuple):
         raise TypeError(
             f"{name} is a tuple of {len(photo)}; expected an array (H, W, C) or (H, "
-            "W). Give the images alone: [image for image, _ in dataset]."
+            "W). Give the images alone: [image for image, _ in dataset], or, to read "
+            f"them when they are needed, {_sequence(photo, range(len(photo)))}"
+        )
+    if isinstance(photo, Mapping):
+        raise TypeError(
+            f"{name} is a {type(photo).__name__} of {list(photo)}; expected an array "
+            f"(H, W, C) or (H, W). Give the images alone, {_sequence(photo, photo)}"
         )
     refuse_what_is_no_array(photo, name)
     photo = as_array(photo, name)
@@ -82,6 +89,22 @@ def photo_array(photo, name):
             f"{name} has shape {photo.shape}; expected photos (H, W, C) or (H, W)."
         )
     return photo
+
+
+def _sequence(item, keys):
+    """Code of a sequence of the images that the items of a data set hold."""
+    images = [key for key in keys if len(np.shape(item[key])) in (2, 3)]
+    key = images[0] if images else next(iter(keys))
+    image, shape = f"np.asarray(self.dataset[i][{key!r}])", np.shape(item[key])
+    if len(shape) == 3 and shape[0] <= 4 < min(shape[1:]):
+        image = f"np.moveaxis({image}, 0, -1)"
+    return (
+        "as Images(dataset) with\n"
+        "class Images:\n"
+        "    def __init__(self, dataset): self.dataset = dataset\n"
+        "    def __len__(self): return len(self.dataset)\n"
+        f"    def __getitem__(self, i): return {image}"
+    )
 
 
 def as_array(X, name):

@@ -42,6 +42,13 @@ class Layout:
             return images.reshape(images.shape[0], math.prod(images.shape[1:]))
         return images[..., 0] if self.kind == "grey" else images
 
+    def shape_of(self, n_images, height, width):
+        """Shape of images of a size that have been given this layout."""
+        shape = (height, width, self.channels)
+        if self.kind in ("flat", "vector"):
+            return n_images, math.prod(shape)
+        return n_images, *self.public_shape(height, width)
+
     def public_shape(self, height, width):
         """Shape of one image of a size in this layout; rows count as images."""
         return (height, width, self.channels)[: 2 if self.kind == "grey" else 3]

@@ -34,6 +34,7 @@ class LazyPhotos:
 
     Attributes
     ----------
+    photos : sequence
     dtype : dtype
         That of the first photo.
     kind : {"grey", "channels"}
@@ -43,7 +44,7 @@ class LazyPhotos:
     def __init__(self, photos, name, as_array, check):
         if not len(photos):
             raise ValueError(f"{name} has no photos; expected at least 1 image.")
-        self._photos, self._name = photos, name
+        self.photos, self._name = photos, name
         self._as_array, self._check = as_array, check
         first = as_array(photos[0], f"{name}[0]")
         self.dtype = first.dtype
@@ -53,11 +54,11 @@ class LazyPhotos:
         self._checked[0] = True
 
     def __len__(self):
-        return len(self._photos)
+        return len(self.photos)
 
     def __getitem__(self, index):
         index, name = int(index), f"{self._name}[{index}]"
-        photo = self._as_array(self._photos[index], name)
+        photo = self._as_array(self.photos[index], name)
         if photo.shape != self._declared[index]:
             raise ValueError(
                 f"{name} has shape {photo.shape}, but the sequence's shapes say "
@@ -72,9 +73,9 @@ class LazyPhotos:
     @functools.cached_property
     def _declared(self):
         """Shapes of the photos as they come, all with the channels of the first."""
-        shapes = getattr(self._photos, "shapes", None)
+        shapes = getattr(self.photos, "shapes", None)
         if shapes is None:
-            shapes = (np.shape(self._photos[i]) for i in range(len(self)))
+            shapes = (np.shape(self.photos[i]) for i in range(len(self)))
         with naming(f"{self._name}.shapes"):
             shapes = [tuple(int(side) for side in shape) for shape in shapes]
         if len(shapes) != len(self):

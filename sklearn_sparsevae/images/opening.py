@@ -4,6 +4,7 @@ Nothing after it asks again what the input is.
 """
 
 import dataclasses
+import functools
 import numbers
 
 import numpy as np
@@ -25,6 +26,7 @@ from sklearn_sparsevae.images.lazy import (
 )
 from sklearn_sparsevae.images.photos import Photos
 from sklearn_sparsevae.images.ranges import ValueRange
+from sklearn_sparsevae.images.sliced import SlicedPhotos, check_lengths, is_sliced
 
 # An axis that is no longer than this is taken to be one of channels.
 _FEW = 4
@@ -76,7 +78,8 @@ class InputSpec:
         ----------
         X : array-like, list of photos, lazy sequence or Photos
             ``(n, H, W, C)``, ``(n, H, W)`` or ``(n, n_features)``, or photos ``(H, W,
-            C)`` or ``(H, W)`` of one or of several sizes.
+            C)`` or ``(H, W)`` of one or of several sizes. Arrays that are not in memory
+            are read when their images are asked for.
         name : str
             What errors call it.
 
@@ -102,7 +105,12 @@ class InputSpec:
             if len({photo.shape for photo in photos}) > 1:
                 return self._open_list(photos, name)
             X = np.stack(photos)
-        X = as_array(X, name)
+        if is_sliced(X):
+            check_lengths(X, name)
+            if X.ndim < 2 or 0 in X.shape:  # which is refused below
+                X = np.asarray(X[...])
+        if not is_sliced(X):
+            X = as_array(X, name)
         if X.ndim <= 2:
             return self._open_rows(X, name)
         return self._open_images(X, name)
@@ -204,7 +212,8 @@ class InputSpec:
             raise ValueError(
                 f"{name} has shape {X.shape}; expected at least 1 image with at least "
                 "one pixel and channel. Found array with 0 sample(s) or features is no "
-                "input."
+                "input. Where it is an empty block of a Dask array, rechunk the array, "
+                "and give map_blocks the meta= of the result."
             )
         said = self.image_shape is not None
         if X.ndim == 3 and not said and X.shape[2] <= _FEW < min(X.shape[:2]):
@@ -216,9 +225,9 @@ class InputSpec:
             )
         if X.ndim == 4:
             self._refuse_channels_first(X.shape[1:], f"{name}, images")
-        self.value_range.check(X, name)
-        kind, images = ("grey", X[..., None]) if X.ndim == 3 else ("channels", X)
-        return Photos(images, Layout(kind, images.shape[1:]), self.value_range)
+        kind = "grey" if X.ndim == 3 else "channels"
+        layout = Layout(kind, (*X.shape[1:], 1)[:3])
+        return Photos(self._images_in(X, layout, name), layout, self.value_range)
 
     def _refuse_channels_first(self, shape, what):
         """Raise for images that seem to be ``(C, H, W)``, unless said to be not."""
@@ -232,25 +241,40 @@ class InputSpec:
         )
 
     def _open_rows(self, X, name):
-        if self.image_shape is None:
-            rows = as_table(X, name, dtype=[np.float32, np.float64])
-            values = ValueRange(free=True)
-            values.check(rows, name)
-            rows = rows.astype(np.float32, copy=False)
-            return Photos(
-                rows[:, None, None, :], Layout("vector", (1, 1, rows.shape[1])), values
-            )
-        rows = as_table(X, name, dtype=None, ensure_all_finite=False)
-        n_numbers = int(np.prod(self.image_shape))
-        if rows.shape[1] != n_numbers:
+        flat, sliced = self.image_shape is not None, is_sliced(X)
+        values = self.values_of("flat" if flat else "vector")
+        read = _flat_images if flat else functools.partial(_vectors, values)
+        rows = X if sliced else read(X, name)
+        shape = self.image_shape or (1, 1, rows.shape[1])
+        layout = Layout("flat" if flat else "vector", shape)
+        if rows.shape[1] != layout.n_features:
             raise ValueError(
                 f"{name} has {rows.shape[1]} features, but image_shape="
-                f"{self.image_shape} makes {n_numbers}: give rows of flattened images "
-                "of that shape."
+                f"{self.image_shape} makes {layout.n_features}: give rows of flattened "
+                "images of that shape."
             )
-        self.value_range.check(rows, name)
-        images = rows.reshape(len(rows), *self.image_shape)
-        return Photos(images, Layout("flat", self.image_shape), self.value_range)
+        images = self._images_in(rows, layout, name, read)
+        return Photos(images, layout, values)
+
+    def _images_in(self, X, layout, name, read=None):
+        """Check images of a layout: now if they are in memory, or as they are read."""
+        values = self.values_of(layout.kind)
+        if is_sliced(X):
+            return SlicedPhotos(X, layout.image_shape, name, values.check, read)
+        values.check(X, name)
+        return X.reshape(len(X), *layout.image_shape)
+
+
+def _vectors(values, X, name):
+    """Rows of any numbers, as float32 once it is sure that they fit."""
+    rows = as_table(X, name, dtype=[np.float32, np.float64])
+    values.check(rows, name)
+    return rows.astype(np.float32, copy=False)
+
+
+def _flat_images(X, name):
+    """Rows that are images, in the dtype that they come in."""
+    return as_table(X, name, dtype=None, ensure_all_finite=False)
 
 
 def _check_image_shape(image_shape):

@@ -4,22 +4,26 @@ import dataclasses
 
 import numpy as np
 
+from sklearn_sparsevae._ahead import ahead
+from sklearn_sparsevae._progress import SILENT
 from sklearn_sparsevae.images.layouts import Layout
 from sklearn_sparsevae.images.ranges import ValueRange, value_span
+from sklearn_sparsevae.images.sliced import SlicedPhotos
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Photos:
     """Images, or what stands for them, as an estimator hands them down.
 
-    A slice, or an array of integers, gives the photos that it selects; those of a lazy
-    sequence are read then.
+    A slice, or an array of integers, gives the photos that it selects; those that are
+    not in memory are read then.
 
     Attributes
     ----------
-    items : ndarray (n, H, W, C), or sequence of ndarrays (H, W, C)
+    items : ndarray or SlicedPhotos (n, H, W, C), or sequence of ndarrays (H, W, C)
         The images, channels last, in the dtype that they came in: an array, also a
-        memory map, where they are of one size; otherwise a list or `LazyPhotos`.
+        memory map or one that is read slice by slice, where they are of one size;
+        otherwise a list or `LazyPhotos`.
     layout : Layout
         How they came.
     value_range : ValueRange
@@ -30,6 +34,11 @@ class Photos:
         What else is known of each.
     crop_size : int, default=None
         Side of square crops to train on; None stands for whole images.
+    n_workers : int, default=0
+        Threads that read ahead what is not in memory.
+    bar : object, default=None
+        What `batches` tells, by ``bar.update(n)``, how many have been worked on. None:
+        nobody has asked yet.
     """
 
     items: object
@@ -38,6 +47,8 @@ class Photos:
     targets: "Photos | None" = None
     condition: np.ndarray | None = None
     crop_size: int | None = None
+    n_workers: int = 0
+    bar: object = None
 
     def __repr__(self):
         height, width, n_channels = self.layout.image_shape
@@ -54,7 +65,7 @@ class Photos:
         return len(self.items)
 
     def __getitem__(self, index):
-        if isinstance(self.items, np.ndarray):
+        if self._is_array:
             items = self.items[index]
         else:
             items = [self.items[i] for i in np.arange(len(self))[index]]
@@ -72,9 +83,13 @@ class Photos:
     @property
     def shapes(self):
         """List of the shapes ``(H, W, C)``."""
-        if isinstance(self.items, np.ndarray):
+        if self._is_array:
             return [self.items.shape[1:]] * len(self)
         return getattr(self.items, "shapes", None) or [p.shape for p in self.items]
+
+    @property
+    def _is_array(self):
+        return isinstance(self.items, np.ndarray | SlicedPhotos)
 
     @property
     def is_one_size(self):
@@ -99,8 +114,7 @@ class Photos:
         if self.is_one_size:
             yield self
             return
-        for i in range(len(self)):
-            yield self[i : i + 1]
+        yield from self.read(1)
 
     def gather(self, results):
         """Return the results of `parts`: that of all photos, or a list, one of each."""
@@ -108,14 +122,29 @@ class Photos:
         return results[0] if self.is_one_size else results
 
     def batches(self, size):
-        """Yield photos of one size, at most so many at a time, read if they were not.
+        """Yield the photos, at most so many at a time, read if they were not.
+
+        Those of a batch are counted when the next one is asked for, and only here:
+        batches of a batch are not.
 
         Parameters
         ----------
         size : int
         """
-        for start in range(0, len(self), size):
-            yield self[start : start + size]
+        for batch in self.read(size):
+            yield dataclasses.replace(batch, bar=SILENT)
+            self.count(len(batch))
+
+    def read(self, size):
+        """Yield the photos, at most so many at a time, read ahead; none is counted."""
+        slices = (slice(i, i + size) for i in range(0, len(self), size))
+        in_memory = isinstance(self.items, np.ndarray | list)
+        return ahead(self.__getitem__, slices, 0 if in_memory else self.n_workers)
+
+    def count(self, n):
+        """Tell the bar, if there is one, that so many have been worked on."""
+        if self.bar is not None:
+            self.bar.update(n)
 
     def unit(self):
         """Images of one size as float32 ``(n, H, W, C)`` with their range at [0, 1].
@@ -133,7 +162,8 @@ class Photos:
         """
         items = self[:].items[:, rows, columns]
         layout = dataclasses.replace(self.layout, image_shape=items.shape[1:])
-        return dataclasses.replace(self, items=items, layout=layout, targets=None)
+        known = {"targets": None, "bar": SILENT}
+        return dataclasses.replace(self, items=items, layout=layout, **known)
 
     def floats(self):
         """Images of one size as floats in the range that images come out in."""
@@ -144,8 +174,27 @@ class Photos:
         """Smallest and largest number of all images."""
         if isinstance(self.items, np.ndarray):
             return value_span(self.items)
-        spans = np.array([value_span(self.items[i]) for i in range(len(self))])
-        return float(spans[:, 0].min()), float(spans[:, 1].max())
+        if isinstance(self.items, SlicedPhotos):
+            every = self.items.blocks(np.arange(len(self)))
+        else:
+            every = self.in_turn(range(len(self)))
+        spans = [value_span(images) for _, images in every]
+        return float(np.min(spans)), float(np.max(spans))
+
+    def in_turn(self, indices):
+        """Yield ``(i, image)`` for sorted indices; few that are read are held at once.
+
+        Parameters
+        ----------
+        indices : sequence of int
+            Distinct.
+        """
+        if isinstance(self.items, SlicedPhotos):
+            for places, images in self.items.blocks(indices):
+                yield from zip(places, images, strict=True)
+            return
+        for i in indices:
+            yield i, self.items[i]
 
     def with_crops(self, crop_size):
         """Return the same photos, to be trained on through crops."""

@@ -6,19 +6,24 @@ Longer than other modules by the limits of the parameters.
 import copy
 import dataclasses
 from abc import ABCMeta, abstractmethod
+from collections.abc import Iterable, Iterator
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClusterMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_sparsevae._arguments import random_numbers
+from sklearn_sparsevae._ahead import ahead
+from sklearn_sparsevae._arguments import check_out, random_numbers
 from sklearn_sparsevae._doc_links import DocumentationLinks
 from sklearn_sparsevae._parameters import parameters
+from sklearn_sparsevae._progress import progress
 from sklearn_sparsevae._typing import (
     Codes,
     Grid,
@@ -83,6 +88,8 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
     }
 
     _doc_page_module = "sklearn_sparsevae.segmentation"
+    # Where to write, not data that a meta-estimator would route.
+    __metadata_request__predict = {"out": UNUSED}
 
     @abstractmethod
     def _regions(self, codes):
@@ -153,9 +160,10 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
         else:
             self.grid_shape_ = self._image_shape_ = None
         self._fit_sites(parts)
-        self.labels_, self.confidence_ = self._segment(parts, is_list_of_codes(X))
+        segmented = self._segment(parts, is_list_of_codes(X), "fit")
+        self.labels_, self.confidence_ = segmented
 
-    def predict(self, X: Codes) -> LabelsOut:
+    def predict(self, X: Codes, out: Any = None) -> LabelsOut:
         """Label map of every image, or the label of every row of a scene.
 
         Each image is segmented by itself, with the same seed: its labels do not depend
@@ -167,6 +175,10 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
         X : SparseCodes, list of SparseCodes, or array-like
             As in :meth:`fit`; the images may have another size. A plain matrix is read
             with the grid, and the size of the images, of the fit.
+        out : ndarray, such as a memory map, default=None
+            Where to write the label maps, of the shape that they have and dtype int32;
+            it is returned. Anything with ``shape``, ``dtype`` and ``out[i] = labels``
+            will do. Not for a scene, nor for a list.
 
         Returns
         -------
@@ -176,7 +188,38 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
             scene. Where the foreground is asked for, 1 is foreground, 0 background.
             For a list of codes a list of label maps, image by image.
         """
-        return self._label(X)[0]
+        return self._label(X, out)[0]
+
+    def iter_predict(self, blocks: Iterable[Codes]) -> Iterator[LabelsOut]:
+        """Yield the label maps of block after block of codes.
+
+        So a folder of any number of photos goes to masks in the memory of some blocks:
+        ``segmenter.iter_predict(encoder.iter_transform(photos))``. With ``n_jobs``, the
+        images of a block are segmented while the next block is encoded.
+
+        Parameters
+        ----------
+        blocks : iterable of SparseCodes
+            Each as in :meth:`predict`: from ``iter_transform``, a list, or one
+            SparseCodes, which is taken row by row.
+
+        Yields
+        ------
+        labels : as :meth:`predict` returns them
+            Of the next block.
+        """
+        check_is_fitted(self)
+        return self._predict_blocks(blocks)
+
+    def _predict_blocks(self, blocks):
+        quiet = copy.copy(self)
+        quiet.verbose = 0  # one bar for all blocks
+        n_threads = int(effective_n_jobs(self.n_jobs) > 1)
+        what = f"{type(self).__name__}.predict"
+        with progress(what, None, self.verbose) as bar:
+            for labels in ahead(quiet.predict, blocks, n_threads):
+                yield labels
+                bar.update(len(labels))
 
     def predict_confidence(self, X: Codes) -> NDArray[np.floating]:
         """How certain the segmentation of each image is.
@@ -225,30 +268,43 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
         vars(fitted).update(self._fit_params_)
         return fitted
 
-    def _label(self, X):
+    def _label(self, X, out=None):
         """Labels and confidence of what `predict` takes."""
         fitted = self._as_fitted()
+        as_list = is_list_of_codes(X)
+        if out is not None and (fitted.is_scene_ or as_list):
+            what = "a list of codes" if as_list else "a scene"
+            raise ValueError(
+                f"out= needs images of one size in one matrix; got {what}."
+            )
         if fitted.is_scene_:
             X = check_scene(fitted, X, reset=False)
             labels = fitted._predict_scene(X)
             return labels, np.array([separation(X, labels)])
         parts = as_parts(X, self.grid_shape_, self._image_shape_)
         check_atoms(parts, self.n_atoms_)
-        return fitted._segment(parts, is_list_of_codes(X))
+        return fitted._segment(parts, as_list, "predict", out)
 
-    def _segment(self, parts, as_list):
+    def _segment(self, parts, as_list, method, out=None):
         """Label maps and confidence of all images, one job per image."""
-        parallel = Parallel(n_jobs=self.n_jobs, verbose=max(0, self.verbose - 1))
-        results = parallel(
+        n_images = sum(codes.shape[0] for codes in parts)
+        if as_list:
+            labels = [None] * n_images
+        else:
+            shape = (n_images, *self._map_shape(parts[0]))
+            if out is not None:
+                check_out(out, shape, np.int32)
+            labels = np.empty(shape, np.int32) if out is None else out
+        results = _one_by_one(self.n_jobs)(
             delayed(on_one_thread)(self._segment_image, photo)
             for photo in photos_of(parts)
         )
-        labels = [labels for labels, _ in results]
-        confidence = np.array([confidence for _, confidence in results], dtype=float)
-        if as_list:
-            return labels, confidence
-        shape = (len(labels), *self._map_shape(parts[0]))
-        return np.array(labels, dtype=np.int32).reshape(shape), confidence
+        confidence = np.empty(n_images)
+        what = f"{type(self).__name__}.{method}"
+        with progress(what, n_images, self.verbose) as bar:
+            for i, (labels[i], confidence[i]) in enumerate(results):
+                bar.update()
+        return labels, confidence
 
     def _segment_image(self, codes):
         """Label map and confidence of one image."""
@@ -308,3 +364,14 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _one_by_one(n_jobs):
+    """Let joblib give results as they come, where those who do the work can (not Ray).
+
+    So that neither all results nor all codes are in memory at once.
+    """
+    try:
+        return Parallel(n_jobs, return_as="generator")
+    except ValueError:
+        return Parallel(n_jobs)

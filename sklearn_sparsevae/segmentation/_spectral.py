@@ -201,7 +201,8 @@ class SpectralSegmenter(BaseSegmenter):
     random_state : int, RandomState instance or None, default=None
         Every image uses the same seed.
     verbose : int, default=0
-        Above 1, print progress over the images.
+        Above zero: a line on the error output with a bar over the images, images a
+        second and the time left.
 
     Attributes
     ----------

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import torch
 
+from sklearn_sparsevae._progress import tracked
 from sklearn_sparsevae.sparse._arrays import (
     Array,
     accepts_arrays,
@@ -108,7 +109,7 @@ def learn_dictionary(
     dictionary = _draw_atoms(signals, n_components, generator)
     a = signals.new_zeros(n_components, n_components)
     b = torch.zeros_like(dictionary)
-    for iteration in range(n_iter):
+    for iteration in tracked(range(n_iter), "dictionary", "batches"):
         picked = torch.randint(
             len(signals), (min(batch_size, len(signals)),), generator=generator
         )
@@ -270,7 +271,9 @@ def learn_codebook(
     for level in range(n_levels):
         n_found = sum(len(part) for part in parts)
         n_codes = (n_components * (level + 1)) // n_levels - n_found
-        codes = _k_means(signals, n_codes, n_iter, generator)
+        what = "codebook" if n_levels == 1 else f"codebook {level + 1} of {n_levels}"
+        steps = tracked(range(n_iter), what, "steps")
+        codes = _k_means(signals, n_codes, steps, generator)
         nearest = nearest_code(signals, codes, check_finite=False)
         signals = signals - codes[nearest]
         parts.append(codes)
@@ -294,12 +297,12 @@ def _check_learning(signals, n_components, n_iter, seed):
     return in_float(signals)[0]
 
 
-def _k_means(signals, n_codes, n_iter, generator):
+def _k_means(signals, n_codes, steps, generator):
     # Not k-means++: on patches of photos its codes are no nearer, but used less evenly.
     drawn = torch.randperm(len(signals), generator=generator)
     drawn = drawn.repeat(-(-n_codes // len(drawn)))[:n_codes]
     codes = signals[drawn.to(signals.device)].clone()
-    for _ in range(n_iter):
+    for _ in steps:
         nearest = nearest_code(signals, codes, check_finite=False)
         counts = torch.bincount(nearest, minlength=n_codes)
         sums = torch.zeros_like(codes).index_add_(0, nearest, signals)

@@ -2,6 +2,7 @@
 
 from sklearn_sparsevae.training.autoencoder import Autoencoder
 from sklearn_sparsevae.training.batching import ImageBatches
+from sklearn_sparsevae.training.checkpoints import open_checkpoints
 from sklearn_sparsevae.training.closed_loop import (
     ClosedLoopNet,
     Transcriber,
@@ -19,6 +20,7 @@ from sklearn_sparsevae.training.graph import Graph, write_graph
 from sklearn_sparsevae.training.inference import Coder
 from sklearn_sparsevae.training.losses import PIXEL_LOSSES
 from sklearn_sparsevae.training.net import Net, RunSettings
+from sklearn_sparsevae.training.ranks import fitted_together, from_first
 from sklearn_sparsevae.training.reconstruction import (
     ReconstructionNet,
     TrainingSettings,
@@ -43,8 +45,11 @@ __all__ = [
     "Transcriber",
     "Transcription",
     "draw_tokens",
+    "fitted_together",
+    "from_first",
     "log_likelihood",
     "net_arrays",
+    "open_checkpoints",
     "restore_net",
     "train_closed_loop",
     "train_net",

@@ -6,7 +6,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from sklearn_sparsevae import _ranks
 from sklearn_sparsevae.training.callbacks import clip_gradients, not_finite
+from sklearn_sparsevae.training.ranks import sum_gradients
 
 _WIDTH = 64  # channels after the first convolution; they double from layer to layer
 _MOST_HALVINGS = 3
@@ -39,7 +41,7 @@ class PatchDiscriminator(nn.Sequential):
             stride = 2 if i < n_halvings else 1
             layers += [
                 nn.Conv2d(widths[i - 1], width, 4, stride, 1, bias=False),
-                nn.BatchNorm2d(width, track_running_stats=False),
+                _BatchNorm(width, track_running_stats=False),
                 nn.LeakyReLU(0.2),
             ]
         super().__init__(*layers, nn.Conv2d(widths[-1], 1, 4, 1, 1))
@@ -59,6 +61,20 @@ class PatchDiscriminator(nn.Sequential):
                 f"per side, got {side}: give larger images or crops, or set "
                 "adversarial_weight=0."
             )
+
+
+class _BatchNorm(nn.BatchNorm2d):
+    """By mean and variance of the batch, of all ranks together."""
+
+    def forward(self, maps):
+        if _ranks.n_ranks() == 1:
+            return super().forward(maps)
+        axes, share = (0, 2, 3), _ranks.share()
+        mean = _ranks.shared_sum(share * maps.mean(axes))
+        centred = maps - mean[:, None, None]
+        variance = _ranks.shared_sum(share * centred.square().mean(axes))
+        scale = self.weight * (variance + self.eps).rsqrt()
+        return centred * scale[:, None, None] + self.bias[:, None, None]
 
 
 class Adversary:
@@ -128,10 +144,11 @@ class Adversary:
         self.discriminator.requires_grad_(True)
         self.optimizer.zero_grad()
         loss = hinge_loss(self.discriminator(reals), self.discriminator(fakes.detach()))
+        (_ranks.share() * loss).backward()
+        parameters = list(self.discriminator.parameters())
+        loss = sum_gradients(parameters, loss)
         if not loss.isfinite():  # its gradient may be finite all the same
             raise not_finite("loss of the discriminator", loss.item(), net)
-        loss.backward()
-        parameters = self.discriminator.parameters()
         clip_gradients(parameters, self.max_norm, "gradient of the discriminator", net)
         for group in self.optimizer.param_groups:
             group["lr"] = net.optimizer_.param_groups[0]["lr"]
@@ -163,8 +180,10 @@ def adaptive_weight(image_loss, adversarial_loss, last_layer):
     The paper writes gradients where it means their norms. At most 10 000, as in Esser
     et al. (2021), and itself without gradient.
     """
-    ours, theirs = (
-        torch.autograd.grad(loss, last_layer, retain_graph=True)[0].norm()
+    share = _ranks.share()
+    gradients = (
+        torch.autograd.grad(share * loss, last_layer, retain_graph=True)[0]
         for loss in (image_loss, adversarial_loss)
     )
+    ours, theirs = (gradient.norm() for gradient in _ranks.total(*gradients))
     return (ours / (theirs + _DELTA)).clamp(max=_MAX_ADAPTIVE_WEIGHT)  # [LASERS Eq. 16]

@@ -1,11 +1,13 @@
 """Whole batches of photos of one size, or of crops of photos of any size."""
 
+import collections
 import dataclasses
-import itertools
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
+
+from sklearn_sparsevae.training.seeds import OwnGenerator
 
 # Crops an epoch has at least: fewer would not be worth its bookkeeping.
 _MIN_CROPS = 1024
@@ -28,6 +30,17 @@ class BatchPlan:
     owners: np.ndarray
     starts: np.ndarray | None
     seed: int | None
+
+    def __getitem__(self, part):
+        """Return the plan of some of the items, a slice.
+
+        What degrades them has a seed of its own, which is that of the batch for its
+        first items.
+        """
+        starts = None if self.starts is None else self.starts[part]
+        first = part.indices(len(self.owners))[0]
+        seed = None if self.seed is None else (self.seed + first) % 2**31
+        return BatchPlan(self.owners[part], starts, seed)
 
 
 class ImageBatches(Dataset):
@@ -139,12 +152,13 @@ class ImageBatches(Dataset):
     def _cut(self, photos, places):
         if self.photos.crop_size is None:
             return photos[places].items
-        return _crops(photos.items, places)
+        return _crops(photos, places)
 
     def _degrade(self, images, seed):
         # A copy, since the images may be the targets too.
         rng = np.random.RandomState(seed)
-        degraded = np.asarray(self.degrade(images.copy(), random_state=rng))
+        with OwnGenerator(seed):  # for what draws by torch, whichever thread this is
+            degraded = np.asarray(self.degrade(images.copy(), random_state=rng))
         kept = degraded.dtype == images.dtype or degraded.dtype.kind == "f"
         if degraded.shape != images.shape or not kept:
             raise ValueError(
@@ -157,6 +171,11 @@ class ImageBatches(Dataset):
                 "degrade gave NaN or infinity: it must give finite images."
             )
         return degraded
+
+    @property
+    def n_workers(self):
+        """Threads that make batches ahead."""
+        return self.photos.n_workers
 
     @property
     def image_shape(self):
@@ -177,16 +196,16 @@ def _unit(photos, images):
     return torch.from_numpy(photos.value_range.to_unit(images))
 
 
-def _crops(images, places):
+def _crops(photos, places):
     """Cut crops photo by photo: a lazy one is read once, and given up before the next.
 
     For that the crops are copies: a view would keep its whole photo in memory.
     """
-    crops = [None] * len(places)
-    by_photo = sorted(range(len(places)), key=lambda k: places[k][0])
-    for owner, group in itertools.groupby(by_photo, key=lambda k: places[k][0]):
-        photo = images[owner]
-        for k in group:
+    crops, of_photo = [None] * len(places), collections.defaultdict(list)
+    for k, (owner, _, _) in enumerate(places):
+        of_photo[owner].append(k)
+    for owner, photo in photos.in_turn(sorted(of_photo)):
+        for k in of_photo[owner]:
             _, rows, columns = places[k]
             crops[k] = photo[rows, columns].copy()
         del photo

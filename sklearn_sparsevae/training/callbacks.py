@@ -2,13 +2,15 @@
 
 import math
 import sys
-import warnings
+import time
 
 import numpy as np
+import torch
 from skorch.callbacks import Callback
 from torch.nn.utils import clip_grad_norm_
-from tqdm import TqdmWarning
 
+from sklearn_sparsevae import _ranks
+from sklearn_sparsevae._progress import bar_class
 from sklearn_sparsevae._usage import perplexity
 
 
@@ -70,6 +72,20 @@ class DeadAtomReset(Callback):
 class Advance(Callback):
     """Tell the bottleneck how far the training is, all fits of a net together."""
 
+    def on_train_begin(self, net, **kwargs):
+        """Have the bottleneck that is told."""
+        self.bottleneck, self.told = net.module_.bottleneck, None
+
+    def state_dict(self):
+        """Return what the bottleneck was told last."""
+        return {"told": self.told}
+
+    def load_state_dict(self, state):
+        """Tell it that again."""
+        self.told = state["told"]
+        if self.told is not None:
+            self.bottleneck.advance(self.told)
+
     def on_epoch_begin(self, net, dataset_train=None, **kwargs):
         """Count the batches to come."""
         self.n_batches_ = math.ceil(len(dataset_train) / net.batch_size)
@@ -78,13 +94,19 @@ class Advance(Callback):
     def on_batch_begin(self, net, training=False, **kwargs):
         """Tell epochs and fractions of one."""
         if training:
-            n_epochs = len(net.history) - 1 + self.step_ / self.n_batches_
-            net.module_.bottleneck.advance(n_epochs)
+            self.told = len(net.history) - 1 + self.step_ / self.n_batches_
+            self.bottleneck.advance(self.told)
             self.step_ += 1
 
 
 class EpochTerms(Callback):
     """Average what the batches recorded into the history of the epoch."""
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        """Have the images of the batch on all ranks, where skorch has its own."""
+        name = "train_batch_size" if training else "valid_batch_size"
+        n_images = _ranks.n_images() or net.history[-1, "batches", -1, name]
+        net.history.record_batch(name, n_images)
 
     def on_epoch_end(self, net, **kwargs):
         """Average every recorded name, weighted by the size of the batches."""
@@ -115,6 +137,7 @@ class UsagePerplexity(Callback):
         """Add the counts of a batch, if its codes have any."""
         counts = net.module_.bottleneck.usage_counts(y_pred["codes"])
         if counts is not None:
+            counts = _ranks.total(torch.from_numpy(counts))[0].numpy()
             name = "train_perplexity" if training else "valid_perplexity"
             self.counts_[name] = self.counts_.get(name, 0) + counts
 
@@ -124,35 +147,25 @@ class UsagePerplexity(Callback):
             net.history.record(name, perplexity(counts))
 
 
-def bar_class():
-    """Return tqdm's bar for where this runs: a widget in notebooks that can show one.
-
-    Without ipywidgets a notebook has a line of text, which is as good: tqdm's advice to
-    install them is left out.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", TqdmWarning)
-        from tqdm.auto import tqdm
-    return tqdm
-
-
 class ProgressBar(Callback):
-    """One line that shows epoch, loss terms, PSNR and the time left.
+    """One line that shows epoch, time left, images a second, loss terms and PSNR.
 
     In a notebook it is a widget, where there are any.
     """
 
-    def __init__(self, max_epochs, file=None):
-        self.max_epochs, self.file = max_epochs, file
+    def __init__(self, max_epochs, file=None, n_done=0):
+        self.max_epochs, self.file, self.n_done = max_epochs, file, n_done
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         """Open the bar; its unit is an epoch, in fractions."""
         self.bar_ = bar_class()(
             total=self.max_epochs,
+            initial=self.n_done,
             file=self.file or sys.stderr,
             bar_format="{l_bar}{bar}| epoch {n:.1f}/{total} "
             "[{elapsed}<{remaining}{postfix}]",
         )
+        self.n_images_, self.start_ = 0, time.perf_counter()
 
     def on_epoch_begin(self, net, dataset_train=None, **kwargs):
         """Count the batches to come."""
@@ -163,12 +176,14 @@ class ProgressBar(Callback):
         if not training:
             return
         last = net.history[-1]["batches"][-1]
-        shown = {
-            name.removeprefix("train_"): f"{value:.3g}"
+        self.n_images_ += last["train_batch_size"]
+        rate = self.n_images_ / max(time.perf_counter() - self.start_, 1e-9)
+        shown = [f"{rate:.3g} images/s"] + [
+            f"{name.removeprefix('train_')}={value:.3g}"
             for name, value in last.items()
             if name.startswith("train_") and name != "train_batch_size"
-        }
-        self.bar_.set_postfix(shown, refresh=False)
+        ]
+        self.bar_.set_postfix_str(", ".join(shown), refresh=False)
         self.bar_.update(self.fraction_)
 
     def on_train_end(self, net, X=None, **kwargs):

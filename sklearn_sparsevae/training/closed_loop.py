@@ -4,11 +4,14 @@ No image is ever compared with another: what is compared are the features of ima
 of the images regenerated from them.
 """
 
+import math
+
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from sklearn_sparsevae import _ranks
 from sklearn_sparsevae.sparse import transcription_terms
 from sklearn_sparsevae.training.autoencoder import (
     Autoencoder,
@@ -20,6 +23,7 @@ from sklearn_sparsevae.training.callbacks import not_finite
 from sklearn_sparsevae.training.devices import resolve_device
 from sklearn_sparsevae.training.inference import code_coordinates
 from sklearn_sparsevae.training.net import Net
+from sklearn_sparsevae.training.ranks import average, check_same_data, start_alike
 from sklearn_sparsevae.training.seeds import OwnGenerator
 
 _N_START = 2048  # images that the model starts from
@@ -57,7 +61,14 @@ class ClosedLoopNet(Net):
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """Rate reduction, which the encoder maximises and the decoder minimises."""
-        return sum(transcription_terms(*y_pred, y_true).values())
+        return sum(self._terms(*y_pred, y_true).values())
+
+    def _terms(self, features, regenerated, labels):
+        """Terms of the features of a batch, those of all ranks."""
+        labels = None if labels is None else _ranks.take(labels)
+        return transcription_terms(
+            _ranks.take(features), _ranks.take(regenerated), labels
+        )
 
     def train_step(self, batch, **fit_params):
         """Let the encoder move, then the decoder, in a loop that is run anew."""
@@ -75,7 +86,7 @@ class ClosedLoopNet(Net):
         features = self.module_.latents(unit)
         with torch.no_grad():
             images = self.module_.images(features)
-        terms = transcription_terms(features, self.module_.latents(images), labels)
+        terms = self._terms(features, self.module_.latents(images), labels)
         self._record_terms(terms, images, unit)
         self._move("encoder", -sum(terms.values()))
         return features
@@ -92,7 +103,9 @@ class ClosedLoopNet(Net):
     def _move(self, player, loss):
         """Step with the gradient of one player's parameters; Adam skips the others."""
         named = self._parameters_of(player)
+        loss = _ranks.share() * loss
         gradients = torch.autograd.grad(loss, [p for _, p in named])
+        gradients = _ranks.total(*gradients)
         for (_, parameter), gradient in zip(named, gradients, strict=True):
             parameter.grad = gradient
         self.notify("on_grad_computed", named_parameters=named)
@@ -111,8 +124,8 @@ class ClosedLoopNet(Net):
         for name, value in values.items():
             if not np.isfinite(value):
                 raise not_finite(f"rate reduction {name}", value, self)
-        mse = F.mse_loss(images, unit).clamp(min=1e-12)
-        values["psnr"] = float(-10 * torch.log10(mse))
+        mse = average({"mse": F.mse_loss(images, unit)})["mse"]
+        values["psnr"] = -10 * math.log10(max(mse, 1e-12))
         for name, value in values.items():
             self.history.record_batch(f"train_{name}", value)
 
@@ -133,11 +146,16 @@ def train_closed_loop(build, photos, settings, seed):
     -------
     net : ClosedLoopNet
     """
+    check_same_data(photos.items)
     batches = ImageBatches(photos)
     device = resolve_device(settings.device)
     with OwnGenerator(seed):
         module = build().to(device)
-        module.initialize(batches.sample(_N_START)[1].to(device))
+        if not settings.checkpoints.is_found:
+            start_alike(
+                module,
+                lambda: module.initialize(batches.sample(_N_START)[1].to(device)),
+            )
         net = ClosedLoopNet.around(module, settings)
     net.run(batches, None, settings, seed)
     return net

@@ -4,14 +4,17 @@
 """
 
 import copy
+import math
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from sklearn_sparsevae._progress import progress, showing
 from sklearn_sparsevae.training.callbacks import not_finite
 from sklearn_sparsevae.training.devices import resolve_device
 from sklearn_sparsevae.training.net import Net
+from sklearn_sparsevae.training.ranks import average, check_same_data
 from sklearn_sparsevae.training.seeds import OwnGenerator
 
 # Logits that one batch may hold without gradients: 64 MiB of float64.
@@ -30,8 +33,9 @@ class PriorNet(Net):
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """Nats per site, mean over sites and images."""
         loss = -y_pred.sum(2).mean()
-        if not loss.isfinite():
-            raise not_finite("loss", loss.item(), self)
+        value = average({"loss": loss})["loss"]
+        if not math.isfinite(value):
+            raise not_finite("loss", value, self)
         return loss
 
 
@@ -53,6 +57,7 @@ def train_prior(build, tokens, valid, settings, seed):
     -------
     net : PriorNet
     """
+    check_same_data(tokens)
     with OwnGenerator(seed):
         net = PriorNet.around(build(), settings)
     valid = None if valid is None else _TokenBatches(valid)
@@ -62,6 +67,8 @@ def train_prior(build, tokens, valid, settings, seed):
 
 class _TokenBatches(Dataset):
     """Tokens as inputs and as targets; `BatchLoader` plans and makes batches."""
+
+    n_workers = 0  # to make a batch is no work
 
     def __init__(self, tokens):
         self.tokens = torch.from_numpy(tokens)
@@ -83,7 +90,7 @@ class _TokenBatches(Dataset):
 
 
 @torch.no_grad()
-def log_likelihood(module, tokens, device):
+def log_likelihood(module, tokens, device, verbose=0):
     """Log-likelihood of every image, in nats.
 
     In float64, so that it does not depend on what else is in a batch.
@@ -94,6 +101,8 @@ def log_likelihood(module, tokens, device):
     tokens : ndarray of int (n, n_sites, n_slots, 2)
     device : str
         As in the estimator.
+    verbose : int
+        As in the estimator.
 
     Returns
     -------
@@ -103,12 +112,16 @@ def log_likelihood(module, tokens, device):
     module = copy.deepcopy(module).to(device, torch.float64).eval()
     entries = space.n_sites * space.n_slots * (space.n_atoms + space.n_bins + 1)
     batches = torch.from_numpy(tokens).split(max(1, _BATCH_ENTRIES // entries))
-    values = [module(batch.to(device)).sum((1, 2)).cpu() for batch in batches]
+    values = []
+    with progress("CodePrior.score_samples", len(tokens), verbose) as bar:
+        for batch in batches:
+            values.append(module(batch.to(device)).sum((1, 2)).cpu())
+            bar.update(len(batch))
     return np.concatenate(values)
 
 
-def draw_tokens(module, n_samples, device, seed):
+def draw_tokens(module, n_samples, device, seed, verbose=0):
     """Draw tokens ``(n_samples, n_sites, n_slots, 2)`` from a trained module."""
     device = resolve_device(device)
-    with OwnGenerator(seed):
+    with OwnGenerator(seed), showing(verbose):
         return module.to(device).eval().sample(n_samples).cpu().numpy()

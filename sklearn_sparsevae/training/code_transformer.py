@@ -12,6 +12,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from sklearn_sparsevae._progress import tracked
+
 
 @dataclasses.dataclass(frozen=True)
 class CodeSpace:
@@ -167,7 +169,7 @@ class CodeTransformer(nn.Module):
         )
         site = torch.zeros((n_samples, self.width), device=device)
         pasts = [[] for _ in self.blocks]
-        for i in range(space.n_sites):
+        for i in tracked(range(space.n_sites), "CodePrior.sample", "sites"):
             context = self._context(site[:, None], i, pasts)[:, 0]
             site = torch.zeros_like(site)
             atom = torch.full((n_samples,), -1, device=device)

@@ -1,5 +1,6 @@
 """From images to code coordinates and back, a batch at a time, as ndarrays."""
 
+import itertools
 import math
 
 import numpy as np
@@ -139,16 +140,25 @@ class Coder:
         tile : int
             Side of a tile in pixels; rounded up to whole sites, and to at least four.
         """
-        output = np.zeros((len(photos), *photos.layout.image_shape), np.float32)
-        for rows, row_weights in self._tiles(output.shape[1], tile):
-            for columns, column_weights in self._tiles(output.shape[2], tile):
-                weights = row_weights[:, None, None] * column_weights[:, None]
-                done = 0
-                for part in self.reconstruct(photos.window(rows, columns)):
-                    batch = slice(done, done + len(part))
-                    output[batch, rows, columns] += weights * part
-                    done += len(part)
+        image_shape = photos.layout.image_shape
+        output = np.zeros((len(photos), *image_shape), np.float32)
+        size = self.batch_size([min(tile, side) for side in image_shape])
+        for i, batch in enumerate(photos.read(size)):
+            self._add_tiles(batch, tile, output[i * size : (i + 1) * size])
         return output
+
+    def _add_tiles(self, photos, tile, output):
+        """Add the tiles of a batch of photos to what is all zero."""
+        sides = (self._tiles(length, tile) for length in output.shape[1:3])
+        tiles = list(itertools.product(*sides))
+        for (rows, row_weights), (columns, column_weights) in tiles:
+            weights = row_weights[:, None, None] * column_weights[:, None]
+            done = 0
+            for part in self.reconstruct(photos.window(rows, columns)):
+                batch = slice(done, done + len(part))
+                output[batch, rows, columns] += weights * part
+                done += len(part)
+            photos.count(len(photos) / len(tiles))
 
     def _tiles(self, length, tile):
         """Yield the slices of one axis and their weights, which sum to one everywhere.

@@ -1,7 +1,7 @@
 """The skorch engine that trains every net; its leaves add a loss and their steps.
 
 Seeds, schedule, clipping, early stopping, progress, interruption and pickling are here
-once.
+once. Longer than other modules because what a run goes through is one story.
 """
 
 import contextlib
@@ -12,19 +12,28 @@ import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
+from skorch.dataset import unpack_data
 from skorch.helper import predefined_split
 
+from sklearn_sparsevae import _ranks
 from sklearn_sparsevae._arguments import naming
 from sklearn_sparsevae.training.callbacks import (
     EpochTerms,
     GradientClipping,
     ProgressBar,
 )
+from sklearn_sparsevae.training.checkpoints import Checkpoints
 from sklearn_sparsevae.training.devices import resolve_device
 from sklearn_sparsevae.training.history import as_arrays
 from sklearn_sparsevae.training.loading import BatchLoader
+from sklearn_sparsevae.training.ranks import in_turn, is_first, sum_gradients
 from sklearn_sparsevae.training.seeds import OwnGenerator
-from sklearn_sparsevae.training.snapshots import KeepEpochs, Snapshot
+from sklearn_sparsevae.training.snapshots import (
+    CallbackStates,
+    KeepEpochs,
+    ModuleState,
+    Snapshot,
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,6 +50,8 @@ class RunSettings:
     device: str = "auto"
     callbacks: tuple = ()
     verbose: int = 0
+    #: Where the training is kept, and what is there of it.
+    checkpoints: Checkpoints = Checkpoints(0)
 
     @classmethod
     def of(cls, estimator, **changed):
@@ -110,7 +121,7 @@ class Net(NeuralNet):
 
     def training_state(self):
         """All that training moves, by name: what has ``state_dict`` or is None."""
-        return {"module": self.module_, "optimizer": self.optimizer_}
+        return {"module": ModuleState(self.module_), "optimizer": self.optimizer_}
 
     # ---- running --------------------------------------------------------------------
 
@@ -140,12 +151,13 @@ class Net(NeuralNet):
         self._have_optimizer()
         self.stopped_by = None
         try:
-            with OwnGenerator(seed):
-                self._loop(train, settings.max_epochs)
+            with _ranks.together(), OwnGenerator(seed) as generators:
+                self._loop(train, settings, generators, last)
         except KeyboardInterrupt as stop:
             self._stop(begin, last, _interruption(self, begin, last), stop)
-        except FloatingPointError:
+        except FloatingPointError as error:
             self._go_back(begin)
+            settings.checkpoints.fail(error)
             raise
         except Exception as error:
             self._stop(begin, last, error)
@@ -156,18 +168,64 @@ class Net(NeuralNet):
             self.train_split = None  # it holds the validation images
             last.snapshot = None
 
-    def _loop(self, train, n_epochs):
+    def _loop(self, train, settings, generators, last):
         rates = [group["lr"] for group in self.optimizer_.param_groups]
         self.notify("on_train_begin", X=train, y=None)
         # A callback may have loaded an optimizer whose schedule has run out.
         for group, rate in zip(self.optimizer_.param_groups, rates, strict=True):
             group["lr"] = rate
+        kept, n_epochs = settings.checkpoints, settings.max_epochs
+        if kept.is_found:
+            kept.load(self._moved(generators), self.history)
+            last.snapshot = Snapshot(self) if kept.n_done else None
+        else:
+            kept.write(self._moved(generators), self.history, 0, n_epochs == 0)
+        n_left = 0 if kept.is_over else n_epochs - kept.n_done
         try:
-            self.fit_loop(train, epochs=n_epochs)
+            for n_done in range(kept.n_done + 1, kept.n_done + n_left + 1):
+                self.fit_loop(train, epochs=1)
+                over = n_done == n_epochs
+                kept.write(self._moved(generators), self.history, n_done, over)
         except KeyboardInterrupt:
             if not self._has_stopped_early():
                 raise
+            kept.write(self._moved(generators), self.history, n_done, True)
         self.notify("on_train_end", X=train, y=None)
+
+    def _moved(self, generators):
+        """All that moves while training, what is of this run alone too."""
+        callbacks = CallbackStates(self.callbacks_)
+        of_run = {"callbacks": callbacks, "generators": generators}
+        return {**self.training_state(), **of_run}
+
+    def run_single_epoch(self, iterator, *args, **kwargs):
+        """Go through batches, of which every rank has its part.
+
+        No thread that makes batches ahead is left afterwards.
+        """
+        if iterator is None:
+            return
+        with (
+            _ranks.dividing_batches(),
+            contextlib.closing(in_turn(iterator)) as batches,
+        ):
+            super().run_single_epoch(batches, *args, **kwargs)
+
+    def train_step_single(self, batch, **fit_params):
+        """Have the loss of a batch and its gradient; those of all ranks together."""
+        self._set_training(True)
+        inputs, targets = unpack_data(batch)
+        y_pred = self.infer(inputs, **fit_params)
+        loss = self.get_loss(y_pred, targets, X=inputs, training=True)
+        (_ranks.share() * loss).backward()
+        loss = sum_gradients(self.module_.parameters(), loss)
+        return {"loss": loss, "y_pred": y_pred}
+
+    def validation_step(self, batch, **fit_params):
+        """Have the loss of a batch, of all ranks together."""
+        step = super().validation_step(batch, **fit_params)
+        (step["loss"],) = _ranks.batch_mean(step["loss"])
+        return step
 
     def _go_back(self, snapshot):
         """Be as one was then, and let callbacks close what they opened."""
@@ -213,8 +271,9 @@ class Net(NeuralNet):
                 load_best=True,
             )
             callbacks.append(("stopping", stopping))
-        if settings.verbose:
-            callbacks.append(("progress", ProgressBar(epochs)))
+        if settings.verbose and is_first():
+            n_done = settings.checkpoints.n_done
+            callbacks.append(("progress", ProgressBar(epochs, n_done=n_done)))
         return callbacks + check_callbacks(settings.callbacks)
 
     def get_params_for_optimizer(self, prefix, named_parameters):

@@ -2,11 +2,13 @@
 
 import dataclasses
 import functools
+import math
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
+from sklearn_sparsevae._progress import showing
 from sklearn_sparsevae.training.adversarial import Adversary
 from sklearn_sparsevae.training.autoencoder import channels_first
 from sklearn_sparsevae.training.batching import ImageBatches
@@ -19,6 +21,7 @@ from sklearn_sparsevae.training.callbacks import (
 from sklearn_sparsevae.training.devices import resolve_device
 from sklearn_sparsevae.training.losses import ImageLoss
 from sklearn_sparsevae.training.net import Net, RunSettings
+from sklearn_sparsevae.training.ranks import average, check_same_data, start_alike
 from sklearn_sparsevae.training.seeds import OwnGenerator
 
 # Images from which backbone and bottleneck start.
@@ -104,12 +107,12 @@ class ReconstructionNet(Net):
     @torch.no_grad()
     def _record(self, terms, mse, codes, training):
         prefix = "train_" if training else "valid_"
-        values = {name: float(value) for name, value in terms.items()}
-        for name, value in values.items():
-            if not np.isfinite(value):
-                raise not_finite(f"{name} term of the loss", value, self)
-        values["psnr"] = float(-10 * torch.log10(mse.clamp(min=1e-12)))
-        values |= self.module_.bottleneck.figures(codes)
+        figures = self.module_.bottleneck.figures(codes)
+        values = average({**terms, "psnr": mse, **figures})
+        for name in terms:
+            if not np.isfinite(values[name]):
+                raise not_finite(f"{name} term of the loss", values[name], self)
+        values["psnr"] = -10 * math.log10(max(values["psnr"], 1e-12))
         for name, value in values.items():
             self.history.record_batch(prefix + name, value)
 
@@ -147,26 +150,30 @@ def train_net(build, photos, settings, seed, net=None):
     -------
     net : ReconstructionNet
     """
+    check_same_data(photos.items, net)
     train, valid = _split(photos, settings, seed)
     device = resolve_device(settings.device)
     if net is None:
-        with OwnGenerator(seed):
-            net = ReconstructionNet.around(_start(build, train, device, seed), settings)
+        with OwnGenerator(seed), showing(settings.verbose):
+            module = build().to(
+                device=device, memory_format=ReconstructionNet.memory_format
+            )
+            if not settings.checkpoints.is_found:
+                start_alike(module, lambda: _start(module, train, device, seed))
+            net = ReconstructionNet.around(module, settings)
     with OwnGenerator(seed):
         net.set_losses(settings, train)
     net.run(train, valid, settings, seed)
     return net
 
 
-def _start(build, train, device, seed):
-    """Build a module and start it from images of the training set."""
-    module = build().to(device=device, memory_format=ReconstructionNet.memory_format)
+def _start(module, train, device, seed):
+    """Start a module from images of the training set."""
     # From what it is to produce: its atoms are then clean, and a short code of a
     # degraded image already restores much of it.
     inputs, targets = train.sample(_N_START)
     given = inputs["condition"].to(device) if isinstance(inputs, dict) else None
     module.initialize(targets.to(device), seed, given)
-    return module
 
 
 def _split(photos, settings, seed):

@@ -1,10 +1,12 @@
 """Random numbers of one's own: no draw touches torch's global generators."""
 
-import functools
+import contextlib
 
 import torch
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
+
+from sklearn_sparsevae._ranks import draw_like
 
 # What draws from torch's global generator unless it is given one.
 _DRAWS = {
@@ -37,9 +39,23 @@ class OwnGenerator(TorchFunctionMode):
 
     def __init__(self, seed):
         super().__init__()
-        self._generator_on = functools.cache(
-            lambda device: torch.Generator(device).manual_seed(seed)
-        )
+        self._seed, self._generators = seed, {}
+
+    def _generator_on(self, device):
+        if device not in self._generators:
+            generator = torch.Generator(device).manual_seed(self._seed)
+            self._generators[device] = generator
+        return self._generators[device]
+
+    def state_dict(self):
+        """Return the state of the generator on each device that was drawn on."""
+        return {str(d): g.get_state() for d, g in self._generators.items()}
+
+    def load_state_dict(self, state):
+        """Go back to what `state_dict` returned, as far as there are such devices."""
+        for name, of_generator in state.items():
+            with contextlib.suppress(RuntimeError):
+                self._generator_on(torch.device(name)).set_state(of_generator)
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         """Call a function of torch, with our generator if it draws."""
@@ -62,5 +78,6 @@ class OwnGenerator(TorchFunctionMode):
         if not training or p == 0:
             return input
         generator = self._generator_on(input.device)
-        kept = torch.empty_like(input).bernoulli_(1 - p, generator=generator)
+        # In training its input has the images of a batch along the first axis.
+        kept = draw_like(input, lambda x: x.bernoulli_(1 - p, generator=generator))
         return input * kept / (1 - p)

@@ -4,9 +4,14 @@ import functools
 import hashlib
 import http.server
 import io
+import multiprocessing
+import os
+import signal
 import threading
+import time
 import zipfile
 
+import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -23,6 +28,7 @@ from sklearn_sparsevae.datasets import (
     fetch_isic2016,
     fetch_oxford_flowers,
 )
+from sklearn_sparsevae.datasets._lock import only_one
 
 FETCHERS = [fetch_bsds500, fetch_cub, fetch_isic2016, fetch_oxford_flowers]
 
@@ -38,6 +44,11 @@ def no_checksums(monkeypatch):
         for name in names:
             remote = _download.Remote(getattr(module, name).url, None)
             monkeypatch.setattr(module, name, remote)
+
+
+def files_in(folder):
+    """Names of the files in a folder but the one that is locked."""
+    return sorted(path.name for path in folder.iterdir() if path.name != ".lock")
 
 
 def _matlab(**variables):
@@ -209,7 +220,7 @@ def test_unknown_subsets_are_refused(fetch, tmp_path):
 
 def test_archives_are_repacked_once_with_nothing_left_over(bsds500, tmp_path):
     bsds500()
-    assert [p.name for p in (tmp_path / "bsds500").iterdir()] == ["BSR_bsds500.zip"]
+    assert files_in(tmp_path / "bsds500") == ["BSR_bsds500.zip"]
     assert len(bsds500(download_if_missing=False).images) == 2
     with zipfile.ZipFile(tmp_path / "bsds500" / "BSR_bsds500.zip") as archive:
         assert not [n for n in archive.namelist() if "bench" in n]
@@ -221,7 +232,7 @@ def test_half_an_archive_is_refused_and_leaves_nothing(bsds500, tmp_path):
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match="BSR_bsds500.tgz cannot be read to its end"):
         bsds500()
-    assert list(path.parent.iterdir()) == [path]
+    assert files_in(path.parent) == [path.name]
 
 
 def test_a_file_with_another_checksum_is_refused_and_kept(tmp_path):
@@ -238,27 +249,94 @@ def test_a_file_with_another_checksum_is_refused_and_kept(tmp_path):
 
 @pytest.fixture
 def server(tmp_path):
-    """Return the address of a server of one file, on this machine."""
-    folder = tmp_path / "server"
+    """Return the address of a server of one file, on this machine, and who asked."""
+    folder, asked = tmp_path / "server", []
     folder.mkdir()
     (folder / "a.bin").write_bytes(b"content")
     handler = type("Quiet", (http.server.SimpleHTTPRequestHandler,), {})
-    handler.log_message = lambda *args: None
+    handler.log_message = lambda self, *args: asked.append(self.path)
     bound = functools.partial(handler, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), bound) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_port}"
+        yield f"http://127.0.0.1:{running.server_port}", asked
         running.shutdown()
 
 
 def test_downloads_are_checked_before_they_are_kept(server, tmp_path):
     pytest.importorskip("pooch")
     shelf = _download.Shelf("set", tmp_path, download_if_missing=True)
-    url = f"{server}/a.bin"
+    url = f"{server[0]}/a.bin"
     with pytest.raises(ValueError, match="does not match"):
         shelf.file(_download.Remote(url, f"sha256:{'0' * 64}"))
-    assert not list(shelf.path.iterdir())
+    assert not files_in(shelf.path)
     digest = hashlib.sha256(b"content").hexdigest()
     path = shelf.file(_download.Remote(url, f"sha256:{digest}"))
     assert path.read_bytes() == b"content"
-    assert [p.name for p in shelf.path.iterdir()] == ["a.bin"]
+    assert files_in(shelf.path) == ["a.bin"]
+
+
+def test_threads_that_fetch_at_once_download_once(server, tmp_path):
+    pytest.importorskip("pooch")
+    address, asked = server
+    shelf = _download.Shelf("set", tmp_path, download_if_missing=True)
+    remote = _download.Remote(f"{address}/a.bin", None)
+    paths = joblib.Parallel(4, prefer="threads")(
+        [joblib.delayed(shelf.file)(remote)] * 4
+    )
+    assert [path.read_bytes() for path in paths] == [b"content"] * 4
+    assert asked == ["/a.bin"]
+    assert files_in(shelf.path) == ["a.bin"]
+
+
+def run_at_once(work, n=4):
+    """Exit codes of processes that do the same at the same time."""
+    fork = multiprocessing.get_context("fork")
+    processes = [fork.Process(target=work) for _ in range(n)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    return [process.exitcode for process in processes]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_processes_that_fetch_at_once_download_once(tmp_path, monkeypatch):
+    def download(remote, folder):
+        with open(tmp_path / "asked", "a") as log:
+            log.write(remote.url)
+        time.sleep(0.1)
+        (folder / remote.filename).write_bytes(b"content")
+
+    def work():
+        path = shelf.file(_download.Remote("https://a/a.bin", None))
+        assert path.read_bytes() == b"content"
+
+    monkeypatch.setattr(_download, "_download", download)
+    shelf = _download.Shelf("set", tmp_path, download_if_missing=True)
+    assert run_at_once(work) == [0] * 4
+    assert (tmp_path / "asked").read_text() == "https://a/a.bin"
+
+
+def test_those_who_repack_at_once_do_it_once(bsds500, monkeypatch):
+    calls, repack = [], _download._repack
+    monkeypatch.setattr(
+        _download, "_repack", lambda *args: calls.append(args) or repack(*args)
+    )
+    found = joblib.Parallel(4, prefer="threads")([joblib.delayed(bsds500)()] * 4)
+    assert [photos.names for photos in found] == [["11", "2"]] * 4
+    assert len(calls) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_who_dies_while_fetching_blocks_nobody(tmp_path):
+    lock = tmp_path / ".lock"
+
+    def work():
+        with only_one(lock):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    assert run_at_once(work, n=2) == [-signal.SIGKILL] * 2
+    with only_one(lock):
+        assert lock.exists()

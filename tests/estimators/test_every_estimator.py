@@ -20,7 +20,7 @@ from sklearn_sparsevae import (
 )
 from sklearn_sparsevae.bottlenecks import MeansApart
 from sklearn_sparsevae.metrics import atom_usage, make_scorers, usage_perplexity
-from sklearn_sparsevae.training import inference
+from sklearn_sparsevae.training import batching, inference
 from sklearn_sparsevae.training.autoencoder import channels_last
 from tests.estimators.table import VARIANTS
 from tests.histories import assert_same_history, epochs_with
@@ -338,7 +338,8 @@ def test_crops_of_an_array_of_photos(photos, tiny, codes_of):
 
 
 @pytest.mark.parametrize("estimator", [VQVAE])  # it takes a while
-def test_large_photos_are_cropped_unless_told_not_to(photos, tiny):
+def test_large_photos_are_cropped_unless_told_not_to(photos, tiny, monkeypatch):
+    monkeypatch.setattr(batching, "_MIN_CROPS", 8)
     large = np.tile(photos[:1], (1, 5, 6, 1))
     for crop_size, expected in (("auto", (64, 64)), (None, (80, 96)), (24, (24, 24))):
         model = tiny(crop_size=crop_size, batch_size=1024, backbone_params={"width": 4})

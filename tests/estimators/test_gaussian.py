@@ -18,7 +18,7 @@ from skorch.callbacks import Callback
 
 from sklearn_sparsevae import GaussianVAE
 from sklearn_sparsevae.codes import as_codes
-from sklearn_sparsevae.training import inference
+from sklearn_sparsevae.training import batching, inference
 
 
 @pytest.fixture
@@ -258,8 +258,9 @@ class Batches(Callback):
 
 
 @pytest.mark.parametrize("params", [{"early_stopping": True}, {"crop_size": 8}])
-def test_conditions_stay_with_their_images(images, tiny, params):
+def test_conditions_stay_with_their_images(images, tiny, params, monkeypatch):
     """In splits, crops, batches and shuffles: each image is told by its condition."""
+    monkeypatch.setattr(batching, "_MIN_CROPS", 64)
     told = images.mean((1, 2)).astype(np.float64)
     callback = Batches()
     model = tiny(callbacks=[callback], max_epochs=2, **params)
@@ -269,7 +270,8 @@ def test_conditions_stay_with_their_images(images, tiny, params):
         condition = condition * told.std(0) + told.mean(0)  # not standardised
         if "crop_size" in params:  # a crop is one of the photo of that mean
             owner = abs(told[:, None] - condition).max(2).argmin(0)
-            assert all(_is_crop(c, images[i]) for c, i in zip(batch, owner))
+            pairs = zip(batch, owner, strict=True)
+            assert all(_is_crop(crop, images[i]) for crop, i in pairs)
         else:
             np.testing.assert_allclose(batch.mean((1, 2)), condition, atol=1e-5)
 

@@ -101,11 +101,11 @@ def evidence_bound(model, images, n_draws=4):
 @both_priors
 def test_training_raises_the_evidence_bound(digits, tiny, prior):
     bounds = []
-    for max_epochs in (0, 2, 6):
+    for max_epochs in (0, 10):
         model = tiny(prior=prior, max_epochs=max_epochs, batch_size=20, lr=0.003)
         bounds.append(evidence_bound(model.fit(digits[:200]), digits[200:]))
     assert np.isfinite(bounds).all()
-    assert np.diff(bounds).min() > 0.5
+    assert bounds[1] > bounds[0] + 3
 
 
 def test_history_has_the_terms_of_the_divergence(images, tiny):

@@ -132,6 +132,19 @@ def test_images_are_segmented_by_themselves(segmenter):
     assert_array_equal(parallel.confidence_, segmenter.confidence_)
 
 
+def test_backends_that_give_all_results_at_once_do(monkeypatch):
+    """Such as Ray's, which a search on a cluster leaves on for its last fit."""
+    codes, _ = make_codes()
+    expected = KMeansSegmenter(random_state=0).fit_predict(codes)
+    backend = joblib.parallel.BACKENDS["threading"]
+    monkeypatch.setattr(backend, "supports_return_generator", False)
+    with joblib.parallel_config("threading", n_jobs=2):
+        with pytest.raises(ValueError, match="does not support return_as"):
+            joblib.Parallel(return_as="generator")
+        labels = KMeansSegmenter(random_state=0, verbose=1).fit_predict(codes)
+    assert_array_equal(labels, expected)
+
+
 @every_segmenter
 def test_plain_matrices_with_a_grid_give_the_same(segmenter):
     codes, _ = make_codes(2)

@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback, EarlyStopping
 
 from sklearn_sparsevae import SparseCodingVAE
-from sklearn_sparsevae.training.callbacks import bar_class
+from sklearn_sparsevae._progress import bar_class
 from sklearn_sparsevae.training.devices import resolve_device
 from tests.histories import assert_same_history
 
