@@ -24,6 +24,7 @@ from sklearn_sparsevae import (
     SpikeSlabVAE,
     _ranks,
 )
+from sklearn_sparsevae.bottlenecks import Gaussian, LearnedISTA
 from sklearn_sparsevae.codes import SparseCodes
 from sklearn_sparsevae.training.adversarial import (
     PatchDiscriminator,
@@ -122,6 +123,22 @@ def game(n_images=7):
     return [adaptive, *(p.grad for p in parameters)]
 
 
+def statistics(n_images=4):
+    """What is computed of all rows of a batch, where its two halves differ."""
+    halves = torch.tensor([0.0, 0.0, 1.0, 1.0])
+    with _ranks.together(), _ranks.dividing_batches():
+        _ranks.begin_batch(n_images)
+        part = _ranks.part_of(n_images)
+        values = halves[part]
+        active = Gaussian(3, 3).figures(
+            values[:, None, None, None].expand(-1, 1, 1, 3)
+        )["active_units"]
+        ista = LearnedISTA(3, 3, alpha=1.0)
+        weights = ista._penalty_weights(1 + 0.5 * values[:, None].expand(-1, 3))
+        whole = _ranks.take(weights)
+    return [torch.tensor(active), whole]
+
+
 def found(model):
     """Weights, counters, history: all that has to be the same."""
     module = model.net_.module_
@@ -147,6 +164,16 @@ class Raising(Callback):
             raise self.error
 
 
+class Counting(Callback):
+    """Counts epochs."""
+
+    n_epochs = 0
+
+    def on_epoch_end(self, net, **kwargs):
+        """Count one."""
+        self.n_epochs += 1
+
+
 def stopped(model, data):
     """Fit what does not end well; say how, and what is kept."""
     with warnings.catch_warnings(record=True):
@@ -166,7 +193,7 @@ def failures(rank):
     errors = {"error": OSError("the disk is gone"), "interrupt": KeyboardInterrupt()}
     for name, error in errors.items():
         callback = Raising(error if mine else None, 2)
-        model = VQVAE(12, callbacks=[callback], **(RUN | {"max_epochs": 3}))
+        model = VQVAE(12, callbacks=[callback], **LONG)
         yield name, stopped(model, photos())
     bad = photos()
     bad[5] = np.nan
@@ -179,6 +206,19 @@ def failures(rank):
     yield "not finite", stopped(huge, photos())
 
 
+LONG = RUN | {"max_epochs": 3}
+
+
+def resumed(rank, folder):
+    """Fit that one rank stops in its second epoch, and one that goes on."""
+    kept = LONG | {"checkpoint": str(Path(folder, "checkpoints"))}
+    stop = Raising(OSError("the disk is gone") if rank == 1 else None, 2)
+    stopped(VQVAE(12, callbacks=[stop], **kept), photos())
+    count = Counting()
+    model = VQVAE(12, callbacks=[count], **kept).fit(photos())
+    return found(model) | {"n_trained": count.n_epochs}
+
+
 def main(meeting, rank, n_ranks, folder):
     """Be one of the ranks."""
     torch.set_num_threads(1)
@@ -187,12 +227,13 @@ def main(meeting, rank, n_ranks, folder):
         "gloo", init_method=f"file://{meeting}", rank=int(rank), world_size=int(n_ranks)
     )
     results = {"failures": dict(failures(int(rank)))}
-    results["game"] = game()
+    results |= {"game": game(), "statistics": statistics()}
     results |= {name: found(fit()) for name, fit in FITS.items()}
     none = VQVAE(12, **(RUN | {"random_state": None, "verbose": 1})).fit(photos())
     results["no seed"] = found(none)
     warm = VQVAE(12, **RUN).partial_fit(photos()).partial_fit(photos()[:20])
     results["partial"] = found(warm)
+    results["resumed"] = resumed(int(rank), folder)
     torch.save(results, Path(folder, f"{rank}.pt"))
     torch.distributed.destroy_process_group()
 

@@ -72,7 +72,7 @@ def test_two_ranks_train_what_one_process_does(name, ranks):
         )
 
 
-@pytest.mark.parametrize("name", [*launched.FITS, "no seed", "partial"])
+@pytest.mark.parametrize("name", [*launched.FITS, "no seed", "partial", "resumed"])
 def test_all_ranks_end_with_the_same_model(name, ranks):
     first, second = (found[name] for found in ranks)
     assert first["checksum"] == second["checksum"]
@@ -83,12 +83,22 @@ def test_all_ranks_end_with_the_same_model(name, ranks):
         np.testing.assert_array_equal(values, second["history"][figure], figure)
 
 
+def test_a_launch_goes_on_from_the_checkpoints_of_another(ranks):
+    alone = launched.found(VQVAE(12, **launched.LONG).fit(launched.photos()))
+    expected = vector(alone["weights"])
+    difference = vector(ranks[0]["resumed"]["weights"]) - expected
+    assert difference.norm() <= 1e-5 * expected.norm()
+    assert [found["resumed"]["n_trained"] for found in ranks] == [2, 2]
+
+
 def test_early_stopping_is_decided_together(ranks):
     assert len(ranks[0]["stopping"]["history"]["epoch"]) < 4
 
 
-def test_the_game_with_a_discriminator_is_that_of_the_whole_batch(ranks):
-    for found, expected in zip(ranks[0]["game"], launched.game(), strict=True):
+@pytest.mark.parametrize("name", ["game", "statistics"])
+def test_what_compares_images_sees_the_whole_batch(name, ranks):
+    alone = getattr(launched, name)()
+    for found, expected in zip(ranks[0][name], alone, strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
 
 
