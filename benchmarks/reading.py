@@ -77,7 +77,7 @@ class Waiting:
         return timed
 
 
-def waiting(n_photos, estimators):
+def waiting(n_photos):
     """Rows: share of the time spent waiting, batches in a second."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -85,27 +85,22 @@ def waiting(n_photos, estimators):
             large = Image.fromarray(photo).resize((800, 600))
             large.save(pathlib.Path(folder, f"{i:05}.jpg"), quality=90)
         images = load_image_folder(folder).images
-        for make in estimators:
-            for n_workers in WORKERS:
-                clock, sizes = Waiting(), BatchLoader.sizes
-                patched = {
-                    "__iter__": clock(BatchLoader.__iter__),
-                    "sizes": lambda loader: sizes(loader)[: N_BATCHES + 1],
-                }
-                model = make(max_epochs=1, random_state=0, n_workers=n_workers)
-                with mock.patch.multiple(BatchLoader, **patched):
-                    model.fit(images)
-                rows.append(
-                    {
-                        "label": f"`{make.__name__}(n_workers={n_workers})`",
-                        "waiting": 100 * clock.waited / clock.whole,
-                        "rate": N_BATCHES / clock.whole,
-                    }
-                )
-                print(
-                    "{label:36}{waiting:6.1f} %{rate:8.2f}/s".format(**rows[-1]),
-                    flush=True,
-                )
+        for n_workers in WORKERS:
+            clock, sizes = Waiting(), BatchLoader.sizes
+            patched = {
+                "__iter__": clock(BatchLoader.__iter__),
+                "sizes": lambda loader, sizes=sizes: sizes(loader)[: N_BATCHES + 1],
+            }
+            model = VQVAE(max_epochs=1, random_state=0, n_workers=n_workers)
+            with mock.patch.multiple(BatchLoader, **patched):
+                model.fit(images)
+            row = {
+                "label": f"`VQVAE(n_workers={n_workers})`",
+                "waiting": 100 * clock.waited / clock.whole,
+                "rate": N_BATCHES / clock.whole,
+            }
+            show("{label:36}{waiting:6.1f} %{rate:8.2f}/s", row)
+            rows.append(row)
     return rows
 
 
@@ -250,7 +245,7 @@ def main():
         return
     small = 100 if args.quick else 1
     with threadpool_limits(args.threads):
-        waits = waiting(24, (VQVAE, SparseCodingVAE))
+        waits = waiting(24)
         peaks = memory(22_000 // small, 1_500 // small)
         rates = chunks(max(64, 512 // small))
     for row in peaks:
