@@ -291,7 +291,7 @@ def main():
         equal=("equal", ".0f"),
         different=("different", ".0f"),
         cuts=("cut off", ".0f"),
-        cuts_refused=("refused", ".0f"),
+        cuts_refused=("cut off, refused", ".0f"),
     )
     of_crafted = _record.columns(
         kilobytes=("KB", ".1f"),

@@ -2,10 +2,11 @@
 
 A fit with ``checkpoint=`` runs in a process of its own, which is killed (SIGKILL) at a
 moment that is uniform over the time of the fit, its start and the writing of states
-included. Then the same fit runs again, to its end. *Same model* counts those whose
-weights and history are, bit for bit, those of a fit that nobody interrupted. *Epochs
-lost* had begun and were trained again, at most: 1 is the one under way. *While writing*
-counts the kills that came while a state was being written.
+included; every other one waits from that moment until a state is being written (*while
+writing* counts those that met one). Then the same fit runs again, to its end. *Same
+model* counts those whose weights and history are, bit for bit, those of a fit that
+nobody interrupted. *Epochs lost* had begun and were trained again, at most: 1 is the
+one under way.
 
 A second table says what checkpoints cost: models at their default on the sample photos.
 
@@ -86,17 +87,23 @@ class Count(Callback):
         return self.path.stat().st_size if self.path.exists() else 0
 
 
-def kill_one(model, X, seconds, expected):
-    """Kill a fit after a random part of its time, resume it, and say what came out."""
+def kill_one(model, X, seconds, expected, wait):
+    """Kill a fit after so many seconds, resume it, and say what came out.
+
+    ``wait`` are seconds to wait further for a state that is being written.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         kept = clone(model).set_params(checkpoint=folder / "fits")
         before, after = Count(folder / "before"), Count(folder / "after")
         child = in_a_child(lambda: kept.set_params(callbacks=[before]).fit(X))
         time.sleep(seconds)
+        wait += time.monotonic()
+        while time.monotonic() < wait and not is_writing(folder):
+            time.sleep(0.0005)
         os.kill(child, signal.SIGKILL)
         killed = os.WIFSIGNALED(os.waitpid(child, 0)[1])
-        writing = any(folder.glob("fits/*/.aside-*/*.safetensors"))
+        writing = is_writing(folder)
         resumed = kept.set_params(callbacks=[after]).fit(X)
         return {
             "killed": killed,
@@ -104,6 +111,11 @@ def kill_one(model, X, seconds, expected):
             "lost": before.n_epochs + after.n_epochs - resumed.n_epochs_,
             "same": is_same(outcome(resumed), expected),
         }
+
+
+def is_writing(folder):
+    """Whether a state is being written, or was when its process ended."""
+    return any(folder.glob("fits/*/.aside-*/*.safetensors"))
 
 
 def kills(name, model, X, n_kills, rng):
@@ -114,9 +126,11 @@ def kills(name, model, X, n_kills, rng):
         clone(model).set_params(checkpoint=folder).fit(X)
         seconds = time.perf_counter() - start
     found = []
-    while sum(one["killed"] for one in found) < n_kills:
-        found.append(kill_one(model, X, rng.uniform(0, seconds), expected))
-    found = [one for one in found if one["killed"]]
+    while len(found) < n_kills:
+        moment, wait = rng.uniform(0, seconds), seconds * (len(found) % 2)
+        one = kill_one(model, X, moment, expected, wait)
+        if one["killed"]:
+            found.append(one)
     return {
         "label": name,
         "kills": len(found),
