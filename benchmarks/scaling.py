@@ -11,7 +11,7 @@ the peak of the process.
 
 The last table is an estimate on paper. Measured here, on one core of a CPU, are the
 images a second of training and coding whole photos of 256x256 pixels, and of decoding
-JPEG files of the size of ImageNet's; assumed are how many such cores a GPU is worth,
+JPEG files of a size common in ImageNet; assumed are how many such cores a GPU is worth,
 which was not measured (``rows/gpu.py`` would), and what GPUs lose to each other.
 
 Run ``python benchmarks/scaling.py``; it needs no data and five minutes.
@@ -159,7 +159,7 @@ def measure_rates():
 
 
 def decoding_rate(n_files=32):
-    """JPEG files a second, of the size of ImageNet's, read as `fit` reads them."""
+    """JPEG files a second, of a size common in ImageNet, read as `fit` reads them."""
     pictures = crops(IMAGENET["height"], n_files)
     with tempfile.TemporaryDirectory() as folder:
         for i, picture in enumerate(pictures):

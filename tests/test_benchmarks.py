@@ -227,3 +227,22 @@ def test_rows_of_the_gpu_on_the_cpu(monkeypatch):
     embedding = gpu.measure_embedding(device, n_photos=1, n_atoms=4)
     for measured in (step, pursuit, embedding):
         assert measured.over_peer > 0
+
+
+def test_an_exponent_is_that_of_a_power_law():
+    from scaling import exponent
+
+    sizes = [1, 2, 4, 8]
+    assert exponent(sizes, [3 * size**1.5 for size in sizes]) == pytest.approx(1.5)
+
+
+def test_the_estimate_for_a_cluster_is_arithmetic_on_measured_rates():
+    import scaling
+
+    once, twice = (scaling.estimate(r, 3 * r, 100)[0] for r in (2.0, 4.0))
+    n_cores = scaling.N_GPUS * scaling.EFFICIENCY * scaling.SPEEDUPS[0]
+    assert once["rate"] == n_cores * 2
+    assert once["rate"] * once["epoch"] * 60 == pytest.approx(1_281_167)
+    assert once["code"] == pytest.approx(once["epoch"] / 3)
+    assert once["decoders"] == once["rate"] / 100
+    assert twice["epoch"] == pytest.approx(once["epoch"] / 2)

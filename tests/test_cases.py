@@ -6,6 +6,7 @@ for its kind; parts as in the names: A meaning, B methods, C state, D numbers, E
 
 import functools
 import io
+import pickle
 import subprocess
 import threading
 import time
@@ -51,6 +52,8 @@ from sklearn_sparsevae import (
     SparseCodingVAE,
     SpectralSegmenter,
     SpikeSlabVAE,
+    load,
+    save,
 )
 from sklearn_sparsevae.codes import concatenate_codes
 from sklearn_sparsevae.datasets import (
@@ -1075,3 +1078,29 @@ def test_e7_those_who_fetch_at_once_all_succeed(tmp_path, monkeypatch):
 
     found = joblib.Parallel(4, prefer="threads")([joblib.delayed(fetch)()] * 4)
     assert found == [b"content"] * 4 and asked == ["https://a/a.bin"]
+
+
+def test_e8_a_model_of_which_a_bit_changed_is_refused(imgs, tmp_path):
+    path, model = tmp_path / "a.model", small().fit(imgs)
+    save(model, path)
+    np.testing.assert_array_equal(load(path).reconstruct(imgs), model.reconstruct(imgs))
+    raw = path.read_bytes()
+    for place in range(0, len(raw), len(raw) // 20):
+        path.write_bytes(raw[:place] + bytes([raw[place] ^ 4]) + raw[place + 1 :])
+        with pytest.raises(ValueError, match=r"a\.model"):
+            load(path)
+
+
+def test_e8_a_model_of_somebody_else_runs_nothing(tmp_path):
+    class Touching:
+        def __reduce__(self):
+            return (tmp_path / "touched").touch, ()
+
+    for name, dump in (("pickle", pickle.dump), ("joblib", joblib.dump)):
+        with open(tmp_path / name, "wb") as file:
+            dump(Touching(), file)
+        with pytest.raises(ValueError, match=name):
+            load(tmp_path / name)
+    assert not (tmp_path / "touched").exists()
+    pickle.loads((tmp_path / "pickle").read_bytes())
+    assert (tmp_path / "touched").exists()

@@ -69,7 +69,7 @@ def entry(shape, start, stop, dtype="F32"):
     ),
     st.booleans(),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_what_is_written_is_read(tmp_path_factory, tensors, content, mmap):
     path = tmp_path_factory.mktemp("files") / "a.bin"
     container.write(path, "codes", tensors, content)
@@ -92,7 +92,7 @@ def test_mapped_tensors_are_in_the_file(path):
 
 def test_every_flipped_bit_is_refused(path):
     raw, other = path.read_bytes(), path.with_name("b.bin")
-    for place in range(0, 8 * len(raw), 5):
+    for place in range(0, 8 * len(raw), 31):
         damaged = bytearray(raw)
         damaged[place // 8] ^= 1 << place % 8
         other.write_bytes(damaged)
@@ -102,7 +102,7 @@ def test_every_flipped_bit_is_refused(path):
 
 def test_every_truncation_and_addition_is_refused(path):
     raw, other = path.read_bytes(), path.with_name("b.bin")
-    for wrong in [raw[:stop] for stop in range(0, len(raw), 7)] + [raw + b"\0"]:
+    for wrong in [raw[:stop] for stop in range(0, len(raw), 31)] + [raw + b"\0"]:
         other.write_bytes(wrong)
         with pytest.raises(ValueError, match=r"b\.bin"):
             container.read(other, "model")

@@ -76,4 +76,4 @@ class Trainer:
     def epoch(self, batches, batch_size):
         """Train once on all images, in another order each time."""
         for indices in torch.randperm(len(batches)).split(batch_size):
-            self.step(*batches.__getitems__(indices))
+            self.step(*batches.batch(indices))

@@ -25,7 +25,7 @@ QUESTIONS = {
     "how do I install it with a GPU": ["pip install", "CUDA", "pytorch.org"],
     "which estimator do I take": ["SparseCodingVAE", "DictionaryLearningVAE", "VQVAE"],
     "how do I use a folder of TIFFs": ["load_image_folder", "TIFF", "uint16"],
-    "how do I keep a model": ["joblib.dump", "joblib.load"],
+    "how do I keep a model": ["sv.save", "sv.load", "pickle"],
     "how good is it against BM3D": ["BM3D", "DictionaryLearningVAE", "PSNR"],
     "how good is it against scikit-learn": ["scikit-learn", "SparseCodingVAE", "PSNR"],
 }

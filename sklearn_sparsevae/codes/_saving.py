@@ -15,7 +15,7 @@ def save_codes(
     """Write codes to a file that holds numbers only and runs nothing.
 
     The file has a checksum, and takes the place of an older one when it is complete.
-    Other programs read its tensors with :mod:`safetensors`.
+    Other programs read its tensors with the package safetensors.
 
     Parameters
     ----------

@@ -144,7 +144,8 @@ def load_image_archive(
 ) -> Bunch:
     """Load the images of a zip file in place, lazily.
 
-    As :func:`load_image_folder`, and nothing is unpacked.
+    As :func:`load_image_folder`, and nothing is unpacked to the disk. Of a TIFF file
+    all pages are unpacked in memory to read one: keep long stacks in a folder.
 
     Parameters
     ----------

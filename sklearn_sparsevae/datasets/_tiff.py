@@ -28,7 +28,9 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())
 # others pages are pages.
 _OTHERS = {"avs", "bif", "eer", "fluoview", "mdgel", "mmstack", "ndpi", "ndtiff", "nih"}
 _OTHERS |= {"philips", "qpi", "scanimage", "scn", "sis", "svs"}
-_NO_DIALECTS = {f"is_{name}": False for name in _OTHERS & tifffile.TIFF.FILE_FLAGS}
+_TiffFile = type(
+    "_TiffFile", (tifffile.TiffFile,), {f"is_{name}": False for name in _OTHERS}
+)
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -104,7 +106,7 @@ def read_photo(file, place, check_size):
 def _opened(file):
     file.seek(0)
     # An OME file may name others as its parts: they are not opened.
-    with tifffile.TiffFile(file, _multifile=False, **_NO_DIALECTS) as tif:
+    with _TiffFile(file, _multifile=False) as tif:
         yield tif
 
 

@@ -16,6 +16,7 @@ _OF_RUNS = {
         groups.Training,
         groups.EarlyStopping,
         groups.Continuing,
+        groups.Loading,
         groups.Losses,
         groups.Running,
     )

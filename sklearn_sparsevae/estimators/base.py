@@ -89,12 +89,12 @@ class BaseSparseAutoencoder(
         X : array-like of shape (n, H, W, C), (n, H, W) or (n, n_features), or sequence
             Unsigned integers, or floats in [0, 1] (see ``value_range``). Unless
             ``crop_size`` is None, also a list of photos ``(H, W, C)`` or ``(H, W)`` of
-            different sizes. What is larger than memory comes as a memory map or a lazy
-            sequence, such as :mod:`sklearn_sparsevae.datasets` loads: ``len(X)``,
-            photos ``X[i]`` that are read each time they are asked for, and
-            ``X.shapes``, their shapes (without it all are read once more). A batch,
-            crops too, reads up to ``batch_size`` photos; 2048 at most are read to start
-            from.
+            different sizes. What is larger than memory comes as a memory map, an array
+            of h5py, zarr or Dask, or a lazy sequence, such as
+            :mod:`sklearn_sparsevae.datasets` loads: ``len(X)``, photos ``X[i]`` that
+            are read each time they are asked for, and ``X.shapes``, their shapes
+            (without it all are read once more). A batch, crops too, reads up to
+            ``batch_size`` photos; 2048 at most are read to start from.
         y : array-like or sequence, default=None
             With ``target="y"``, the images to restore those of ``X`` to, of the same
             shapes: the model starts from them, and all losses compare with them. Not

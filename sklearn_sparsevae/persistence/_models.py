@@ -118,13 +118,14 @@ def _write_own(model, writer, prefix, name, left_out=frozenset()):
     for key, value in parameters.items():
         if key in left_out:
             continue
-        is_code = type(model) is Pipeline and key == "memory" and value is not None
+        before = dict(writer.tensors)
         try:
-            if is_code:  # a folder of pickles
+            if key == "memory" and value is not None:  # a folder of pickles
                 raise NoPlainValueError
             encoded = writer.encode(value, f"{prefix}parameters.{key}")
             node["parameters"][key] = encoded
         except NoPlainValueError:
+            writer.tensors = before  # without those of a part of it
             node["given"][key] = describe(value)
     state = {key: v for key, v in vars(model).items() if key not in parameters}
     state.pop("net_", None)

@@ -92,7 +92,7 @@ class Writer:
     def tensor(self, array, name):
         """Keep an array of numbers; return what stands for it."""
         known = self._known.get(id(array))
-        if known is None:
+        if known is None or known[0] not in self.tensors:
             if array.dtype.kind not in "biuf" or array.itemsize > 8:
                 raise NoPlainValueError(f"{name} is an array of type {array.dtype}")
             self.tensors[name] = array

@@ -209,6 +209,11 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
             Of the next block.
         """
         check_is_fitted(self)
+        if not isinstance(blocks, Iterable):
+            raise TypeError(
+                f"Got blocks of type {type(blocks).__name__}; expected codes block by "
+                "block, such as encoder.iter_transform(photos) yields."
+            )
         return self._predict_blocks(blocks)
 
     def _predict_blocks(self, blocks):

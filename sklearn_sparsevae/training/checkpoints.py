@@ -199,7 +199,12 @@ def open_checkpoints(estimator, data, seed):
 def _describe_parameters(estimator, seed):
     """Describe the parameters that matter for what comes out."""
     given = estimator.get_params(deep=False)
-    known = {k: describe(v) for k, v in sorted(given.items()) if k not in _FREE}
+    known = {}
+    for name in sorted(given.keys() - _FREE):
+        try:
+            known[name] = describe(given[name])
+        except RecursionError:  # what holds itself is known by its kind alone
+            known[name] = type(given[name]).__qualname__
     if hasattr(estimator.random_state, "randint"):
         known["random_state"] = f"a generator that drew {seed}"
     return known

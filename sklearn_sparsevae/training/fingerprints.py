@@ -49,6 +49,8 @@ def describe(value):
         return {str(k): describe(v) for k, v in value.items()}
     if isinstance(value, functools.partial):
         return describe([value.func, value.args, value.keywords])
+    if isinstance(value, types.MethodType):
+        return describe([value.__func__, value.__self__])
     if isinstance(value, torch.nn.Module):
         return [_name_of(type(value)), *_weights(value.state_dict())]
     if isinstance(value, types.CodeType):

@@ -24,6 +24,7 @@ RUN, FAILED = "run.json", "failed.txt"
 TEXT = "text"
 #: What is known of a state besides.
 KNOWN = ("seed", "n_done", "is_over")
+_DIGEST = re.compile("[0-9a-f]{16}")
 _STATE = re.compile(r"(epoch|finished)-(\d{6})\.safetensors")
 
 
@@ -124,9 +125,12 @@ def _differences(there, here):
     for part, form in (("parameters", "{}"), ("data", "the data ({})")):
         for name in sorted(there[part].keys() | here[part].keys()):
             was, now = (run[part].get(name, "not given") for run in (there, here))
-            if was != now:
-                text = f"{name}={_short(was)} there, {_short(now)} here"
-                words.append(form.format(text))
+            if was == now:
+                continue
+            text = f"{name}={_short(was)} there, {_short(now)} here"
+            if _DIGEST.fullmatch(str(was)) and _DIGEST.fullmatch(str(now)):
+                text = f"other {name}"
+            words.append(form.format(text))
     return words
 
 

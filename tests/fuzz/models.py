@@ -154,7 +154,8 @@ def resolved(values, inverse=False):
     """Put what the model was fitted on where nothing else was drawn."""
     values = dict(values)
     of = values.pop("model")
-    own = {"X": of.X, "A": of.X, "B": of.X, "y": of.y, "condition": of.condition}
+    own = {"y": of.y, "condition": of.condition}
+    own |= dict.fromkeys(("X", "A", "B", "blocks"), of.X)
     for name, value in values.items():
         if value is AS_FITTED:
             values[name] = codes_of(of) if inverse and name == "X" else own[name]
@@ -171,7 +172,7 @@ def method(name, method_name):
         key = parameter.name
         if key == "self" or parameter.kind is parameter.VAR_KEYWORD:
             continue
-        if key in ("X", "A", "B"):
+        if key in ("X", "A", "B", "blocks"):
             make = of_codes if takes_codes else images
             arguments[key] = dataclasses.replace(make(key), usual=AS_FITTED)
         elif key in ("y", "condition"):
@@ -187,7 +188,8 @@ def method(name, method_name):
     def call(values):
         of, values = resolved(values, inverse)
         with as_it_was(of.model):
-            return getattr(of.model, method_name)(**values)
+            answer = getattr(of.model, method_name)(**values)
+            return list(answer) if method_name.startswith("iter_") else answer
 
     def check(answer, values):
         of, values = resolved(values, inverse)
@@ -212,7 +214,12 @@ def method(name, method_name):
         if method_name == "score":
             assert isinstance(answer, float), f"no number: {answer!r}"
 
-    called = {"X": ["codes", "masks"], "components": ["component"], "sites": ["site"]}
+    called = {
+        "X": ["codes", "masks"],
+        "blocks": ["X", "codes"],
+        "components": ["component"],
+        "sites": ["site"],
+    }
     called["model"] = ["fitted", "y", "target", "X", "A", "B", "condition"]
     return Target(
         f"{name}.{method_name}", call, arguments, check, called, (NotFittedError,)
@@ -351,7 +358,8 @@ def usable(model, values):
 METHODS = [
     "transform", "inverse_transform", "reconstruct", "compare", "score", "interpolate",
     "traverse", "atoms_as_images", "sample", "score_samples", "sparse_maps", "n_tokens",
-    "predict", "predict_confidence",
+    "predict", "predict_confidence", "iter_transform", "iter_reconstruct",
+    "iter_predict",
 ]  # fmt: skip
 TARGETS = [
     target

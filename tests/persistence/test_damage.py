@@ -188,6 +188,47 @@ def test_content_of_another_form_is_refused(tmp_path, fitted):
         load(tmp_path / "a.model")
 
 
+def places(value, path=()):
+    """Every place within JSON, as keys."""
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, part in items:
+        yield (*path, key)
+        if isinstance(part, dict | list):
+            yield from places(part, (*path, key))
+
+
+ODD = [None, True, 0, -1, 1.5, HUGE, "", "os.system", [], {}, [[1]], {"tuple": [HUGE]}]
+ODD += [
+    {"scalar": 1},
+    {"array": "a"},
+    {"KMeans": 1},
+    {"Layout": {}},
+    {"dict": [[1, 2]]},
+]
+
+
+@pytest.mark.parametrize("name", [SMALLEST, "shared clusters", "Pipeline with others"])
+def test_any_change_of_content_loads_or_is_refused_in_words(changed, name):
+    rng = np.random.default_rng(0)
+
+    def change(content, tensors):
+        found = list(places(content["model"]))
+        *path, last = found[rng.integers(len(found))]
+        parent = content["model"]
+        for key in path:
+            parent = parent[key]
+        parent[last] = copy.deepcopy(ODD[rng.integers(len(ODD))])
+
+    refused = 0
+    for _ in range(25):
+        try:
+            load(changed(change, name))
+        except ValueError as error:
+            assert "a.model" in str(error)
+            refused += 1
+    assert refused > 10
+
+
 # ---- steps of scikit-learn ----------------------------------------------------------
 
 

@@ -80,7 +80,7 @@ CASES = {
     "closed loop": ClosedLoopVAE(
         n_components=4, latent_dim=6, max_epochs=3, batch_size=4, random_state=0
     ),
-    # Atoms are replaced in step 100 of 144, by counts of all steps before.
+    # Atoms are replaced in step 100 of 120, by counts of all steps before.
     "resets": VQVAE(**{**SMALL, "n_components": 40, "batch_size": 1}),
 }
 
@@ -133,7 +133,7 @@ def images():
 def data_of(images):
     """Return what an estimator is fitted on."""
     codes = clone(FAST).set_params(max_epochs=0).fit_transform(images)
-    many = np.tile(images, (4, 1, 1, 1))
+    many = np.tile(images, (4, 1, 1, 1))[:40]
 
     def choose(model):
         if isinstance(model, CodePrior):
@@ -228,10 +228,10 @@ def test_targets_and_conditions_go_on_too(images, tmp_path):
         kept.fit(images, images[::-1], condition=labels)
     kept.set_params(callbacks=None)
     for y, condition, name in (
-        (images, labels, "y, pixels"),
-        (images[::-1], labels[::-1], "condition"),
+        (images, labels, "other y, pixels"),
+        (images[::-1], labels[::-1], "condition='array of shape"),
     ):
-        with pytest.raises(ValueError, match=rf"the data \({name}=.* there"):
+        with pytest.raises(ValueError, match=rf"the data \({name}"):
             kept.fit(images, y, condition=condition)
     assert_same(kept.fit(images, images[::-1], condition=labels), expected)
 
@@ -279,7 +279,7 @@ def test_other_data_are_refused_where_a_fit_was_interrupted(images, tmp_path):
     changed = images.copy()
     changed[5, 3, 3, 1] ^= 1
     for X, words in (
-        (changed, r"the data \(pixels="),
+        (changed, r"the data \(other pixels\)"),
         (images[1:], r"the data \(photos=12 there, 11 here\)"),
         (images / 255, r"the data \(dtype='uint8' there, 'float64' here\)"),
         (images[:, :6], r"the data \(shapes=\[8, 8, 3\] there, \[6, 8, 3\] here\)"),
@@ -342,13 +342,12 @@ def test_a_damaged_checkpoint_costs_an_epoch(images, tmp_path):
         assert_same(clone(kept).fit(images), expected)
 
 
-KILLED = """
+KILLED = f"""
     import sys, numpy as np, torch
     torch.set_num_threads(1)
-    from tests.training.test_checkpoints import FAST
-    from sklearn.base import clone
-    images = np.load(sys.argv[1])
-    clone(FAST).set_params(max_epochs=10_000, checkpoint=sys.argv[2]).fit(images)
+    from sklearn_sparsevae import VQVAE
+    model = VQVAE(**{SMALL | {"max_epochs": 10_000}}, checkpoint=sys.argv[2])
+    model.fit(np.load(sys.argv[1]))
 """
 
 
@@ -505,5 +504,6 @@ def test_descriptions_are_those_of_what_is_computed():
         (np.arange(3), np.arange(3.0)),
         (torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)),
         (Stop(1), Stop(2)),
+        (Stop(1).on_batch_begin, Stop(2).on_batch_begin),
     ):
         assert describe(first) != describe(second)
