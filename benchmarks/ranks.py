@@ -36,7 +36,7 @@ MODELS = {
     "spikes": ("SpikeSlabVAE", {}),
     "adversary": ("VQVAE", {"adversarial_weight": 0.5}),
 }
-SIZES = {"sparse": 256, "gradient": 256, "online": 256, "spikes": 192, "gaussian": 32}
+N_COMPONENTS = {"gradient": 24, "online": 24, "gaussian": 32, "spikes": 192}  # or 64
 
 
 def label(name):
@@ -52,7 +52,7 @@ def make(name, max_epochs, **more):
 
     cls, params = MODELS[name]
     return getattr(sklearn_sparsevae, cls)(
-        SIZES.get(name, 256),
+        N_COMPONENTS.get(name, 64),
         max_epochs=max_epochs,
         batch_size=BATCH_SIZE,
         random_state=_common.SEED,
@@ -79,41 +79,38 @@ def work(args, rank, folder):
     test = crops("test", N_TEST, args.side)
     for name in args.rows:
         row = found[name] = {}
-        for steps in STEPS:
-            images = train[: steps * BATCH_SIZE]
-            row[f"weights_{steps}"] = weights(make(name, 1).fit(images))
-            if rank is None:
-                same, shaken = (
-                    weights(make(name, 1, degrade=how).fit(images))
-                    for how in (_same, _shaken)
-                )
-                row[f"control_{steps}"] = float((shaken - same).norm() / same.norm())
-        start = time.perf_counter()
-        clock = _clock()
-        model = make(name, args.epochs).set_params(callbacks=[clock]).fit(train)
-        row["fit"] = time.perf_counter() - start
+        if rank is None:
+            same, shaken = (_trace(name, train, 1, how)[1] for how in (_same, _shaken))
+            row["control"] = {n: _change(shaken[n], same[n]) for n in STEPS}
+        model, row["steps"], row["cpu"] = _trace(name, train, args.epochs)
         row["seconds"] = float(np.median(model.history_["dur"]))
-        row["cpu"] = float(np.median(clock.seconds))
-        row["weights"], row["psnr"] = weights(model), model.score(test)
+        row["weights"], row["psnr"] = _flat(model.net_.module_), model.score(test)
         if not rank:
             print(f"  {name}: {row['seconds']:.1f} s an epoch", flush=True)
     torch.save(found, Path(folder, f"{'alone' if rank is None else rank}.pt"))
 
 
-def _clock():
-    """Return a callback that counts the CPU-seconds of epochs."""
+def _trace(name, images, max_epochs, degrade=None):
+    """Fit; return the model, weights after some steps, and CPU-seconds of an epoch."""
     from skorch.callbacks import Callback
 
-    class Clock(Callback):
-        seconds = ()
+    class Trace(Callback):
+        n_steps, weights, seconds = 0, {}, []
 
         def on_epoch_begin(self, net, **kwargs):
             self.start = time.process_time()
 
-        def on_epoch_end(self, net, **kwargs):
-            self.seconds = (*self.seconds, time.process_time() - self.start)
+        def on_batch_end(self, net, **kwargs):
+            self.n_steps += 1
+            if self.n_steps in STEPS:
+                self.weights[self.n_steps] = _flat(net.module_)
 
-    return Clock()
+        def on_epoch_end(self, net, **kwargs):
+            self.seconds.append(time.process_time() - self.start)
+
+    trace = Trace()
+    model = make(name, max_epochs, degrade=degrade, callbacks=[trace]).fit(images)
+    return model, trace.weights, float(np.median(trace.seconds))
 
 
 def _same(images, random_state):
@@ -125,12 +122,16 @@ def _shaken(images, random_state):
     return np.nextafter(images, np.float32(0.5))
 
 
-def weights(model):
+def _flat(module):
     """All weights and buffers as one vector."""
     import torch
 
-    state = model.net_.module_.state_dict().values()
+    state = module.state_dict().values()
     return torch.cat([value.detach().double().flatten() for value in state])
+
+
+def _change(found, expected):
+    return float((found - expected).norm() / expected.norm())
 
 
 def be_rank(args):
@@ -164,11 +165,9 @@ def compare(name, alone, ranks):
     """Row of the table."""
     first, second = (found[name] for found in ranks)
     one, row = alone[name], {"label": label(name), "key": name}
-    for steps in STEPS:
-        expected = one[f"weights_{steps}"]
-        change = first[f"weights_{steps}"] - expected
-        row[f"difference_{steps}"] = float(change.norm() / expected.norm())
-        row[f"control_{steps}"] = one[f"control_{steps}"]
+    for n in STEPS:
+        row[f"difference_{n}"] = _change(first["steps"][n], one["steps"][n])
+        row[f"control_{n}"] = one["control"][n]
     row["same"] = "yes" if first["weights"].equal(second["weights"]) else "no"
     row["psnr_one"], row["psnr_two"] = one["psnr"], first["psnr"]
     row["seconds_one"], row["seconds_two"] = one["seconds"], first["seconds"]
@@ -180,9 +179,9 @@ def parse():
     """Read the command line."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = options.add_argument
-    add("--epochs", type=_common.positive, default=2, help="of a whole fit")
+    add("--epochs", type=_common.positive, default=1, help="of a whole fit")
     add("--crops", type=_common.positive, default=512, help="to train on")
-    add("--side", type=_common.positive, default=24, help="of a crop, in pixels")
+    add("--side", type=_common.positive, default=32, help="of a crop, in pixels")
     add("--rows", nargs="+", choices=MODELS, default=[*MODELS], help="which models")
     add("--rank", type=int, help=argparse.SUPPRESS)
     add("--folder", help=argparse.SUPPRESS)

@@ -131,10 +131,10 @@ def _start(size, is_child):
     """Start the group that the environment describes, or say why there is none."""
     missing = {"RANK", "MASTER_ADDR", "MASTER_PORT"} - os.environ.keys()
     if is_child or missing:
-        unset = f"{', '.join(sorted(missing))} not being set"
-        why = "being started by one of them" if is_child else unset
+        unset = f"{', '.join(sorted(missing))} are not set"
+        why = "this process was started by one of them" if is_child else unset
         _warn_once(
-            f"WORLD_SIZE={size} announces {size} ranks, but {why}, this process trains "
+            f"WORLD_SIZE={size} announces {size} ranks, but {why}, and it trains "
             "alone. Fit in the processes that torchrun starts (n_jobs=None in "
             "searches), or call torch.distributed.init_process_group first."
         )

@@ -229,7 +229,10 @@ LAUNCHES = {
         "gave one process.*--nproc-per-node 2",
     ),
     "accelerate": ({"ACCELERATE_MIXED_PRECISION": "no"}, "gave one process"),
-    "no address": ({"WORLD_SIZE": "2", "RANK": "0"}, "MASTER_ADDR.*trains alone"),
+    "no address": (
+        {"WORLD_SIZE": "2", "RANK": "0"},
+        "MASTER_ADDR.*trains alone",
+    ),
 }
 
 
@@ -253,7 +256,7 @@ def test_a_process_that_a_rank_starts_trains_alone(monkeypatch):
     address = {"RANK": "0", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}
     for name, value in {"WORLD_SIZE": "2", **address}.items():
         monkeypatch.setenv(name, value)
-    with pytest.warns(UserWarning, match=r"being started by.*n_jobs=None"):
+    with pytest.warns(UserWarning, match="started by one of them.*n_jobs=None"):
         VQVAE(4, max_epochs=0, random_state=0).fit(launched.photos(4))
 
 
