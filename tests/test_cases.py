@@ -993,7 +993,7 @@ def test_e1_pages_of_a_tiff_are_photos_of_all_levels(deep, tmp_path):
     np.testing.assert_array_equal(np.stack(list(of_files)), of_arrays)
 
 
-@pytest.mark.parametrize("dtype", [np.int32, np.int16, np.float32])
+@pytest.mark.parametrize("dtype", [np.int32, np.uint32, np.int16, np.float32])
 def test_e2_numbers_without_a_range_are_asked_for_it(deep, tmp_path, dtype):
     pixels = (deep // 16).astype(dtype)
     tifffile.imwrite(tmp_path / "a.tif", pixels)

@@ -106,6 +106,7 @@ class ValueRange:
         """Raise unless an array holds numbers that have a meaning in this range."""
         self._check_dtype(images.dtype, name)
         if images.dtype.kind == "u" and self.given is None:
+            self._check_whole_span(images, name)
             return
         smallest, largest = value_span(images)
         if not np.isfinite([smallest, largest]).all():
@@ -126,6 +127,18 @@ class ValueRange:
                 f"[{low:g}, {high:g}]. Scale the images, pass unsigned integers such "
                 "as uint8 without a value_range, or say what the range is with "
                 "value_range=(low, high)."
+            )
+
+    def _check_whole_span(self, images, name):
+        """Raise for wide integers that would all be black: they span something else."""
+        if self.free or images.dtype.itemsize <= 2:
+            return
+        largest, most = int(images.max()), np.iinfo(images.dtype).max
+        if 0 < largest < most >> 16:
+            raise ValueError(
+                f"{name} has values up to {largest}, but dtype {images.dtype}, whose "
+                f"white is {most}: it would be black. Say what the numbers span with "
+                "value_range=(low, high), or value_range='data'."
             )
 
     def _check_dtype(self, dtype, name):
