@@ -77,7 +77,9 @@ class ValueRange:
             # float32 holds whole numbers up to 2**24.
             exact = np.float64 if images.dtype.itemsize > 2 else np.float32
             images = (images - exact(low)) / exact(high - low)
-        return np.require(images, np.float32, "CW")
+        images = np.require(images, np.float32, "CW")
+        # An axis of length 1 may have any stride, and torch adds up as strides say.
+        return images.reshape(-1).reshape(images.shape)
 
     def from_unit(self, images):
         """Clip what a network gives and bring it to our range, in place."""
