@@ -85,14 +85,6 @@ def test_value_range_changes_the_units_only(images, tiny, value_range):
     assert trained[0] == pytest.approx(trained[1], abs=0.05)
 
 
-def test_grid_search_in_two_processes(images, tiny):
-    grid = {"alpha": [0.05, 5.0], "n_rollout_steps": [2]}
-    search = GridSearchCV(tiny(max_epochs=0), grid, cv=2, n_jobs=2).fit(images)
-    assert search.best_params_["alpha"] == 0.05
-    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
-    assert search.transform(images).shape == (12, 16 * 24)
-
-
 def test_scores_by_name_in_a_grid_search(images, tiny):
     search = GridSearchCV(
         tiny(max_epochs=0),

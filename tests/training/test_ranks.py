@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from sklearn_sparsevae import VQVAE, _ranks
+from sklearn_sparsevae.datasets._lock import only_one
 from sklearn_sparsevae.images import InputSpec
 from sklearn_sparsevae.training.batching import ImageBatches
 from sklearn_sparsevae.training.loading import BatchLoader
@@ -25,9 +26,25 @@ TOLERANCES = {"adversary": 1e-2}
 
 
 @pytest.fixture(scope="module")
-def ranks(tmp_path_factory):
+def ranks(tmp_path_factory, request):
     """What each of two ranks found, and what it wrote to its standard error."""
-    folder = tmp_path_factory.mktemp("launch")
+    shared = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):  # one launch for all workers of xdist
+        shared = shared.parent
+    with only_one(shared / "launch.lock"):
+        folder = shared / "launch"
+        if not folder.exists():
+            folder.mkdir()
+            written = _launch(folder)
+            torch.save(written, folder / "written.pt")
+    return [
+        torch.load(folder / f"{rank}.pt", weights_only=False) | {"written": text}
+        for rank, text in enumerate(torch.load(folder / "written.pt"))
+    ]
+
+
+def _launch(folder):
+    """Start both ranks; return what they wrote to their standard errors."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, launched.__file__, str(folder / "meeting")]
     processes = [
@@ -45,9 +62,7 @@ def ranks(tmp_path_factory):
         for process in processes:
             process.kill()
     assert [process.returncode for process in processes] == [0, 0], written
-    paths = [folder / f"{rank}.pt" for rank in range(2)]
-    found = [torch.load(path, weights_only=False) for path in paths]
-    return [f | {"written": w} for f, w in zip(found, written, strict=True)]
+    return written
 
 
 def vector(weights):
