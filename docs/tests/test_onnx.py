@@ -93,7 +93,7 @@ def test_graph_computes_what_the_model_does(name, photos, tmp_path):
         of_images, of_codes, flipped, cost = differences(model, session, images, given)
         # Atoms that nearly depend on one another share what they code by rounding.
         nearly_dependent = isinstance(model, DictionaryLearningVAE)
-        assert of_images < (3e-4 if nearly_dependent else 1e-4)
+        assert of_images < (1e-3 if nearly_dependent else 1e-4)
         assert of_codes < (0.05 if nearly_dependent else 1e-4)
         # Pixels are whole numbers and the atoms of a DCT symmetric: there are ties.
         assert flipped <= (0.05 if "DCT" in name else 0.01)
