@@ -215,8 +215,9 @@ def test_the_batched_embedding_has_the_exact_eigenvectors(rng):
 
 
 def test_rows_of_the_gpu_on_the_cpu(monkeypatch):
-    from rows import gpu
+    from rows import _contenders, gpu
 
+    monkeypatch.setattr(_contenders, "PAUSE", 0)
     once = functools.partial(gpu.race, n_rounds=1)
     monkeypatch.setattr(gpu, "race", once)
     device = torch.device("cpu")

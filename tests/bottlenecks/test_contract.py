@@ -466,7 +466,7 @@ def poor_data(length):
         "far from zero": 1e8 + rows,
         "large and small": torch.cat([1e-20 * rows, 1e20 * rows]),
     }.items()
-    for scale in (1e-44, 1e-38, 1e-30, 1e-12, 1e12, 1e19, 1e25, 1e30, 1e37):
+    for scale in (1e-44, 1e-38, 1e-12, 1e19, 1e37):
         yield f"scaled by {scale}", scale * rows
 
 
