@@ -14,6 +14,8 @@ import tomllib
 
 import _results
 
+from sklearn_sparsevae._files import write_text
+
 REQUIRED = (
     "command version date machine settings seeds cpu_seconds tables figures".split()
 )
@@ -148,9 +150,7 @@ def write(name, content, folder=_results.FOLDER):
 def write_aside(path, text):
     """Write aside, then rename, so that no reader sees half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    aside.write_text(text)
-    os.replace(aside, path)
+    write_text(path, text)
 
 
 def _plain(value):

@@ -215,12 +215,12 @@ def _array(path, handle, name, tensor, mmap):
         handle.seek(tensor.start)
         array = np.fromfile(handle, stored, count)
         if len(array) != count:
-            raise _damaged(path, "it became shorter while it was read")
+            raise damaged(path, "it became shorter while it was read")
         array = array.reshape(tensor.shape)
     if dtype.kind != "b":
         return array
     if array.max(initial=0) > 1:
-        raise _damaged(path, f"{name} holds numbers where booleans belong")
+        raise damaged(path, f"{name} holds numbers where booleans belong")
     return array.view(dtype)
 
 
@@ -244,7 +244,7 @@ def _header(path, handle, kind):
     entries = _parse(path, text)
     own = entries.pop("__metadata__")
     if not all(isinstance(value, str) for value in own.values()):
-        raise _damaged(path, "its header holds something else than text")
+        raise damaged(path, "its header holds something else than text")
     if own.get("format") != FORMAT:
         raise ValueError(f"{none_of_ours}: it says format={own.get('format')!r}.")
     version = _version(path, own.get("version", ""))
@@ -253,10 +253,10 @@ def _header(path, handle, kind):
     while block := handle.read(_BLOCK):
         digest.update(block)
     if found != digest.hexdigest():
-        raise _damaged(path, "its checksum is not that of its content")
+        raise damaged(path, "its checksum is not that of its content")
     found = own.get("kind")
     if found not in KINDS:
-        raise _damaged(path, f"its kind is {found!r}")
+        raise damaged(path, f"its kind is {found!r}")
     if kind not in (None, found):
         raise ValueError(
             f"{path} is a file of kind {found!r}; expected {kind!r}. It is for "
@@ -270,7 +270,7 @@ def _header(path, handle, kind):
 def _version(path, text):
     """Return the version of the format, if it is one that can be read."""
     if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
-        raise _damaged(path, f"its version is {text!r}")
+        raise damaged(path, f"its version is {text!r}")
     if int(text) > VERSION:
         raise ValueError(
             f"{path} has version {text} of its format; this version of "
@@ -285,30 +285,30 @@ def _tensors(path, entries, start, n_bytes):
     tensors = {}
     for name, entry in entries.items():
         if not _NAME.fullmatch(name):
-            raise _damaged(path, f"a tensor has the name {name[:100]!r}")
+            raise damaged(path, f"a tensor has the name {name[:100]!r}")
         if not (isinstance(entry, dict) and set(entry) == _ENTRY):
-            raise _damaged(path, f"the entry of {name} is none of a tensor")
+            raise damaged(path, f"the entry of {name} is none of a tensor")
         dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
         if not isinstance(dtype, str) or dtype not in _DTYPES:
-            raise _damaged(path, f"{name} has the type {str(dtype)[:100]!r}")
+            raise damaged(path, f"{name} has the type {str(dtype)[:100]!r}")
         if not (_are_sizes(shape) and len(shape) <= 32):
-            raise _damaged(path, f"the shape of {name} is none")
+            raise damaged(path, f"the shape of {name} is none")
         if not (_are_sizes(offsets) and len(offsets) == 2):
-            raise _damaged(path, f"the place of {name} is none")
+            raise damaged(path, f"the place of {name} is none")
         tensor = Tensor(_DTYPES[dtype], tuple(shape), start + offsets[0])
         largest = math.prod(size for size in shape if size) * tensor.dtype.itemsize
         if largest >= 2**63 or offsets[1] - offsets[0] != tensor.n_bytes:
-            raise _damaged(path, f"{name} has another size than its shape {shape}")
+            raise damaged(path, f"{name} has another size than its shape {shape}")
         if tensor.start % tensor.dtype.itemsize:
-            raise _damaged(path, f"{name} starts within a number")
+            raise damaged(path, f"{name} starts within a number")
         tensors[name] = tensor
     end = start
     for name, tensor in sorted(tensors.items(), key=_place):
         if tensor.start != end:
-            raise _damaged(path, f"{name} does not start where another tensor ends")
+            raise damaged(path, f"{name} does not start where another tensor ends")
         end += tensor.n_bytes
     if end != n_bytes:
-        raise _damaged(path, f"it has {n_bytes} bytes; its tensors end at {end}")
+        raise damaged(path, f"it has {n_bytes} bytes; its tensors end at {end}")
     return tensors
 
 
@@ -329,9 +329,9 @@ def _parse(path, text):
         found = json.loads(text, object_pairs_hook=_unique, parse_int=_integer)
     except (ValueError, RecursionError) as error:
         said = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise _damaged(path, f"its header is no JSON of ours: {said[:200]}") from None
+        raise damaged(path, f"its header is no JSON of ours: {said[:200]}") from None
     if not isinstance(found, dict):
-        raise _damaged(path, "its header is no JSON object")
+        raise damaged(path, "its header is no JSON object")
     return found
 
 
@@ -350,7 +350,8 @@ def _integer(digits):
     return int(digits)
 
 
-def _damaged(path, what):
+def damaged(path: str | os.PathLike[str], what: object) -> ValueError:
+    """Error for a file that is ours, but not as it was written."""
     return ValueError(
         f"{path} is damaged or was changed: {what}. Take another copy of the file."
     )

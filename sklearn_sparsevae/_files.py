@@ -32,6 +32,12 @@ def written_aside(path):
         _to_disk(path.parent)
 
 
+def write_text(path, text):
+    """Write a text aside, in place of what was there."""
+    with written_aside(path) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
 def _to_disk(path):
     """Wait until the disk has a file, or the names of a folder."""
     handle = os.open(path, os.O_RDONLY)

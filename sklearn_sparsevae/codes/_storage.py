@@ -56,9 +56,7 @@ def read(path, mmap, make):
         if not (isinstance(is_list, bool) and (is_list or len(parts) == 1)):
             raise ValueError(f"is_list={is_list!r} does not fit {len(parts)} parts")
     except (TypeError, ValueError, LookupError, OverflowError) as error:
-        raise ValueError(
-            f"{path} is damaged or was changed: {error}. Take another copy of the file."
-        ) from error
+        raise _container.damaged(path, error) from error
     return parts if is_list else parts[0]
 
 

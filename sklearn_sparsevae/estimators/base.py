@@ -394,11 +394,7 @@ class BaseSparseAutoencoder(
 
     def _rebuild(self, photos):
         output = np.empty((len(photos), *photos.layout.image_shape), np.float32)
-        done = 0
-        for part in self._coder().reconstruct(photos):
-            output[done : done + len(part)] = part
-            done += len(part)
-        return output
+        return write_blocks(self._coder().reconstruct(photos), output)
 
     def _batch_size(self, photos):
         return self._coder().batch_size(photos.layout.image_shape)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sklearn_sparsevae import _container
+from sklearn_sparsevae._files import write_text
 from sklearn_sparsevae.training.fingerprints import (
     describe,
     describe_data,
@@ -24,7 +25,6 @@ from sklearn_sparsevae.training.fit_folders import (
     read_state,
     refuse_others,
     states_in,
-    write_text,
 )
 from sklearn_sparsevae.training.packing import pack
 from sklearn_sparsevae.training.ranks import from_first, is_first

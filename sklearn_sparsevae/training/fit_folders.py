@@ -10,7 +10,6 @@ import json
 import re
 
 from sklearn_sparsevae import _container
-from sklearn_sparsevae._files import written_aside
 from sklearn_sparsevae.training.packing import unpack
 
 try:
@@ -46,12 +45,6 @@ def read_state(path):
         return {k: content[k] for k in KNOWN}, unpack(arrays, text)
     except (KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} holds no state of a training.") from error
-
-
-def write_text(path, text):
-    """Write a text aside."""
-    with written_aside(path) as aside:
-        aside.write_text(text)
 
 
 @contextlib.contextmanager

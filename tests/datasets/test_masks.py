@@ -180,7 +180,7 @@ def test_masks_of_colours_and_floats_are_refused(folder, tmp_path, encode, photo
         (["b/../../a"], np.zeros((1, 3, 3), int), ValueError, "inside it"),
         (["..\\a"], np.zeros((1, 3, 3), int), ValueError, "inside it"),
         (["C:\\a"], np.zeros((1, 3, 3), int), ValueError, "inside it"),
-        (["/tmp/a"], np.zeros((1, 3, 3), int), ValueError, "inside it"),
+        (["/a"], np.zeros((1, 3, 3), int), ValueError, "inside it"),
         (["."], np.zeros((1, 3, 3), int), ValueError, "inside it"),
         ([""], np.zeros((1, 3, 3), int), ValueError, "inside it"),
         (["a\0"], np.zeros((1, 3, 3), int), ValueError, "inside it"),
