@@ -53,6 +53,7 @@ from sklearn_sparsevae.training import (
 class BaseSparseAutoencoder(
     groups.Model,
     groups.Images,
+    groups.Target,
     groups.Crops,
     groups.Training,
     groups.Continuing,
