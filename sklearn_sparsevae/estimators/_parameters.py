@@ -122,16 +122,23 @@ class Crops:
         dtype of ``X`` and a RandomState, and keeps the shape, and the dtype unless it
         gives floats. For instance ``functools.partial(degrade.gaussian_noise,
         sigma=20)``, see :mod:`sklearn_sparsevae.degrade`.
+    augment : bool
+        Turn and mirror every training image at random, and what it is to become in the
+        same way, before it is degraded: in all eight ways where images or crops are
+        square, otherwise in the four that keep their shape. Helps where photos are few
+        and the fit is long, and where up and down mean nothing.
     """
 
     title: ClassVar[str] = "Images"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "crop_size": [StrOptions({"auto"}), POSITIVE_INT, None],
         "degrade": [callable, None],
+        "augment": ["boolean"],
     }
 
     crop_size: int | Literal["auto"] | None = "auto"
     degrade: Callable[..., Any] | None = None
+    augment: bool = False
 
 
 @parameters
