@@ -19,13 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.restoration import inpaint_biharmonic
 
-from sklearn_sparsevae._arguments import as_ndarray, check_flag, random_numbers
+from sklearn_sparsevae._arguments import random_numbers
+from sklearn_sparsevae._image_arrays import change_images, check_between
 from sklearn_sparsevae._typing import Images, RandomState
 
 # In 8-bit units, as sigma is: far more than any image has left something of.
 _LARGEST_SIGMA = 1e6
-# Of what float32 holds, noise of that sigma included.
-_LARGEST = 1e30
 
 __all__ = [
     "bicubic_downsample",
@@ -81,13 +80,13 @@ def gaussian_noise(
     >>> noisy.dtype, int(noisy.std().round())
     (dtype('uint8'), 20)
     """
-    _check_between("sigma", sigma, 0, _LARGEST_SIGMA)
+    check_between("sigma", sigma, 0, _LARGEST_SIGMA)
     rng = random_numbers(random_state)
 
     def add_noise(image):
         return image + rng.normal(0, sigma / 255, image.shape)
 
-    return _degrade(images, add_noise, value_range, clip)
+    return change_images(images, add_noise, value_range, clip)
 
 
 def speckle(
@@ -133,14 +132,14 @@ def speckle(
        for Speckle Suppression in Medical Ultrasonic Images". IEEE Transactions on
        Circuits and Systems 36, 1989.
     """
-    _check_between("sigma", sigma, 0, _LARGEST_SIGMA)
+    check_between("sigma", sigma, 0, _LARGEST_SIGMA)
     rng = random_numbers(random_state)
 
     def add_speckle(image):
         noise = rng.normal(0, sigma / 255, image.shape)
         return image + np.sqrt(np.clip(image, 0, 1)) * noise
 
-    return _degrade(images, add_speckle, value_range, clip)
+    return change_images(images, add_speckle, value_range, clip)
 
 
 def square_mask(
@@ -182,18 +181,18 @@ def square_mask(
         If ``images`` are not as described, ``size`` does not fit into one, or there is
         no such ``fill``.
     """
-    _check_between("size", size, 1, np.inf, numbers.Integral)
+    check_between("size", size, 1, np.inf, numbers.Integral)
     rng = random_numbers(random_state)
     stand_in = _stand_in(fill)
 
     def cut_out(image):
-        _check_between("size", size, 1, min(image.shape[:2]), numbers.Integral)
+        check_between("size", size, 1, min(image.shape[:2]), numbers.Integral)
         top, left = (rng.randint(side - size + 1) for side in image.shape[:2])
         missing = np.zeros(image.shape[:2], bool)
         missing[top : top + size, left : left + size] = True
         return stand_in(image, missing)
 
-    return _degrade(images, cut_out, value_range)
+    return change_images(images, cut_out, value_range)
 
 
 def random_mask(
@@ -235,7 +234,7 @@ def random_mask(
         If ``images`` are not as described, ``fraction`` is not in [0, 1], or there is
         no such ``fill``.
     """
-    _check_between("fraction", fraction, 0, 1)
+    check_between("fraction", fraction, 0, 1)
     rng = random_numbers(random_state)
     stand_in = _stand_in(fill)
 
@@ -244,7 +243,7 @@ def random_mask(
         order = rng.permutation(height * width).reshape(height, width)
         return stand_in(image, order < round(fraction * height * width))
 
-    return _degrade(images, take_away, value_range)
+    return change_images(images, take_away, value_range)
 
 
 def bicubic_downsample(
@@ -287,13 +286,13 @@ def bicubic_downsample(
     .. [1] R. Keys. "Cubic Convolution Interpolation for Digital Image Processing". IEEE
        Transactions on Acoustics, Speech, and Signal Processing 29, 1981.
     """
-    _check_between("factor", factor, 1, sys.float_info.max)
+    check_between("factor", factor, 1, sys.float_info.max)
 
     def there_and_back(image):
         rows, columns = (_down_and_up(side, factor) for side in image.shape[:2])
         return np.einsum("ij,jkc,lk->ilc", rows, image, columns, optimize=True)
 
-    return _degrade(images, there_and_back, value_range)
+    return change_images(images, there_and_back, value_range)
 
 
 def _stand_in(fill):
@@ -335,123 +334,3 @@ def _cubic_kernel(distance):
     near = 1.5 * s**3 - 2.5 * s**2 + 1
     far = -0.5 * s**3 + 2.5 * s**2 - 4 * s + 2
     return np.where(s < 1, near, np.where(s < 2, far, 0))  # Keys' Eq. 15
-
-
-def _degrade(images, change, value_range, clip=True):
-    """Apply a change of one image ``(H, W, C)`` in [0, 1] to every image."""
-    value_range = _check_value_range(value_range)
-    check_flag(clip, "clip")
-    if isinstance(images, list | tuple):
-        photos = [_as_array(p, f"images[{i}]", 2) for i, p in enumerate(images)]
-        if not photos:
-            raise ValueError("Got no images; expected at least one.")
-        for i, photo in enumerate(photos):
-            _check_values(photo, value_range, f"images[{i}]")
-        return [_degrade_one(photo, change, value_range, clip) for photo in photos]
-    images = _as_array(images, "images", 3)
-    _check_values(images, value_range, "images")
-    degraded = np.empty(images.shape, _result_dtype(images.dtype, clip))
-    for i, image in enumerate(images):
-        degraded[i] = _degrade_one(image, change, value_range, clip)
-    return degraded
-
-
-def _degrade_one(image, change, value_range, clip):
-    low, high = _limits(image.dtype, value_range)
-    unit = (image.astype(np.float64) - low) / (high - low)
-    changed = change(unit.reshape(*image.shape[:2], -1)).reshape(image.shape)
-    if clip:
-        changed = np.clip(changed, 0, 1)
-    elif image.dtype.kind != "f":
-        low, high = (0, 1) if value_range is None else value_range
-    changed = changed * (high - low) + low
-    if clip and image.dtype.kind != "f":
-        changed = _whole(changed, np.iinfo(image.dtype))
-    return changed.astype(_result_dtype(image.dtype, clip))
-
-
-def _result_dtype(dtype, clip):
-    return dtype if clip or dtype.kind == "f" else np.dtype(np.float32)
-
-
-def _whole(numbers, info):
-    """Round to whole numbers that an integer type holds."""
-    largest = float(info.max)
-    if int(largest) > info.max:  # 64 bits: rounded up to what they do not hold
-        largest = np.nextafter(largest, 0)
-    return np.clip(np.rint(numbers), info.min, largest)
-
-
-def _as_array(images, name, least_ndim):
-    """Return an array of images, or one photo, and refuse what is none."""
-    if isinstance(images, np.ma.MaskedArray):
-        raise ValueError(
-            f"Got {name} as a masked array; expected a plain one, since the mask would "
-            "be dropped. Fill it with .filled(...)."
-        )
-    try:
-        images = as_ndarray(images, name, any_byte_order=True)
-    except ValueError:
-        raise ValueError(
-            f"Got {name} in lists of different lengths; expected an array."
-        ) from None
-    if images.ndim not in (least_ndim, least_ndim + 1) or not images.size:
-        shapes = "(n, H, W, C) or (n, H, W)" if least_ndim == 3 else "(H, W, C), (H, W)"
-        raise ValueError(
-            f"Got {name} of shape {images.shape}; expected {shapes} with at least one "
-            "pixel, or a list of photos: reshape rows, and give a single photo as "
-            "photo[None]."
-        )
-    return images
-
-
-def _check_value_range(value_range):
-    """Return a pair of floats, or None."""
-    if value_range is None:
-        return None
-    is_pair = isinstance(value_range, list | tuple) and len(value_range) == 2
-    if is_pair and all(_is_number(value) for value in value_range):
-        low, high = value_range
-        if -_LARGEST < low < high < _LARGEST and high - low > 1 / _LARGEST:
-            return float(low), float(high)
-    raise ValueError(
-        f"Got value_range={value_range!r}; expected None or a pair (low, high) of "
-        "finite numbers with low < high."
-    )
-
-
-def _limits(dtype, value_range):
-    if value_range is not None:
-        return value_range
-    return (0, np.iinfo(dtype).max) if dtype.kind == "u" else (0, 1)
-
-
-def _check_values(images, value_range, name):
-    kinds = "uf" if value_range is None else "uif"
-    if images.dtype.kind not in kinds:
-        raise TypeError(
-            f"Got {name} of dtype {images.dtype}; expected unsigned integers, which "
-            "span their dtype, or floats in [0, 1]. Say what signed integers span with "
-            "value_range=(low, high)."
-        )
-    low, high = _limits(images.dtype, value_range)
-    smallest, largest = images.min(), images.max()
-    slack = 1e-5 * (high - low)
-    if not low - slack <= smallest <= largest <= high + slack:
-        raise ValueError(
-            f"Got {name} with values in [{smallest:.6g}, {largest:.6g}]; expected "
-            f"finite ones in [{low:g}, {high:g}]. Scale the images, or say what is "
-            "black and white with value_range=(low, high)."
-        )
-
-
-def _check_between(name, value, low, high, kind=numbers.Real):
-    if not _is_number(value, kind):
-        what = "an integer" if kind is numbers.Integral else "a number"
-        raise TypeError(f"Got {name}={value!r}; expected {what}.")
-    if not low <= value <= high:
-        raise ValueError(f"Got {name}={value!r}; expected {low} <= {name} <= {high}.")
-
-
-def _is_number(value, kind=numbers.Real):
-    return isinstance(value, kind) and not isinstance(value, bool | np.bool_)

@@ -40,7 +40,9 @@ ARRAY_ROOMS = {
     "metrics": ARRAY_LIBRARIES
     | {"_arguments", "_usage", "codes", "perceptual", "flip_evaluator"},
     "datasets": ARRAY_LIBRARIES | {"_arguments", "_files", "PIL", "pooch", "tifffile"},
-    "degrade": ARRAY_LIBRARIES | {"_arguments"},
+    "_image_arrays": {"_arguments"},
+    "degrade": ARRAY_LIBRARIES | {"_arguments", "_image_arrays"},
+    "noise": {"scipy", "_image_arrays"},
     "estimators": ARRAY_LIBRARIES
     | {"codes", "metrics", "images", "sparse", "bottlenecks"}
     | {"backbones", "training"}

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 _MOST_PIXELS, _MOST_IMAGES = 2**22, 32
 
 
@@ -59,7 +61,7 @@ def images_of(job, n_channels=None, as_gray=False):
 
 
 def blocks_of(images, step):
-    """Yield images of one size, a few at a time."""
+    """Yield arrays of images of one size and type, a few at a time."""
     shapes, start = images.shapes, 0
     while start < len(images):
         shape = shapes[start]
@@ -67,6 +69,6 @@ def blocks_of(images, step):
         stop = start + 1
         while stop < min(len(images), start + most) and shapes[stop] == shape:
             stop += 1
-        yield images[start:stop]
+        yield np.stack(list(images[start:stop]))
         step((stop - start) / len(images))
         start = stop

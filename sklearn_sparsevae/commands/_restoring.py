@@ -67,7 +67,9 @@ def denoise(source, target, model, sigma, value_range, as_gray, overwrite, quiet
 
     def work(job, step):
         images = images_of(job, n_channels, as_gray)
-        blocks = (restore(block) for block in blocks_of(images, step))
+        blocks = (
+            restore(_checked(block, limits)) for block in blocks_of(images, step)
+        )
         save_images(
             blocks, job.target, job.path, value_range=limits, overwrite=overwrite
         )
@@ -81,8 +83,13 @@ def denoise(source, target, model, sigma, value_range, as_gray, overwrite, quiet
 def _restorer(path, sigma, value_range):
     """Return what restores images, of how many channels, and the range they span."""
     if path is None:
-        given = {} if value_range is None else {"value_range": value_range}
-        model = made("Denoiser", method="patches", **given)
+        model = made(
+            "Denoiser",
+            method="patches",
+            clean=False,
+            value_range=value_range,
+            random_state=0,  # the same each time that the command is given
+        )
 
         def restore(images):
             return model.fit(images).transform(images, sigma=sigma)
@@ -109,3 +116,18 @@ def _restorer(path, sigma, value_range):
             "see info."
         )
     return restore, n_channels_of(model), range_of(model)
+
+
+def _checked(images, limits):
+    """Refuse numbers that are not within the range, give or take noise."""
+    if limits is None and images.dtype.kind == "u":
+        return images
+    low, high = limits or (0, 1)
+    smallest, largest = images.min(), images.max()
+    if smallest < 2 * low - high or largest > 2 * high - low:
+        raise ValueError(
+            f"its numbers go from {smallest:g} to {largest:g}; expected {low:g} to "
+            f"{high:g}, or beyond by no more than noise: --value-range says what is "
+            "black and white"
+        )
+    return images

@@ -24,7 +24,7 @@ class HalfAsBright:
 
     calls = []
 
-    def __init__(self, method, value_range=None):
+    def __init__(self, method, value_range=None, **options):
         self.method, self.value_range = method, value_range
 
     def fit(self, images):
@@ -32,7 +32,6 @@ class HalfAsBright:
 
     def transform(self, images, sigma=None):
         self.calls.append((self.method, sigma, [np.shape(image) for image in images]))
-        images = np.stack([np.asarray(image) for image in images])
         low, high = self.value_range or (0, 1)
         white = np.iinfo(images.dtype).max if images.dtype.kind == "u" else 1
         scale = white if self.value_range is None else 1

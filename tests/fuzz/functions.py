@@ -14,6 +14,7 @@ from sklearn_sparsevae import (
     datasets,
     degrade,
     metrics,
+    noise,
     plotting,
     segmentation,
     sparse,
@@ -97,6 +98,19 @@ DEGRADATIONS = [
         (degrade.square_mask, {"size": 2}),
         (degrade.bicubic_downsample, {"factor": 2}),
     ]
+]
+
+
+def a_sigma_for_each_channel(answer, values):
+    assert answer.ndim == 2 and (answer >= 0).all(), f"no sigma: {answer!r}"
+
+
+NOISE = [
+    function(
+        noise.estimate_sigma,
+        a_sigma_for_each_channel,
+        given={"images": images("images")},
+    ),
 ]
 
 
@@ -590,6 +604,7 @@ DISPLAYS = [
 
 TARGETS = [
     *DEGRADATIONS,
+    *NOISE,
     *METRICS,
     *CODE_FUNCTIONS,
     *OPERATIONS,
