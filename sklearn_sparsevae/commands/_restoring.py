@@ -67,9 +67,7 @@ def denoise(source, target, model, sigma, value_range, as_gray, overwrite, quiet
 
     def work(job, step):
         images = images_of(job, n_channels, as_gray)
-        blocks = (
-            restore(_checked(block, limits)) for block in blocks_of(images, step)
-        )
+        blocks = (restore(_checked(block, limits)) for block in blocks_of(images, step))
         save_images(
             blocks, job.target, job.path, value_range=limits, overwrite=overwrite
         )
