@@ -30,12 +30,12 @@ MODELS = {
 
 @functools.cache
 def training_photos(archive):
-    """The 432 photos of BSDS500 that are not in CBSD68, ``uint8``, as a list."""
+    """Return the 432 photos of BSDS500 that are not in CBSD68, ``uint8``, as a list."""
     tests = set(archive.test_names)
     found = []
     for subset in ("train", "val", "test"):
         loaded = load_image_archive(archive.photos, folder=f"images/{subset}")
-        pairs = zip(loaded.images, loaded.filenames, strict=True)
+        pairs = zip(loaded.images, loaded.names, strict=True)
         found += [p for p, name in pairs if pathlib.Path(name).stem not in tests]
     return found
 
@@ -54,7 +54,7 @@ class Archives:
         if name != "cbsd68":
             return list(load_image_archive(self.tests, folder=name).images)
         loaded = load_image_archive(self.photos, folder="images/val")
-        stems = [pathlib.Path(n).stem for n in loaded.filenames]
+        stems = [pathlib.Path(n).stem for n in loaded.names]
         return [loaded.images[stems.index(n)] for n in self.test_names]
 
 
@@ -74,14 +74,18 @@ def grey(photos):
     return [np.rint(photo @ weights).astype(np.uint8) for photo in photos]
 
 
+def key(name):
+    """Name of the files of a model."""
+    return name.replace(", ", "_").replace(" ", "_")
+
+
 def trained(name, archive, folder, threads=1):
     """Return a model of `MODELS` and what its training took; train it if need be.
 
     Kept in ``folder`` as a model file, with the seconds beside it in JSON.
     """
     folder = pathlib.Path(folder)
-    key = name.replace(", ", "_").replace(" ", "_")
-    path, beside = folder / f"{key}.sparsevae", folder / f"{key}.json"
+    path, beside = (folder / f"{key(name)}.{end}" for end in ("sparsevae", "json"))
     if not beside.exists():
         photos = training_photos(archive)
         if name.startswith("50"):

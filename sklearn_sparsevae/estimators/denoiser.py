@@ -22,6 +22,7 @@ from sklearn_sparsevae.estimators._parameters import POSITIVE_INT
 from sklearn_sparsevae.estimators._stopping import warn_and_raise
 from sklearn_sparsevae.images import Layout
 from sklearn_sparsevae.noise import estimate_sigma
+from sklearn_sparsevae.sparse import denoise_patches
 from sklearn_sparsevae.training import (
     DenoisingBatches,
     DenoisingModule,
@@ -343,8 +344,7 @@ class Denoiser(
             for part in self._restored(counted, given, tile, return_std):
                 results.append([self._finish(part[0], kind), *part[1:]])
         restored, *deviations = (
-            _gathered(parts, photos.is_one_size)
-            for parts in zip(*results, strict=True)
+            _gathered(parts, photos.is_one_size) for parts in zip(*results, strict=True)
         )
         return (restored, deviations[0]) if return_std else restored
 
@@ -482,8 +482,6 @@ def _with_crops(photos):
 
 
 def _by_patches(unit, sigma, random_state):
-    from sklearn_sparsevae.sparse import denoise_patches
-
     restored = [
         denoise_patches(image, strength, random_state=random_state)
         for image, strength in zip(unit, sigma, strict=True)
