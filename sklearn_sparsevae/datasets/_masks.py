@@ -88,7 +88,7 @@ def save_masks(
         raise ValueError(
             f"Got {len(names)} names for {len(maps)} label maps; expected one for each."
         )
-    paths = [path_in(folder, name, _mask_name) for name in names]
+    paths = [path_in(folder, name, mask_name) for name in names]
     _check_clashes(names, paths)
     largest = max((int(labels.max()) for labels in maps), default=0)
     # Most of the time is waiting for the disk.
@@ -172,7 +172,8 @@ def path_in(folder, name, written):
     return path
 
 
-def _mask_name(name):
+def mask_name(name):
+    """Name of the label map of a photo."""
     return stem_of(name) + ".png"
 
 

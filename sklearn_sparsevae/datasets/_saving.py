@@ -250,7 +250,7 @@ def _files(path, like, names, n_photos):
             )
         return [_File(path, like, n_photos if suffix in _TIFF else 1)]
     files = [
-        _File(path_in(path, name, _written_name), like and like / name, n)
+        _File(path_in(path, name, written_name), like and like / name, n)
         for name, n in _grouped(names)
     ]
     seen = {}
@@ -290,7 +290,7 @@ def _grouped(names):
     return found
 
 
-def _written_name(name):
+def written_name(name):
     """Name of the file that is written for one that is called so."""
     suffix = PurePosixPath(name).suffix.lower()
     if suffix in _WRITTEN:
