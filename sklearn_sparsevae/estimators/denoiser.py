@@ -22,6 +22,7 @@ from sklearn_sparsevae.estimators._parameters import POSITIVE_INT
 from sklearn_sparsevae.estimators._stopping import warn_and_raise
 from sklearn_sparsevae.images import Layout
 from sklearn_sparsevae.noise import estimate_sigma
+from sklearn_sparsevae.sparse import denoise_patches
 from sklearn_sparsevae.training import (
     DenoisingBatches,
     DenoisingModule,
@@ -35,7 +36,7 @@ from sklearn_sparsevae.training import (
     train_denoiser,
 )
 
-_CROP = 48  # pixels a side of what is trained on
+_CROP = 40  # pixels a side of what is trained on
 _STRENGTHS = (0, 55)  # of noise that "estimate" stands for
 # Noisy photos with fewer pixels than this are restored from themselves by "auto".
 _FEW_PIXELS = 2**22
@@ -81,11 +82,11 @@ class Denoiser(
         Average over so many shifts of the grid of sites, each mirrored in another way:
         about 0.1 dB better than one, in so many times the time.
     n_batches : int, default=1000
-        Batches of crops of 48 pixels a side, or less where images are smaller, in an
+        Batches of crops of 40 pixels a side, or less where images are smaller, in an
         epoch.
     max_epochs : int, default=20
         Epochs of training. The default takes some ten minutes on two cores.
-    batch_size : int, default=8
+    batch_size : int, default=12
         Crops in a training batch.
     lr : float, default=0.001
         Learning rate of Adam, and of the orthogonal steps (Muon) of most convolutions.
@@ -173,7 +174,7 @@ class Denoiser(
     n_shifts: int = 4
     n_batches: int = 1000
     max_epochs: int = 20
-    batch_size: int = 8
+    batch_size: int = 12
     lr: float = 0.001
     gradient_clip: float = 0.05
     precision: Literal["auto", "float32", "bf16"] = "auto"
@@ -343,8 +344,7 @@ class Denoiser(
             for part in self._restored(counted, given, tile, return_std):
                 results.append([self._finish(part[0], kind), *part[1:]])
         restored, *deviations = (
-            _gathered(parts, photos.is_one_size)
-            for parts in zip(*results, strict=True)
+            _gathered(parts, photos.is_one_size) for parts in zip(*results, strict=True)
         )
         return (restored, deviations[0]) if return_std else restored
 
@@ -482,8 +482,6 @@ def _with_crops(photos):
 
 
 def _by_patches(unit, sigma, random_state):
-    from sklearn_sparsevae.sparse import denoise_patches
-
     restored = [
         denoise_patches(image, strength, random_state=random_state)
         for image, strength in zip(unit, sigma, strict=True)

@@ -18,7 +18,6 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from sklearn_sparsevae.training.augmentation import draw_ways, turned
 from sklearn_sparsevae.training.autoencoder import channels_first, channels_last
 from sklearn_sparsevae.training.batching import BatchPlan, ImageBatches
 from sklearn_sparsevae.training.callbacks import not_finite
@@ -45,13 +44,11 @@ _BATCH_PIXELS = 2**19
 
 @dataclasses.dataclass(frozen=True)
 class DenoisingPlan:
-    """What a batch is made of: crops, how they are turned, and their noise.
+    """What a batch is made of: crops and their noise.
 
     Attributes
     ----------
     crops : BatchPlan
-    ways : ndarray of int (n,)
-        As `turned` takes them.
     sigma : ndarray of float32 (n, C)
         Deviation of the noise to add.
     alpha : ndarray of float32 (n,)
@@ -59,14 +56,12 @@ class DenoisingPlan:
     """
 
     crops: BatchPlan
-    ways: np.ndarray
     sigma: np.ndarray
     alpha: np.ndarray
 
     def __getitem__(self, part):
         """Return the plan of some of the items, a slice."""
-        arrays = (self.ways[part], self.sigma[part], self.alpha[part])
-        return DenoisingPlan(self.crops[part], *arrays)
+        return DenoisingPlan(self.crops[part], self.sigma[part], self.alpha[part])
 
 
 class DenoisingBatches(ImageBatches):
@@ -85,7 +80,7 @@ class DenoisingBatches(ImageBatches):
     """
 
     def __init__(self, photos, sigma, n_items, own_sigma=None):
-        super().__init__(photos)
+        super().__init__(photos, augment=True)
         self.sigma, self.n_items, self.own_sigma = sigma, n_items, own_sigma
 
     def __len__(self):
@@ -101,8 +96,7 @@ class DenoisingBatches(ImageBatches):
         alike = torch.rand(n) >= _UNLIKE
         sigma[alike] = sigma[alike, :1]
         alpha = _ALPHAS[0] + (_ALPHAS[1] - _ALPHAS[0]) * torch.rand(n)
-        ways = draw_ways(n, is_square=True)
-        return DenoisingPlan(crops, ways, sigma.numpy(), alpha.numpy())
+        return DenoisingPlan(crops, sigma.numpy(), alpha.numpy())
 
     def make(self, plan):
         """Cut, turn and scale crops, and add noise: inputs and targets.
@@ -110,9 +104,8 @@ class DenoisingBatches(ImageBatches):
         Inputs are a dict of ``images`` and ``sigma``; targets hold images, and beside
         them the variance of their own noise, of each crop and channel.
         """
-        crops = self._cut(self.photos, self._places(plan.crops))
-        values = self.photos.value_range
-        clean = torch.from_numpy(values.to_unit(turned(crops, plan.ways)))
+        crops = self._cut(self.photos, self._places(plan.crops), plan.crops.ways)
+        clean = torch.from_numpy(self.photos.value_range.to_unit(crops))
         clean = channels_first(clean).contiguous()
         generator = torch.Generator().manual_seed(plan.crops.seed)
         noise = torch.randn(clean.shape, generator=generator)

@@ -58,7 +58,9 @@ class DenoisingModule(nn.Module):
     def __init__(self, n_channels, width, bottleneck, precision):
         super().__init__()
         self.precision = precision
-        self.backbone = DenoisingBackbone(n_channels, width, 1 if _free(bottleneck) else 2)
+        self.backbone = DenoisingBackbone(
+            n_channels, width, 1 if _free(bottleneck) else 2
+        )
         if _free(bottleneck):
             self.middle, cell = CoarserScale(width, width + width // 2), _COARSE
         else:

@@ -1,4 +1,8 @@
-"""From images to code coordinates and back, a batch at a time, as ndarrays."""
+"""From images to code coordinates and back, a batch at a time, as ndarrays.
+
+Longer than other modules because all that estimators ask of a trained network is here:
+codes, moments and usage, reconstructions of whole images, of tiles and over shifts.
+"""
 
 import itertools
 import math
