@@ -7,7 +7,7 @@ import numbers
 from typing import Any, Literal, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
@@ -232,9 +232,8 @@ class Denoiser(
         net = None
         if method == "network":
             seed = from_first(random_numbers(self.random_state).randint(2**31 - 1))
-            photos = _with_crops(photos)
             batches = DenoisingBatches(
-                photos,
+                _with_crops(photos),
                 strengths,
                 self.n_batches * self.batch_size,
                 None if self.clean else self._strengths_of(photos),
@@ -256,7 +255,8 @@ class Denoiser(
 
     def _make_spec(self):
         spec = super()._make_spec()
-        return spec if self.clean else spec.beyond_the_range()
+        is_clean = self.clean and self.method != "patches"
+        return spec if is_clean else spec.beyond_the_range()
 
     def _strengths(self):
         """Range of strengths to train for, of unit images."""
@@ -333,7 +333,7 @@ class Denoiser(
         check_flag(return_std, "return_std")
         photos = self._open(X)
         given = self._check_sigma(sigma, len(photos))
-        if return_std and self.net_ is None:
+        if return_std and self.method_ == "patches":
             raise ValueError(
                 "return_std=True needs a network, but this model restores by patches: "
                 "fit with method='network'."
@@ -390,18 +390,22 @@ class Denoiser(
                 f"y holds images of shapes {targets.shapes[:3]}, but X "
                 f"{photos.shapes[:3]}: expected the same, photo by photo."
             )
-        restored = self.transform(photos, sigma)
+        restored: Any = self.transform(photos, sigma)
+        wanted: Any = [part.floats() for part in targets.parts()]
         if targets.is_one_size:
-            pairs = [(targets.floats(), restored)]
+            wanted, restored = wanted[0], restored[:, None]
+            wanted = wanted[:, None]
         else:
-            parts = (part.floats() for part in targets.parts())
-            pairs = zip(parts, (image[None] for image in restored), strict=True)
-        return float(np.mean([v for pair in pairs for v in self._psnr(*pair)]))
+            restored = [image[None] for image in restored]
+        pairs = zip(wanted, restored, strict=True)
+        return float(np.mean([self._psnr(*pair) for pair in pairs]))
 
     def _restored(self, photos, given, tile, return_std):
         """Yield restored unit images, and deviations, block after block of one size."""
-        restorer = None
-        if self.net_ is not None:
+        restorer, seed = None, 0
+        if self.method_ == "patches":
+            seed = random_numbers(self.random_state).randint(2**31 - 1)
+        else:
             restorer = Restorer(self.net_.module_, self.device, self.n_shifts, tile)
         first = 0
         for part in photos.parts():
@@ -416,7 +420,6 @@ class Denoiser(
                     sigma = np.ascontiguousarray(sigma, np.float32)
                     yield self._by_network(restorer, unit, sigma, photos, return_std)
                 else:
-                    seed = random_numbers(self.random_state)
                     yield [_by_patches(unit, sigma, seed)]
                     photos.count(len(batch))
 
@@ -478,18 +481,22 @@ class Denoiser(
 
 
 def _with_crops(photos):
+    """Photos to be trained on through crops, rows that are images too."""
+    if photos.layout.kind == "flat":
+        layout = dataclasses.replace(photos.layout, kind="channels")
+        photos = dataclasses.replace(photos, layout=layout)
     return photos.with_crops(min(_CROP, photos.smallest_side))
 
 
-def _by_patches(unit, sigma, random_state):
+def _by_patches(unit, sigma, seed):
     restored = [
-        denoise_patches(image, strength, random_state=random_state)
+        denoise_patches(image, strength.astype(np.float32), seed=seed)
         for image, strength in zip(unit, sigma, strict=True)
     ]
     return np.stack(restored).astype(np.float32)
 
 
-def _gathered(parts, is_one_size) -> NDArray[Any] | list[NDArray[Any]]:
+def _gathered(parts, is_one_size):
     """Blocks of images of one size as one array, others as a list of images."""
     if is_one_size:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)

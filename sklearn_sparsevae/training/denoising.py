@@ -36,6 +36,8 @@ _VARIANCE_WEIGHT = 1e-3
 # Batches from which the predicted deviations are calibrated, and what share of the
 # errors lies within two of them.
 _N_CALIBRATION, _WITHIN_TWO = 64, 0.9545
+# Share of the steps over which the learning rate rises.
+_WARMUP = 0.02
 # Shifts of the grid, rows and columns in pixels, each with another way to mirror.
 SHIFTS = ((0, 0), (3, 1), (1, 2), (2, 3))
 # Pixels that a batch of whole images may have.
@@ -176,6 +178,8 @@ def train_denoiser(build, batches, settings, seed):
     with OwnGenerator(seed):
         module = build().to(device=device, memory_format=DenoisingNet.memory_format)
         net = DenoisingNet.around(module, settings)
+    n_steps = settings.max_epochs * math.ceil(len(batches) / settings.batch_size)
+    net.optimizer_.n_warmup = max(1, int(_WARMUP * n_steps))
     net.run(batches, None, settings, seed)
     if net.history:
         with OwnGenerator(seed + 1):
