@@ -118,8 +118,8 @@ class DenoisingBatches(ImageBatches):
         own = torch.from_numpy(self.own_sigma[plan.crops.owners])
         alpha = torch.from_numpy(plan.alpha)[:, None]
         added = _by_channel(own) * noise
-        noisy = clean + _by_channel(alpha) * added  # [R2R Eq. 9]
-        target = clean - added / _by_channel(alpha)  # [R2R Eq. 9]
+        noisy = clean + _by_channel(alpha) * added  # [R2R recorruption]
+        target = clean - added / _by_channel(alpha)  # [R2R recorruption]
         sigma = own * (1 + alpha**2).sqrt()
         variance = own**2 * (1 + alpha**-2)
         return {"images": noisy, "sigma": sigma}, (target, variance)

@@ -1,11 +1,13 @@
 """Denoiser: noise goes, what was there stays, whatever form images come in."""
 
+import copy
+
 import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
 from sklearn_sparsevae import Denoiser, load, save
-from sklearn_sparsevae.degrade import gaussian_noise
+from sklearn_sparsevae.degrade import gaussian_noise, poisson_noise
 
 SMALL = {"width": 16, "n_batches": 120, "max_epochs": 1, "lr": 0.004, "random_state": 0}
 
@@ -163,6 +165,21 @@ def test_patches_need_no_training():
     assert psnr(clean, model.transform(spoilt, sigma=25)) > psnr(clean, spoilt) + 5
     with pytest.raises(ValueError, match="return_std=True needs a network"):
         model.transform(spoilt, return_std=True)
+
+
+@pytest.mark.parametrize("method", ["network", "patches"])
+def test_poisson_noise_is_made_even(denoiser, method):
+    clean = scenes(2, seed=5)
+    spoilt = poisson_noise(clean, peak=30, clip=False, random_state=0)
+    model = Denoiser(method=method, gain=255 / 30, **SMALL)
+    if method == "network":
+        model = copy.copy(denoiser).set_params(gain=255 / 30)
+    else:
+        model.fit(spoilt)
+    restored = model.transform(spoilt)
+    assert psnr(clean, restored) > psnr(clean, spoilt) + 4
+    estimated = model.set_params(gain="estimate").transform(spoilt)
+    assert psnr(clean, estimated) > psnr(clean, spoilt) + 2
 
 
 def test_auto_takes_patches_for_few_noisy_photos():
