@@ -268,7 +268,8 @@ class Denoiser(
             stopped_by = net.stopped_by
             net.forget_training()
         self.method_ = method
-        self._keep(net, photos, spec.beyond_the_range(), names)
+        known = photos if photos.is_one_size else _with_crops(photos)
+        self._keep(net, known, spec.beyond_the_range(), names)
         if net is not None:
             warn_and_raise(self, stopped_by)
         return self

@@ -114,6 +114,14 @@ def test_photos_of_several_sizes_are_restored_one_by_one(denoiser):
         np.testing.assert_allclose(restored, alone, atol=1e-6)
 
 
+@pytest.mark.parametrize("method", ["network", "patches"])
+def test_fits_to_photos_of_several_sizes(method):
+    photos = [scenes(1, side=side)[0] for side in (33, 48)]
+    model = Denoiser(method=method, width=4, n_batches=1, max_epochs=1).fit(photos)
+    restored = model.transform(photos, sigma=5)
+    assert [p.shape for p in restored] == [p.shape for p in photos]
+
+
 def test_an_image_does_not_depend_on_its_neighbours(denoiser):
     spoilt = noisy(scenes(3, seed=9))
     together = denoiser.transform(spoilt)
