@@ -17,8 +17,8 @@ import sklearn_sparsevae
 PACKAGE = sklearn_sparsevae.__name__
 ROOT = Path(__file__).parents[1]
 USER_MODULES = (
-    *("", "codes", "metrics", "datasets", "degrade", "plotting", "segmentation"),
-    "recipes",
+    *("", "codes", "metrics", "datasets", "degrade", "noise", "plotting"),
+    *("recipes", "segmentation"),
 )
 # numpydoc's codes: no docstring, no summary, parameters missing, unknown or out of
 # order, no description, returns missing.

@@ -40,16 +40,20 @@ ARRAY_ROOMS = {
     "metrics": ARRAY_LIBRARIES
     | {"_arguments", "_usage", "codes", "perceptual", "flip_evaluator"},
     "datasets": ARRAY_LIBRARIES | {"_arguments", "_files", "PIL", "pooch", "tifffile"},
-    "degrade": ARRAY_LIBRARIES | {"_arguments"},
+    "_image_arrays": {"_arguments"},
+    "degrade": ARRAY_LIBRARIES | {"_arguments", "_image_arrays"},
+    "noise": {"scipy", "_image_arrays"},
     "estimators": ARRAY_LIBRARIES
     | {"codes", "metrics", "images", "sparse", "bottlenecks"}
-    | {"backbones", "training"}
+    | {"backbones", "training", "noise"}
     | {"_arguments", "_doc_links", "_parameters", "_progress"},
     "segmentation": ARRAY_LIBRARIES
     | {"threadpoolctl", "codes", "metrics"}
     | {"_arguments", "_doc_links", "_parameters", "_ahead", "_progress"},
     "persistence": {"sklearn", "scipy", "skops", "_container", "__version__"},
-    "__main__": {"persistence"},
+    "commands": {"click", "sklearn", "codes", "datasets", "persistence"}
+    | {"_progress", "__version__"},
+    "__main__": {"commands"},
     "plotting": {"matplotlib", "codes", "metrics", "_arguments"},
 }
 ALLOWED = {**TORCH_ROOMS, **ARRAY_ROOMS}

@@ -232,8 +232,9 @@ class CodePrior(
             In nats; probabilities, not densities, so that none is above zero. Divide
             by ``-log(2) * n_tokens(X)`` for bits a token.
         """
+        module = self._module()
         tokens = self._tokens_of(X)
-        return log_likelihood(self._module(), tokens, self.device, self.verbose)
+        return log_likelihood(module, tokens, self.device, self.verbose)
 
     def score(self, X: Codes, y: Unused = None) -> float:
         """Mean log-likelihood of the codes of an image.

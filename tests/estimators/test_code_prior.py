@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from skorch.callbacks import Callback
@@ -261,6 +261,12 @@ def test_a_fit_that_is_stopped_keeps_its_complete_epochs(kept):
     assert prior.n_epochs_ == len(prior.history_["epoch"]) == 2
     assert np.isfinite(prior.score(codes))
     assert prior.sample(3, random_state=0).shape == (3, codes.shape[1])
+
+
+@pytest.mark.parametrize("method", ["score", "score_samples", "n_tokens"])
+def test_a_prior_that_was_not_fitted_says_so(method):
+    with pytest.raises(NotFittedError, match="CodePrior instance is not fitted"):
+        getattr(CodePrior(), method)(np.eye(3))
 
 
 def test_codes_that_do_not_fit_are_refused():
