@@ -4,6 +4,9 @@ import torch
 
 from sklearn_sparsevae._ahead import ahead
 
+# Channels whose patches are coded together; more would make their bases large.
+JOINT = 3
+
 
 def extract_patches(image, size):
     """All overlapping patches ``(h, w, C * size * size)`` of an image ``(H, W, C)``.

@@ -19,6 +19,7 @@ from sklearn_sparsevae.sparse._arrays import (
 )
 from sklearn_sparsevae.sparse._patch_groups import shrink_groups
 from sklearn_sparsevae.sparse._patches import (
+    JOINT,
     add_patches,
     averaged,
     extract_patches,
@@ -33,8 +34,6 @@ _N_ATOMS = 256
 _LEARNT_FROM = 20_000  # patches
 _MOST_ATOMS = 32  # in the code of a patch
 _TILE = 128  # patches along a side that are coded at a time
-# Channels whose patches are coded together.
-_JOINT = 3
 # An image as large as this, in deviations of its noise, is too fine for float32.
 _FINE = 100.0
 # Noise is nothing below this share of an image's largest number.
@@ -176,7 +175,7 @@ def _code_patches(noisy, seed, bar):
     """Denoise by sparse codes of all patches that leave the noise."""
     size = min(_SIZE, *noisy.shape[:2])
     grid = [n - size + 1 for n in noisy.shape[:2]]
-    atoms = [_learn(part, size, seed) for part in noisy.split(_JOINT, dim=2)]
+    atoms = [_learn(part, size, seed) for part in noisy.split(JOINT, dim=2)]
     estimate = functools.partial(_estimate_tile, noisy, size, atoms)
     return averaged(estimate, tiles_of(*map(range, grid), _TILE), noisy, bar)
 
@@ -186,8 +185,8 @@ def _estimate_tile(noisy, size, atoms, tile):
     inside = tuple(slice(at[0], at[-1] + size) for at in tile)
     noisy = noisy[inside]
     total, weight = torch.zeros_like(noisy), torch.zeros_like(noisy)
-    for start, own in zip(range(0, noisy.shape[2], _JOINT), atoms, strict=True):
-        part = ..., slice(start, start + _JOINT)
+    for start, own in zip(range(0, noisy.shape[2], JOINT), atoms, strict=True):
+        part = ..., slice(start, start + JOINT)
         _add_coded(noisy[part], size, own, total[part], weight[part])
     return inside, total, weight
 
