@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1] / PACKAGE
 TORCH_ROOMS = {
     "perceptual": {"torch", "torch_fidelity"},
     "_ranks": {"torch"},
-    "sparse": {"torch", "numba", "_progress"},
+    "sparse": {"torch", "numba", "_ahead", "_progress"},
     "bottlenecks": {"torch", "sparse", "_ranks"},
     "backbones": {"torch", "sparse"},
     "training": {"torch", "skorch", "onnx", "onnxscript", "_arguments"}

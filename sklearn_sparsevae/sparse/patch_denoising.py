@@ -1,5 +1,7 @@
 """An image freed of noise by the sparse codes of its own patches."""
 
+import functools
+import math
 import numbers
 from collections.abc import Sequence
 
@@ -17,7 +19,9 @@ from sklearn_sparsevae.sparse._arrays import (
 )
 from sklearn_sparsevae.sparse._patch_groups import shrink_groups
 from sklearn_sparsevae.sparse._patches import (
+    JOINT,
     add_patches,
+    averaged,
     extract_patches,
     tiles_of,
 )
@@ -30,10 +34,10 @@ _N_ATOMS = 256
 _LEARNT_FROM = 20_000  # patches
 _MOST_ATOMS = 32  # in the code of a patch
 _TILE = 128  # patches along a side that are coded at a time
-# Channels whose patches are coded together.
-_JOINT = 3
-# Range of an image in deviations of its noise, from which float32 is too coarse.
-_FINE = 200.0
+# An image as large as this, in deviations of its noise, is too fine for float32.
+_FINE = 100.0
+# Noise is nothing below this share of an image's largest number.
+_NOTHING = 1e-7
 
 
 @accepts_arrays
@@ -64,7 +68,8 @@ def denoise_patches(
         there is next to no noise).
     sigma : float or (C,) array
         Standard deviation of the noise in units of ``image``, one number or one for
-        each channel. A channel of 0 is returned as it is.
+        each channel. A channel of 0, or of less than 1e-7 of its largest number, is
+        returned as it is.
     seed : int, default=0
         Seed of the patches that the dictionary is learned from.
     verbose : int, default=0
@@ -109,16 +114,17 @@ def denoise_patches(
     refuse_nonfinite("image", image)
     check_count("seed", seed, least=0)
     deviations = _check_sigma(sigma, image.shape[2])
-    restored = image.detach().clone()
-    noisy = (deviations > 0).nonzero().flatten()
-    if len(noisy):
-        part = _denoise(
-            image.detach().cpu()[..., noisy],
-            deviations[noisy],
-            int(seed),
-            verbose,
-        )
-        restored[..., noisy.to(restored.device)] = part.to(restored)
+    image = image.detach()
+    peaks = image.abs().flatten(0, 1).amax(0).cpu()
+    noisy = (deviations > _NOTHING * peaks).nonzero().flatten()
+    if not len(noisy):
+        return image.clone()
+    if len(noisy) == len(deviations):
+        restored = _denoise(image.cpu(), deviations, int(seed), verbose)
+        return restored.to(image)
+    part = _denoise(image.cpu()[..., noisy], deviations[noisy], int(seed), verbose)
+    restored = image.clone()
+    restored[..., noisy.to(image.device)] = part.to(image)
     return restored
 
 
@@ -146,50 +152,43 @@ def _check_sigma(sigma, n_channels):
 
 def _denoise(image, deviations, seed, verbose):
     """Denoise channels that all have noise: in units of it, where it is white."""
-    offset = image.double().mean((0, 1))
-    scaled = (image.double() - offset) / deviations
-    fine = float(scaled.abs().amax()) > _FINE
-    scaled = scaled if fine else scaled.float()
-    axes = _channel_axes(scaled)
-    noisy = scaled @ axes
+    offset = image.mean((0, 1), dtype=torch.float64)
+    noisy = (image.double() - offset).div_(deviations)
+    if math.sqrt(len(deviations)) * float(noisy.abs().amax()) < _FINE:
+        noisy = noisy.float()
+    axes = _channel_axes(noisy)
+    noisy = noisy @ axes
     n_pixels = noisy.shape[0] * noisy.shape[1]
     with progress("denoise", 2 * n_pixels, verbose, "pixels") as bar:
-        guide = _averaged(_code_patches(noisy, seed), noisy, bar)
-        restored = _averaged(shrink_groups(noisy, guide), noisy, bar)
-    return (restored @ axes.mT).double() * deviations + offset
+        guide = _code_patches(noisy, seed, bar)
+        restored = shrink_groups(noisy, guide, bar)
+    return (restored @ axes.mT) * deviations.to(restored) + offset
 
 
 def _channel_axes(image):
     """Orthonormal axes (C, C) along which channels are uncorrelated, one a column."""
-    flat = image.flatten(0, 1).double()
-    return torch.linalg.eigh(flat.mT @ flat)[1].flip(1).to(image)
+    flat = image.flatten(0, 1)
+    return torch.linalg.eigh((flat.mT @ flat).double())[1].flip(1).to(image)
 
 
-def _averaged(parts, noisy, bar):
-    """Sum up tiles of estimates, and divide by the sum of their weights."""
-    total, weight = torch.zeros_like(noisy), torch.zeros_like(noisy)
-    for where, estimates, weights in parts:
-        bar.update(int((weight[where][..., 0] == 0).sum()))
-        total[where] += estimates
-        weight[where] += weights
-    return total / weight
-
-
-def _code_patches(noisy, seed):
-    """Estimates by sparse codes whose residual is the noise; yields tiles of them."""
+def _code_patches(noisy, seed, bar):
+    """Denoise by sparse codes of all patches that leave the noise."""
     size = min(_SIZE, *noisy.shape[:2])
     grid = [n - size + 1 for n in noisy.shape[:2]]
-    parts = noisy.split(_JOINT, dim=2)
-    atoms = [_learn(part, size, seed) for part in parts]
-    for rows, columns in tiles_of(*map(range, grid), _TILE):
-        where = tuple(slice(at[0], at[-1] + size) for at in (rows, columns))
-        total, weight = torch.zeros_like(noisy[where]), torch.zeros_like(noisy[where])
-        start = 0
-        for part, own in zip(parts, atoms, strict=True):
-            inside = ..., slice(start, start + part.shape[2])
-            _add_coded(part[where], size, own, total[inside], weight[inside])
-            start += part.shape[2]
-        yield where, total, weight
+    atoms = [_learn(part, size, seed) for part in noisy.split(JOINT, dim=2)]
+    estimate = functools.partial(_estimate_tile, noisy, size, atoms)
+    return averaged(estimate, tiles_of(*map(range, grid), _TILE), noisy, bar)
+
+
+def _estimate_tile(noisy, size, atoms, tile):
+    """Code the patches at the rows and columns of a tile, for `averaged`."""
+    inside = tuple(slice(at[0], at[-1] + size) for at in tile)
+    noisy = noisy[inside]
+    total, weight = torch.zeros_like(noisy), torch.zeros_like(noisy)
+    for start, own in zip(range(0, noisy.shape[2], JOINT), atoms, strict=True):
+        part = ..., slice(start, start + JOINT)
+        _add_coded(noisy[part], size, own, total[part], weight[part])
+    return inside, total, weight
 
 
 def _split(patches, n_channels):

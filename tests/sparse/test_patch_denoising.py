@@ -12,7 +12,7 @@ from sklearn_sparsevae.sparse._patches import add_patches, extract_patches
 
 @pytest.fixture(scope="module")
 def photo():
-    return data.astronaut()[60:156, 170:266] / 255.0
+    return data.astronaut()[80:136, 190:246] / 255.0
 
 
 def noise(photo, sigma, seed=0):
@@ -23,8 +23,10 @@ def error(restored, clean):
     return np.sqrt(np.square(restored - clean).mean())
 
 
-@pytest.mark.parametrize("sigma", [0.04, 0.1, 0.3])
-@pytest.mark.parametrize("channels", [[0, 1, 2], [1], [0, 1, 2, 2, 1]])
+@pytest.mark.parametrize(
+    ("sigma", "channels"),
+    [(0.05, [0, 1, 2]), (0.2, [0, 1, 2]), (0.1, [1]), (0.1, [0, 1, 2, 2])],
+)
 def test_less_noise_than_wavelets_leave(photo, sigma, channels):
     clean = photo[..., channels]
     noisy = clean + noise(clean, sigma)
@@ -82,8 +84,8 @@ def test_without_noise_nothing_changes(photo):
 
 
 def test_channels_without_noise_stay(photo):
-    clean = photo[:32, :32]
-    sigma = np.array([0.1, 0, 0.02])
+    clean = photo[:24, :24]
+    sigma = np.array([0.2, 0, 0.1])
     noisy = clean + noise(clean, sigma)
     restored = denoise_patches(noisy, sigma)
     np.testing.assert_array_equal(restored[..., 1], clean[..., 1])
@@ -93,7 +95,7 @@ def test_channels_without_noise_stay(photo):
 
 
 def test_units_and_black_are_no_matter(photo):
-    clean = photo[:32, :32]
+    clean = photo[:24, :24]
     noisy = clean + noise(clean, 0.1)
     expected = denoise_patches(noisy, 0.1)
     for scale, shift in [(1, 20), (1, -0.5), (1e4, 0), (1e-9, 3e-9)]:
@@ -126,9 +128,9 @@ def test_seed_and_dtype_say_what_comes_out(photo):
 
 
 def test_tiles_do_not_show(photo, monkeypatch):
-    noisy = photo[:40, :36, :1] + noise(photo[:40, :36, :1], 0.1)
+    noisy = photo[:32, :27, :1] + noise(photo[:32, :27, :1], 0.1)
     whole = denoise_patches(noisy, 0.1)
-    monkeypatch.setattr(_patch_groups, "_TILE", 5)
+    monkeypatch.setattr(_patch_groups, "_TILE", 4)
     monkeypatch.setattr("sklearn_sparsevae.sparse.patch_denoising._TILE", 17)
     np.testing.assert_allclose(denoise_patches(noisy, 0.1), whole, atol=1e-4)
 
