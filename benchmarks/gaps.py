@@ -155,7 +155,10 @@ def row(data, task, method, clean, restore):
         "psnr": metrics.psnr(clean, restored),
         "seconds": (time.process_time() - start) / len(clean),
     }
-    print("{data:8} {task:9} {method:16} {psnr:6.2f} {seconds:6.1f} s".format(**made))
+    print(
+        "{data:8} {task:9} {method:16} {psnr:6.2f} {seconds:6.1f} s".format(**made),
+        flush=True,
+    )
     return made
 
 
