@@ -10,7 +10,11 @@ import numpy as np
 
 from sklearn_sparsevae._arguments import as_ndarray, check_flag
 
-# Of what float32 holds, noise of the largest sigma included.
+# In 8-bit units, as sigma is: far more than any image has left something of.
+LARGEST_SIGMA = 1e6
+# 8-bit levels a photon: as little noise as the largest numbers of photons have.
+LEAST_GAIN = 1e-6
+# Of what float32 holds, noise of that sigma included.
 _LARGEST = 1e30
 
 
@@ -18,14 +22,11 @@ def change_images(images, change, value_range, clip=True):
     """Apply a change of one image ``(H, W, C)`` in [0, 1] to every image."""
     value_range = check_value_range(value_range)
     check_flag(clip, "clip")
-    if isinstance(images, list | tuple):
-        photos = [as_images(p, f"images[{i}]", 2) for i, p in enumerate(images)]
-        if not photos:
-            raise ValueError("Got no images; expected at least one.")
-        for i, photo in enumerate(photos):
+    images = _photos(images, "images")
+    if isinstance(images, list):
+        for i, photo in enumerate(images):
             check_values(photo, value_range, f"images[{i}]")
-        return [_change_one(photo, change, value_range, clip) for photo in photos]
-    images = as_images(images, "images", 3)
+        return [_change_one(photo, change, value_range, clip) for photo in images]
     check_values(images, value_range, "images")
     degraded = np.empty(images.shape, _result_dtype(images.dtype, clip))
     for i, image in enumerate(images):
@@ -33,32 +34,80 @@ def change_images(images, change, value_range, clip=True):
     return degraded
 
 
-def unit_images(images, value_range, name="images"):
+def convert_images(images, convert, value_range, name="images", limited=True):
+    """Convert images as `unit_images` gives them; an array again of what was one."""
+    originals = _photos(images, name)
+    units = unit_images(images, value_range, name, limited)
+    converted = [
+        convert(unit).reshape(original.shape).astype(_float_dtype(original.dtype))
+        for original, unit in zip(originals, units, strict=True)
+    ]
+    return converted if isinstance(originals, list) else np.stack(converted)
+
+
+def _float_dtype(dtype):
+    return dtype if dtype == np.float64 else np.dtype(np.float32)
+
+
+def _photos(images, name):
+    """Return a list of photos, or an array of images."""
+    if not isinstance(images, list | tuple):
+        return as_images(images, name, 3)
+    photos = [as_images(p, f"{name}[{i}]", 2) for i, p in enumerate(images)]
+    if not photos:
+        raise ValueError(f"Got no {name}; expected at least one.")
+    return photos
+
+
+def for_channels(name, value, least=0.0):
+    """Check a number or one for each channel; return a function of how many there are.
+
+    The limits are ``least`` and `LARGEST_SIGMA`.
+    """
+    array = as_ndarray(value, name)
+    if array.dtype.kind not in "uif" or array.ndim > 1 or not array.size:
+        raise TypeError(
+            f"Got {name}={value!r}; expected a number, or one for each channel."
+        )
+    array = array.astype(np.float64)
+    if not ((array >= least) & (array <= LARGEST_SIGMA)).all():
+        raise ValueError(
+            f"Got {name}={value!r}; expected {least:g} <= {name} <= {LARGEST_SIGMA:g}."
+        )
+
+    def of_channels(n_channels):
+        if array.ndim and len(array) not in (1, n_channels):
+            raise ValueError(
+                f"Got {name} of {len(array)} numbers for images of {n_channels} "
+                "channels; expected one number, or as many."
+            )
+        return array
+
+    return of_channels
+
+
+def unit_images(images, value_range, name="images", limited=True):
     """Images one by one, float64 ``(H, W, C)``, black 0 and white 1, noise beyond both.
 
-    All is checked before the first, but for finite numbers and their range.
+    All is checked before the first, but for finite numbers and, if they are to be
+    ``limited``, their range.
     """
     value_range = check_value_range(value_range)
-    is_list = isinstance(images, list | tuple)
-    if is_list:
-        photos = [as_images(p, f"{name}[{i}]", 2) for i, p in enumerate(images)]
-        if not photos:
-            raise ValueError(f"Got no {name}; expected at least one.")
-    else:
-        photos = as_images(images, name, 3)
+    photos = _photos(images, name)
+    is_list = isinstance(photos, list)
     return (
-        _unit(photo, value_range, f"{name}[{i}]" if is_list else name)
+        _unit(photo, value_range, f"{name}[{i}]" if is_list else name, limited)
         for i, photo in enumerate(photos)
     )
 
 
-def _unit(photo, value_range, name):
+def _unit(photo, value_range, name, limited):
     check_kind(photo, value_range, name)
     low, high = limits(photo.dtype, value_range)
     unit = (photo.astype(np.float64) - low) / (high - low)
     if not np.isfinite(unit).all():
         raise ValueError(f"Got {name} with NaN or infinity; expected finite numbers.")
-    if not -0.5 <= np.median(unit) <= 1.5:
+    if limited and not -0.5 <= np.median(unit) <= 1.5:
         raise ValueError(
             f"Got {name} with a median of {np.median(photo):.6g}; expected images of "
             f"which most lies in [{low:g}, {high:g}]. Scale the images, or say what is "

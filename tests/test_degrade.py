@@ -9,14 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from scipy.ndimage import gaussian_filter
+from scipy.signal import convolve2d
 from skimage.restoration import inpaint_biharmonic
+from skimage.util import random_noise
 from sklearn.datasets import load_sample_image
 
 from sklearn_sparsevae import degrade
 from sklearn_sparsevae.degrade import (
     bicubic_downsample,
+    blur,
     gaussian_noise,
+    poisson_gaussian_noise,
+    poisson_noise,
     random_mask,
+    salt_and_pepper,
     speckle,
     square_mask,
 )
@@ -24,12 +31,20 @@ from sklearn_sparsevae.degrade import (
 ALL = {
     "gaussian_noise": functools.partial(gaussian_noise, sigma=30),
     "speckle": functools.partial(speckle, sigma=60),
+    "poisson_noise": functools.partial(poisson_noise, peak=20),
+    "poisson_gaussian_noise": functools.partial(
+        poisson_gaussian_noise, gain=10, sigma=4
+    ),
+    "salt_and_pepper": functools.partial(salt_and_pepper, fraction=0.2),
     "square_mask": functools.partial(square_mask, size=5),
     "random_mask": functools.partial(random_mask, fraction=0.3),
     "bicubic_downsample": functools.partial(bicubic_downsample, factor=2),
+    "blur": functools.partial(blur, kernel=1.5),
 }
 every = pytest.mark.parametrize("name", ALL)
-at_random = pytest.mark.parametrize("name", [n for n in ALL if "bicubic" not in n])
+at_random = pytest.mark.parametrize(
+    "name", [n for n in ALL if n not in ("bicubic_downsample", "blur")]
+)
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +225,10 @@ def test_a_seed_that_is_none_is_refused(name, seed):
 
 @pytest.mark.parametrize(
     "function",
-    [gaussian_noise, speckle, square_mask, random_mask, bicubic_downsample],
+    [
+        *(poisson_noise, salt_and_pepper, speckle),
+        *(square_mask, random_mask, bicubic_downsample),
+    ],
 )
 @pytest.mark.parametrize("value", ["2", True, None, 1j, [1.0], np.ones(3)])
 def test_amounts_that_are_no_numbers_are_refused(function, value):
@@ -235,6 +253,11 @@ def test_amounts_that_are_no_numbers_are_refused(function, value):
         (bicubic_downsample, 0.5),
         (bicubic_downsample, np.inf),
         (bicubic_downsample, 10**400),
+        (poisson_noise, 0),
+        (poisson_noise, 1e12),
+        (salt_and_pepper, 1.5),
+        (blur, -1),
+        (blur, 1e9),
     ],
 )
 def test_amounts_out_of_range_are_refused(photos, function, value):
@@ -309,6 +332,74 @@ def test_clipping_is_said_by_true_or_false(function):
         function(GREY, 20, clip="no")
 
 
+@pytest.mark.parametrize("value", ["2", True, None, 1j, [[1.0]], []])
+def test_a_sigma_is_a_number_or_one_for_each_channel(value):
+    with pytest.raises(TypeError, match=r"sigma=.*; expected a number, or one for"):
+        gaussian_noise(GREY, value)
+    with pytest.raises(TypeError, match=r"gain=.*; expected a number, or one for each"):
+        poisson_gaussian_noise(GREY, value, 0)
+
+
+def test_each_channel_may_have_a_sigma_of_its_own():
+    grey = np.full((1, 150, 150, 3), 0.5)
+    noise = gaussian_noise(grey, [0, 5, 20], clip=False, random_state=0) - grey
+    deviations = noise.std((0, 1, 2)) * 255
+    np.testing.assert_allclose(deviations, [0, 5, 20], rtol=0.03)
+    for sigma, n in ([1, 2], 2), (np.ones(4), 4):
+        with pytest.raises(ValueError, match=f"sigma of {n} numbers for images of 3"):
+            gaussian_noise(grey, sigma)
+    for same in (7, [7], [7, 7, 7]):
+        np.testing.assert_array_equal(
+            gaussian_noise(grey, same, random_state=0),
+            gaussian_noise(grey, 7, random_state=0),
+        )
+
+
+@pytest.mark.parametrize("peak", [1, 30])
+def test_photons_are_counted(peak):
+    levels = np.array([0.0, 0.1, 0.5, 1.0])
+    grey = np.broadcast_to(levels[:, None, None], (4, 150, 150))
+    noisy = poisson_noise(grey, peak, clip=False, random_state=0)
+    np.testing.assert_allclose(noisy * peak, np.round(noisy * peak), atol=1e-9)
+    np.testing.assert_allclose(noisy.mean((1, 2)), levels, rtol=0.05)
+    np.testing.assert_allclose(noisy.var((1, 2)), levels / peak, rtol=0.05)
+
+
+def test_counts_are_those_of_scikit_image():
+    # There the peak is the number of levels that an image has.
+    image = np.tile(np.arange(256) / 255, (1, 64, 1))
+    ours = poisson_noise(image, 256, random_state=0)
+    theirs = random_noise(image[0], "poisson", rng=0)
+    assert ours.std() == pytest.approx(theirs.std(), rel=0.01)
+    assert (ours - image).std() == pytest.approx((theirs - image).std(), rel=0.05)
+
+
+@pytest.mark.parametrize("sigma", [0, 6])
+def test_a_camera_adds_what_it_reads_to_what_it_counts(sigma):
+    levels = np.array([0.0, 0.2, 0.6])
+    grey = np.broadcast_to(levels[:, None, None, None], (3, 150, 150, 2))
+    noisy = poisson_gaussian_noise(grey, [3, 9], sigma, clip=False, random_state=0)
+    variance = (255 * noisy).var((1, 2))
+    expected = 255 * levels[:, None] * [3, 9] + sigma**2
+    np.testing.assert_allclose(variance, expected, rtol=0.05)
+    if not sigma:
+        as_counts = poisson_noise(grey[..., 0], 255 / 3, clip=False, random_state=0)
+        alone = poisson_gaussian_noise(grey[..., 0], 3, 0, clip=False, random_state=0)
+        np.testing.assert_allclose(alone[0], as_counts[0], atol=1e-12)
+
+
+def test_salt_is_as_likely_as_pepper():
+    grey = np.full((1, 200, 200, 2), 0.5)
+    noisy = salt_and_pepper(grey, 0.3, random_state=0)
+    assert set(np.unique(noisy)) == {0, 0.5, 1}
+    theirs = random_noise(grey[0], "s&p", amount=0.3, rng=0)
+    for value in (0, 0.5, 1):
+        share = np.mean(noisy == value)
+        assert share == pytest.approx(np.mean(theirs == value), abs=0.01)
+    assert not np.array_equal(noisy[..., 0], noisy[..., 1])
+    np.testing.assert_array_equal(salt_and_pepper(grey, 0), grey)
+
+
 # ---- masks --------------------------------------------------------------------------
 
 
@@ -334,6 +425,21 @@ def test_squares_reach_every_corner():
     hidden = square_mask(white, 2, random_state=0) == 0
     corners = {tuple(np.argwhere(mask)[0]) for mask in hidden}
     assert corners == {(top, left) for top in range(2) for left in range(3)}
+
+
+@pytest.mark.parametrize("shape", [(9, 12), (8, 5)])
+@pytest.mark.parametrize("size", [1, 4, 5])
+def test_a_square_in_the_middle_leaves_as_much_on_both_sides(shape, size):
+    white = np.ones((2, *shape))
+    first, other = (
+        square_mask(white, size, centered=True, random_state=seed) for seed in (0, 1)
+    )
+    np.testing.assert_array_equal(first, other)
+    assert (first == 0).sum() == 2 * size**2
+    for axis, length in enumerate(shape):
+        places = np.argwhere(first[0] == 0)[:, axis]
+        before, after = places.min(), length - 1 - places.max()
+        assert 0 <= after - before <= 1
 
 
 @pytest.mark.parametrize("name", ["square_mask", "random_mask"])
@@ -380,6 +486,48 @@ def test_more_is_lost_the_smaller_the_image_was(photos):
         for f in (2, 4, 8)
     ]
     assert errors == sorted(errors) and errors[0] > 0
+
+
+# ---- blur ---------------------------------------------------------------------------
+
+KERNEL = np.array([[0, 1, 2], [0, 3, 8]])
+
+
+@pytest.mark.parametrize("kernel", [KERNEL, KERNEL[:, :1] + 1, KERNEL[:1], [[2]]])
+def test_a_kernel_is_convolved_with_and_keeps_the_brightness(photos, kernel):
+    unit, (rows, columns) = photos / 255, np.shape(kernel)
+    blurred = blur(unit, kernel)
+    # The mirror image beyond the borders, the middle of the kernel at the pixel.
+    ends = [(n - 1 - n // 2, n // 2) for n in (rows, columns)]
+    for ours, image in zip(blurred, unit, strict=True):
+        for channel in range(3):
+            padded = np.pad(image[..., channel], ends, mode="symmetric")
+            wanted = convolve2d(padded, kernel / np.sum(kernel), mode="valid")
+            np.testing.assert_allclose(ours[..., channel], wanted, atol=1e-12)
+
+
+def test_a_number_is_the_deviation_of_a_gaussian(photos):
+    wanted = gaussian_filter(photos / 255, (0, 1.5, 1.5, 0), mode="reflect")
+    np.testing.assert_allclose(blur(photos / 255, 1.5), wanted, atol=1e-12)
+    np.testing.assert_array_equal(blur(photos, 0), photos)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "error", "message"),
+    [
+        (np.zeros((3, 3)), ValueError, "sum 0; expected"),
+        (-np.ones((3, 3)), ValueError, "sum -9; expected"),
+        (np.full((3, 3), np.nan), ValueError, "sum nan; expected"),
+        (np.ones(3), ValueError, r"shape \(3,\); expected"),
+        (np.ones((0, 3)), ValueError, r"shape \(0, 3\); expected"),
+        ("gaussian", TypeError, "kernel='gaussian'; expected"),
+        (True, TypeError, "kernel=True; expected"),
+        (None, TypeError, "kernel=None; expected"),
+    ],
+)
+def test_a_kernel_that_is_none_is_refused(photos, kernel, error, message):
+    with pytest.raises(error, match=message):
+        blur(photos, kernel)
 
 
 # ---- what stands in for missing pixels ----------------------------------------------

@@ -93,10 +93,14 @@ DEGRADATIONS = [
     function(f, same_shape("images"), given={"images": images("images"), **given})
     for f, given in [
         (degrade.gaussian_noise, {"sigma": 5}),
+        (degrade.poisson_noise, {"peak": 20}),
+        (degrade.poisson_gaussian_noise, {"gain": 2, "sigma": 3}),
+        (degrade.salt_and_pepper, {"fraction": 0.1}),
         (degrade.speckle, {"sigma": 0.1}),
         (degrade.random_mask, {"fraction": 0.5}),
         (degrade.square_mask, {"size": 2}),
         (degrade.bicubic_downsample, {"factor": 2}),
+        (degrade.blur, {"kernel": 1}),
     ]
 ]
 
@@ -110,6 +114,18 @@ NOISE = [
         noise.estimate_sigma,
         a_sigma_for_each_channel,
         given={"images": images("images")},
+    ),
+    function(noise.estimate_gain, given={"images": images("images")}),
+    function(noise.noise_correlation, given={"images": images("images")}),
+    function(
+        noise.anscombe,
+        same_shape("images"),
+        given={"images": images("images"), "gain": 2},
+    ),
+    function(
+        noise.inverse_anscombe,
+        same_shape("stabilized"),
+        given={"stabilized": floats("stabilized"), "gain": 2},
     ),
 ]
 

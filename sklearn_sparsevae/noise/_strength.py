@@ -1,30 +1,28 @@
-"""How noisy images are: the strength of noise, estimated from the images themselves.
-
-Images come as :mod:`sklearn_sparsevae.degrade` takes them, and deviations are in its
-units: 255 is the whole range. Noise may reach beyond the range.
-"""
+"""The strength of white Gaussian noise, estimated from the images themselves."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import dct
 from scipy.special import ndtr
 
 from sklearn_sparsevae._image_arrays import unit_images
 from sklearn_sparsevae._typing import Images
+from sklearn_sparsevae.noise._blocks import (
+    HIGH,
+    LOW,
+    SIDE,
+    blocks_of,
+    check_channels,
+    check_sides,
+    deviation,
+    least,
+    n_even_blocks,
+    spacing,
+)
 
-__all__ = ["estimate_sigma"]
-
-_SIDE = 8
-# More are not looked at: in large photos every second, third, ... is.
-_MOST_BLOCKS = 100_000
 # Of the blocks, the most even ones; at least as many as this many that do not overlap.
 _SHARE, _FEWEST = 0.015, 6
-_DCT = dct(np.eye(_SIDE, dtype=np.float32), axis=0, norm="ortho")
-_ORDER = np.add.outer(np.arange(_SIDE), np.arange(_SIDE)).ravel()
-# Structure is looked for in the first ones, noise in those that are left.
-_LOW, _HIGH = (_ORDER > 0) & (_ORDER < 9), _ORDER >= 9
 
 
 def estimate_sigma(
@@ -86,46 +84,38 @@ def estimate_sigma(
     """
     sigma = []
     for i, image in enumerate(unit_images(images, value_range)):
-        if min(image.shape[:2]) < _SIDE:
-            raise ValueError(
-                f"Got images of {image.shape[0]}x{image.shape[1]} pixels; expected "
-                f"sides of {_SIDE} at least, to tell noise from structure."
-            )
+        check_sides(image)
         sigma.append([_sigma(channel) for channel in np.moveaxis(image, -1, 0)])
-        if len(sigma[i]) != len(sigma[0]):
-            raise ValueError(
-                f"Got images[0] of {len(sigma[0])} channels and images[{i}] of "
-                f"{len(sigma[i])}; expected as many in all. Call it for each kind."
-            )
+        check_channels(sigma, i)
     return np.array(sigma) * 255
 
 
 def _sigma(channel):
     """Deviation of the noise in one channel ``(H, W)``, in its own units."""
-    least, most = channel.min(), channel.max()
-    at_least, at_most = channel == least, channel == most
-    if (at_least | at_most).all():
+    darkest, brightest = channel.min(), channel.max()
+    at_darkest, at_brightest = channel == darkest, channel == brightest
+    if (at_darkest | at_brightest).all():
         return 0.0
     # Elsewhere these two are reached by a pixel or two; otherwise noise was clipped.
-    low = least if at_least.mean() > 1e-3 else -np.inf
-    high = most if at_most.mean() > 1e-3 else np.inf
-    step = int(np.ceil(np.sqrt(channel.size / _MOST_BLOCKS)))
-    mean, power = _blocks(channel, step)
-    slack = 1e-6 * (most - least)
-    seen = (mean > least + slack) & (mean < most - slack)
+    low = darkest if at_darkest.mean() > 1e-3 else -np.inf
+    high = brightest if at_brightest.mean() > 1e-3 else np.inf
+    step = spacing(channel.size)
+    mean, power = blocks_of(channel, step)
+    slack = 1e-6 * (brightest - darkest)
+    seen = (mean > darkest + slack) & (mean < brightest - slack)
     mean, power = mean[seen], power[seen]
     if not len(mean):
         return 0.0
-    texture, power = power[:, _LOW].sum(1), power[:, _HIGH]
-    fewest = int(_FEWEST * _SIDE**2 / min(step, _SIDE) ** 2)
+    texture, power = power[:, LOW].sum(1), power[:, HIGH]
+    fewest = int(_FEWEST * SIDE**2 / min(step, SIDE) ** 2)
     n_even = max(int(_SHARE * len(mean)), fewest)
     if np.isinf(low) and np.isinf(high):
-        sigma = _deviation(power[_least(texture, n_even)])
-        return _deviation(power[_least(texture, _n_even(texture, sigma, n_even))])
+        sigma = deviation(power[least(texture, n_even)])
+        return deviation(power[least(texture, n_even_blocks(texture, sigma, n_even))])
     # Begin where the range is farthest away.
     room = np.minimum(mean - low, high - mean)
     far = np.flatnonzero(room >= np.median(room))
-    sigma = _deviation(power[far[_least(texture[far], n_even)]])
+    sigma = deviation(power[far[least(texture[far], n_even)]])
     for _ in range(8):
         if sigma <= slack:
             break
@@ -135,45 +125,20 @@ def _sigma(channel):
     return sigma
 
 
-def _blocks(channel, step):
-    """Mean of blocks ``(n,)`` and energy of their frequencies ``(n, 64)``."""
-    blocks = np.lib.stride_tricks.sliding_window_view(
-        channel.astype(np.float32), (_SIDE, _SIDE)
-    )
-    blocks = blocks[::step, ::step].reshape(-1, _SIDE, _SIDE)
-    frequencies = np.matmul(np.matmul(_DCT, blocks), _DCT.T)
-    return blocks.mean((1, 2)), (frequencies**2).reshape(len(blocks), -1)
-
-
-def _least(values, n):
-    """Places of the n least values."""
-    n = min(n, len(values))
-    return np.argpartition(values, n - 1)[:n]
-
-
-def _n_even(texture, sigma, fewest):
-    """Blocks that show no more than noise of ``sigma`` does on average."""
-    return max(fewest, np.count_nonzero(texture <= _LOW.sum() * sigma**2))
-
-
-def _deviation(power):
-    return float(np.sqrt(np.median(power.mean(0))))
-
-
 def _unclipped(mean, texture, power, sigma, low, high, n_even):
     """Deviation before clipping, by what that left of a deviation of ``sigma``."""
     left, excess = _clipped_noise(mean, sigma, low, high)
     # Where little is left little can be learned, unless there is nothing else.
     clear = np.flatnonzero(left >= min(0.6, np.quantile(left, 0.7)))
     energy = texture[clear] / left[clear]
-    even = clear[_least(energy, _n_even(energy, sigma, n_even))]
+    even = clear[least(energy, n_even_blocks(energy, sigma, n_even))]
     left, excess, texture = left[even], excess[even], texture[even]
     # Clipped noise has light tails: of blocks with little energy in some frequencies
     # more is in the others. To first order, by the fourth cumulant of the pixels.
-    n_low = _LOW.sum()
-    slope = excess / (2 * _SIDE**2 * left**2 + n_low * excess)
+    n_low = LOW.sum()
+    slope = excess / (2 * SIDE**2 * left**2 + n_low * excess)
     left = left + slope * np.minimum(texture / sigma**2 - n_low * left, 0)
-    return _deviation(power[even]) / np.sqrt(left.mean())
+    return deviation(power[even]) / np.sqrt(left.mean())
 
 
 def _clipped_noise(mean, sigma, low, high):
