@@ -226,6 +226,7 @@ FIT = ["fit", "in", "--estimator", "VQVAE"]
         (["denoise", "in", "in/deep.png"], "is a folder, and OUT"),
         (["denoise", "in", "out", "--sigma", "many"], "'many'; expected a number"),
         (["denoise", "in", "out", "--sigma", "-1"], "'-1'; expected a number"),
+        (["denoise", "in", "out", "--gain", "high"], "30, or estimate"),
         (["denoise", "in", "out", "--model", "in/deep.png"], "deep.png is no"),
         (["denoise", "in", "out", "--model", "a.model", "--sigma", "5"], "no --sigma"),
         (["denoise", "empty", "out"], "holds no images"),
@@ -338,8 +339,11 @@ def test_a_denoiser_is_what_fit_fits(photos, tmp_path):
     assert run("denoise", photos, tmp_path / "a", "--model", path) == 0
     told = ("--model", path, "--sigma", 25)
     assert run("denoise", photos, tmp_path / "b", *told) == 0
+    told = (*told, "--gain", 2)
+    assert run("denoise", photos, tmp_path / "c", *told) == 0
     model = load(path)
-    for folder, sigma in [("a", None), ("b", 25)]:
+    for folder, sigma, gain in [("a", None, None), ("b", 25, None), ("c", 25, 2.0)]:
+        model.set_params(gain=gain)
         before = load_image_folder(photos).images
         after = load_image_folder(tmp_path / folder).images
         for one, other in zip(before, after, strict=True):
