@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 _LOCATIONS = {
     "ClosedLoopVAE": "sklearn_sparsevae.estimators",
     "CodePrior": "sklearn_sparsevae.estimators",
+    "Denoiser": "sklearn_sparsevae.estimators",
     "DictionaryLearningVAE": "sklearn_sparsevae.estimators",
     "GaussianVAE": "sklearn_sparsevae.estimators",
     "KMeansSegmenter": "sklearn_sparsevae.segmentation",
@@ -26,6 +27,7 @@ _LOCATIONS = {
 __all__ = [
     "ClosedLoopVAE",
     "CodePrior",
+    "Denoiser",
     "DictionaryLearningVAE",
     "GaussianVAE",
     "KMeansSegmenter",
@@ -46,6 +48,7 @@ if TYPE_CHECKING:  # what a type checker takes for the names of _LOCATIONS
         VQVAE,
         ClosedLoopVAE,
         CodePrior,
+        Denoiser,
         DictionaryLearningVAE,
         GaussianVAE,
         SparseCodingVAE,

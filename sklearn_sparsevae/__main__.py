@@ -1,27 +1,21 @@
-"""``python -m sklearn_sparsevae info FILE``: what a file of ours holds."""
+"""``python -m sklearn_sparsevae``: the command line."""
 
-import argparse
-import sys
+from collections.abc import Sequence
 
-from sklearn_sparsevae.persistence import describe_file
+from sklearn_sparsevae.commands import program
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Print a table; return 0, or 2 where a file is none of ours or damaged."""
-    parser = argparse.ArgumentParser("python -m sklearn_sparsevae")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    info = commands.add_parser(
-        "info",
-        help="print what a file of a model, of codes or of a checkpoint holds",
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command, and return its exit code."""
+    return program.main(
+        arguments, prog_name="python -m sklearn_sparsevae", standalone_mode=False
     )
-    info.add_argument("file")
-    try:
-        print(describe_file(parser.parse_args(arguments).file))
-    except (OSError, ValueError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    return 0
+
+
+def run() -> None:
+    """Run the command of the console script ``sparsevae``."""
+    program.main(prog_name="sparsevae")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

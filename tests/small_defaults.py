@@ -1,6 +1,7 @@
 """Defaults with which the code of pages costs seconds instead of minutes."""
 
 import sklearn_sparsevae
+from sklearn_sparsevae import recipes
 from sklearn_sparsevae.training import batching
 
 _WITH_ATOMS = ("SparseCodingVAE", "DictionaryLearningVAE", "VQVAE", "GaussianVAE")
@@ -13,4 +14,6 @@ def shrink_defaults(monkeypatch):
         monkeypatch.setitem(init.__kwdefaults__, "max_epochs", 1)
         if name in _WITH_ATOMS:
             monkeypatch.setattr(init, "__defaults__", (24,))  # n_components
+    small = {"n_components": 24, "backbone_params": {"width": 8}, "max_epochs": 1}
+    monkeypatch.setattr(recipes, "RESTORATION", {**recipes.RESTORATION, **small})
     monkeypatch.setattr(batching, "_MIN_CROPS", 32)

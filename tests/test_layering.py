@@ -51,7 +51,9 @@ ARRAY_ROOMS = {
     | {"threadpoolctl", "codes", "metrics"}
     | {"_arguments", "_doc_links", "_parameters", "_ahead", "_progress"},
     "persistence": {"sklearn", "scipy", "skops", "_container", "__version__"},
-    "__main__": {"persistence"},
+    "commands": {"click", "sklearn", "codes", "datasets", "persistence"}
+    | {"_progress", "__version__"},
+    "__main__": {"commands"},
     "plotting": {"matplotlib", "codes", "metrics", "_arguments"},
 }
 ALLOWED = {**TORCH_ROOMS, **ARRAY_ROOMS}

@@ -7,16 +7,25 @@ import re
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_sample_image
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
 import sklearn_sparsevae
-from sklearn_sparsevae import recipes
+from sklearn_sparsevae import (
+    VQVAE,
+    DictionaryLearningVAE,
+    GaussianVAE,
+    SparseCodingVAE,
+    recipes,
+)
 from sklearn_sparsevae.backbones import BACKBONES, IdentityBackbone
 from sklearn_sparsevae.bottlenecks.spike_priors import LearnedThreshold
+from sklearn_sparsevae.degrade import gaussian_noise
+from sklearn_sparsevae.metrics import psnr
 from sklearn_sparsevae.perceptual.distance import PerceptualDistance
 from sklearn_sparsevae.sparse import ista
-from sklearn_sparsevae.training import callbacks
+from sklearn_sparsevae.training import batching, callbacks
 
 # The table at the top of the module: which class each is for.
 ESTIMATORS = {
@@ -41,7 +50,9 @@ SMALLER = {
     "VSC": {**SMALL, "backbone_params": {"width": 16}},
     "VSCLT": {**SMALL, "backbone_params": {"width": 16}},
 }
-every_recipe = pytest.mark.parametrize("name", recipes.__all__)
+# All but our own, which is for every autoencoder.
+PAPERS = [name for name in recipes.__all__ if name != "RESTORATION"]
+every_recipe = pytest.mark.parametrize("name", PAPERS)
 
 
 class Features(nn.Module):
@@ -78,7 +89,7 @@ def small(name, network=None, **params):
 
 
 def test_the_table_of_the_module_has_every_recipe():
-    assert sorted(ESTIMATORS) == sorted(recipes.__all__) == sorted(SMALLER)
+    assert sorted(ESTIMATORS) == sorted(PAPERS) == sorted(SMALLER)
 
 
 @every_recipe
@@ -254,3 +265,27 @@ def test_epochs_of_vsc_are_the_iterations_of_the_code():
     n_batches = 60_000 / recipes.VSC["batch_size"]
     assert recipes.VSC["max_epochs"] == round(100_000 / n_batches)
     assert recipes.VSC["beta_warmup"] == round(5_000 / n_batches)
+
+
+AUTOENCODERS = [DictionaryLearningVAE, SparseCodingVAE, VQVAE, GaussianVAE]
+
+
+@pytest.mark.parametrize("cls", AUTOENCODERS)
+def test_every_autoencoder_takes_the_recipe_of_restoration(cls):
+    model = cls(**recipes.RESTORATION, target="y", n_workers=0)
+    model._validate_params()
+    assert recipes.RESTORATION.items() <= model.get_params().items()
+
+
+@pytest.mark.parametrize("cls", AUTOENCODERS[:2])
+def test_the_recipe_of_restoration_restores(cls, monkeypatch):
+    """A few steps of a thin network already take away some of the noise."""
+    monkeypatch.setattr(batching, "_MIN_CROPS", 480)
+    photo = load_sample_image("china.jpg")[:384, :384] / 255
+    clean = photo.reshape(6, 64, 6, 64, 3).swapaxes(1, 2).reshape(-1, 64, 64, 3)
+    noisy = gaussian_noise(clean, 30, random_state=0)
+    less = {"backbone_params": {"width": 16}, "crop_size": 24, "max_epochs": 1}
+    model = cls(**{**recipes.RESTORATION, **less}, target="y", random_state=0)
+    model.fit(noisy[:24], clean[:24])
+    gain = model.score(noisy[24:], clean[24:]) - psnr(clean[24:], noisy[24:])
+    assert gain > 1.5

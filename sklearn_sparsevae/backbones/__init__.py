@@ -1,6 +1,7 @@
 """Encoders and decoders: everything around the bottleneck that knows of images."""
 
 from sklearn_sparsevae.backbones.csc import ConvolutionalSparseCoding
+from sklearn_sparsevae.backbones.denoising import CoarserScale, DenoisingBackbone
 from sklearn_sparsevae.backbones.dense import DenseBackbone
 from sklearn_sparsevae.backbones.identity import IdentityBackbone
 from sklearn_sparsevae.backbones.light import LightBackbone
@@ -18,6 +19,8 @@ BACKBONES = {
 
 __all__ = [
     "BACKBONES",
+    "CoarserScale",
     "ConvolutionalSparseCoding",
+    "DenoisingBackbone",
     *sorted(c.__name__ for c in BACKBONES.values()),
 ]

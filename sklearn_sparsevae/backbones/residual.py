@@ -135,13 +135,15 @@ class _Branch(nn.Sequential):
         nn.init.zeros_(last.bias)
         super().__init__(
             nn.Conv2d(in_dim, width, 3, padding=1),
-            *(_Block(width) for _ in range(n_blocks)),
+            *(ResidualBlock(width) for _ in range(n_blocks)),
             nn.ReLU(),
             last,
         )
 
 
-class _Block(nn.Module):
+class ResidualBlock(nn.Module):
+    """Two convolutions beside the identity (He et al. 2016, pre-activation)."""
+
     def __init__(self, width):
         super().__init__()
         self.body = nn.Sequential(
@@ -151,7 +153,8 @@ class _Block(nn.Module):
             nn.Conv2d(width, width, 3, padding=1),
         )
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Features ``(batch, width, h, w)`` of features."""
         return x + self.body(x)
 
 

@@ -8,6 +8,7 @@ from sklearn_sparsevae.datasets._lazy import LazyView
 from sklearn_sparsevae.datasets._local import load_image_archive, load_image_folder
 from sklearn_sparsevae.datasets._masks import save_masks
 from sklearn_sparsevae.datasets._samples import load_sample_photos, random_crops
+from sklearn_sparsevae.datasets._saving import save_images
 
 __all__ = [
     "LazyView",
@@ -19,5 +20,6 @@ __all__ = [
     "load_image_folder",
     "load_sample_photos",
     "random_crops",
+    "save_images",
     "save_masks",
 ]

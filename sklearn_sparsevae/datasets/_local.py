@@ -1,5 +1,6 @@
 """Images of a folder or a zip file of one's own."""
 
+from collections.abc import Sequence
 from os import PathLike
 
 import numpy as np
@@ -206,6 +207,15 @@ def load_image_archive(
     if masks is None:
         return _load(source, folder, decoder)
     return _load(source, folder, decoder, (source, masks), mask_suffix)
+
+
+def open_images(
+    path: str | PathLike[str], names: Sequence[str], as_gray: bool = False
+) -> LazyImages:
+    """Images of some files below a folder, as `load_image_folder` reads them."""
+    source, decoder = Folder(path), PhotoDecoder(Window(None), as_gray)
+    photos, opened = photos_in(source, names)
+    return LazyImages(source, photos, decoder, files=opened)
 
 
 def _load(source, folder, decoder, masks=None, suffix=""):

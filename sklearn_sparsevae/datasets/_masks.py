@@ -88,7 +88,7 @@ def save_masks(
         raise ValueError(
             f"Got {len(names)} names for {len(maps)} label maps; expected one for each."
         )
-    paths = [_path_of(folder, name) for name in names]
+    paths = [path_in(folder, name, mask_name) for name in names]
     _check_clashes(names, paths)
     largest = max((int(labels.max()) for labels in maps), default=0)
     # Most of the time is waiting for the disk.
@@ -144,9 +144,18 @@ def _without_suffix(name):
     return name[: -len(path.suffix)] if known else name
 
 
-def _path_of(folder, name):
-    if not isinstance(name, str):
-        raise TypeError(f"Got a name of type {type(name).__name__}; expected text.")
+def page_of(name):
+    """File of a photo, and the number of its page; None where it is the only one."""
+    _check_text(name)
+    page = _PAGE.match(name)
+    if page and _without_suffix(page["file"]) != page["file"]:
+        return page["file"], int(page["page"][1:-1])
+    return name, None
+
+
+def path_in(folder, name, written):
+    """Path in a folder, and in no other place, of the file ``written`` for a name."""
+    _check_text(name)
     here, windows = PurePosixPath(name), PureWindowsPath(name)
     out = here.is_absolute() or windows.anchor or ".." in windows.parts
     if out or not here.name or "\0" in name:
@@ -154,13 +163,23 @@ def _path_of(folder, name):
             f"Got the name {name!r}; expected one relative to the folder and inside "
             'it, without "..", such as those of load_image_folder.'
         )
-    path = folder / (stem_of(name) + ".png")
+    path = folder / written(name)
     if not path.parent.resolve().is_relative_to(folder.resolve()):
         raise ValueError(
             f"Got the name {name!r}, which a link takes out of {folder}; expected a "
             "place inside it."
         )
     return path
+
+
+def mask_name(name):
+    """Name of the label map of a photo."""
+    return stem_of(name) + ".png"
+
+
+def _check_text(name):
+    if not isinstance(name, str):
+        raise TypeError(f"Got a name of type {type(name).__name__}; expected text.")
 
 
 def _check_clashes(names, paths):

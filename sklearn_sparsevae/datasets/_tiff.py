@@ -61,10 +61,16 @@ def is_tiff(head):
 
 def find_photos(file):
     """List the photos of an open TIFF file, as places."""
-    with _opened(file) as tif:
-        _check_ome(tif)
-        found = [place for series in tif.series for place in _photos_of(series)]
-        _check_end(tif)
+    with opened_tiff(file) as tif:
+        return [place for _, places in photos_by_series(tif) for place in places]
+
+
+def photos_by_series(tif):
+    """List the first page of each series of images, and the places of its photos."""
+    _check_ome(tif)
+    found = [(series.keyframe, _photos_of(series)) for series in tif.series]
+    _check_end(tif)
+    found = [(page, places) for page, places in found if places]
     if not found:
         raise Refused("it has no page with a photo. Leave the file out.")
     return found
@@ -76,13 +82,10 @@ def read_photo(file, place, check_size):
     ``check_size(height, width, channels)`` raises where that is too much.
     """
     check_size(*place.shape)
-    with _opened(file) as tif:
+    with opened_tiff(file) as tif:
         planes = []
         for offset, index, frame in place.planes:
-            page = tif.pages.first
-            if page.offset != offset:
-                tif.filehandle.seek(offset)
-                page = tifffile.TiffPage(tif, index)
+            page = page_at(tif, offset, index)
             check_size(page.imagelength, page.imagewidth, page.samplesperpixel)
             planes.append(read_page(tif, file, page, frame))
     for plane in planes:
@@ -102,8 +105,17 @@ def read_photo(file, place, check_size):
     return Raster(np.stack(pixels, axis=-1), False)
 
 
+def page_at(tif, offset, index):
+    """Page whose description is at an offset, read alone."""
+    if tif.pages.first.offset == offset:
+        return tif.pages.first
+    tif.filehandle.seek(offset)
+    return tifffile.TiffPage(tif, index)
+
+
 @contextlib.contextmanager
-def _opened(file):
+def opened_tiff(file):
+    """Open a TIFF file as far as its axes are described in a way that is known."""
     file.seek(0)
     # An OME file may name others as its parts: they are not opened.
     with _TiffFile(file, _multifile=False) as tif:

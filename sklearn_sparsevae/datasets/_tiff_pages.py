@@ -47,12 +47,12 @@ def orientation_of(page):
 def channels_of(page):
     """Return how many channels a page has, without transparency, and whether RGB."""
     if page.photometric in _GREY or page.photometric == _RGB:
-        n_channels = page.samplesperpixel - (_alpha(page) > 0)
+        n_channels = page.samplesperpixel - (alpha_of(page) > 0)
         return n_channels, page.photometric == _RGB and n_channels == 3
     return 3, True
 
 
-def _alpha(page):
+def alpha_of(page):
     """0 without transparency in the last sample; 1 if multiplied in, 2 if not."""
     extra = page.extrasamples
     usual = 3 if page.photometric == _RGB else 1
@@ -145,7 +145,7 @@ def _check_strips(tif, page):
 
 def _white_below(page, pixels):
     """Turn pixels of which 0 is white, and lay transparent ones over white."""
-    alpha = _alpha(page)
+    alpha = alpha_of(page)
     if not alpha and page.photometric != _WHITE_IS_0:
         return pixels
     if pixels.dtype.kind != "u":

@@ -3,6 +3,7 @@
 from sklearn_sparsevae.estimators._export import export_onnx
 from sklearn_sparsevae.estimators.closed_loop import ClosedLoopVAE
 from sklearn_sparsevae.estimators.code_prior import CodePrior
+from sklearn_sparsevae.estimators.denoiser import Denoiser
 from sklearn_sparsevae.estimators.dictionary_learning import DictionaryLearningVAE
 from sklearn_sparsevae.estimators.gaussian import GaussianVAE
 from sklearn_sparsevae.estimators.sparse_coding import SparseCodingVAE
@@ -13,6 +14,7 @@ __all__ = [
     "VQVAE",
     "ClosedLoopVAE",
     "CodePrior",
+    "Denoiser",
     "DictionaryLearningVAE",
     "GaussianVAE",
     "SparseCodingVAE",

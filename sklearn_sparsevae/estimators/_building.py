@@ -8,20 +8,22 @@ from sklearn_sparsevae.training import Autoencoder
 
 
 def check_needs_of_images(estimator, layout):
-    """Refuse losses that judge images, and what degrades them, without images."""
+    """Refuse losses that judge images, and what changes them, without images."""
     weights = [
         f"{name}={value}"
         for name in ("perceptual_weight", "adversarial_weight")
         if (value := getattr(estimator, name)) > 0
     ]
     needs = weights + (["degrade"] if estimator.degrade is not None else [])
+    needs += ["augment"] if estimator.augment else []
     if not needs:
         return
     what = "latents" if estimator.backbone == "identity" else layout.describe()
     if estimator.backbone == "identity" or layout.is_vector:
         raise ValueError(
             f"{' and '.join(needs)} needs images, got {what}: set it to 0 (degrade "
-            "to None), or pass image_shape=(H, W, C) if the rows are images."
+            "to None, augment to False), or pass image_shape=(H, W, C) if the rows are "
+            "images."
         )
     if estimator.perceptual_weight > 0 and layout.channels not in (1, 3):
         raise ValueError(

@@ -229,6 +229,7 @@ class ConditionMixin:
         tile: int | None = None,
         condition: ArrayLike | None = None,
         out: Any = None,
+        n_shifts: int = 1,
     ) -> ImagesOut:
         """Images after coding and decoding, both steps at once; or images restored.
 
@@ -243,13 +244,16 @@ class ConditionMixin:
             As in `transform`.
         out : ndarray, such as a memory map, default=None
             Where to write the images; see :meth:`VQVAE.reconstruct`.
+        n_shifts : int, default=1
+            Average over so many shifts of the grid of sites; see
+            :meth:`VQVAE.reconstruct`.
 
         Returns
         -------
         images : ndarray, or list of ndarray
             In the layout of ``X``, float32.
         """
-        return super().reconstruct(self._given(X, condition), tile, out)
+        return super().reconstruct(self._given(X, condition), tile, out, n_shifts)
 
     def iter_transform(
         self,

@@ -12,6 +12,7 @@ _OF_RUNS = {
     field.name
     for group in (
         groups.Images,
+        groups.Target,
         groups.Crops,
         groups.Training,
         groups.EarlyStopping,

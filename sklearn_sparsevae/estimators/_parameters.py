@@ -75,6 +75,24 @@ class Images:
         What the numbers of images span. None stands for [0, 1] of floats and all that
         the dtype holds of unsigned integers; a pair holds for both; "data" takes the
         smallest and largest number of the fit.
+    """
+
+    title: ClassVar[str] = "Images"
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "image_shape": [tuple, list, None],
+        "value_range": [tuple, list, StrOptions({"data"}), None],
+    }
+
+    image_shape: tuple[int, ...] | list[int] | None = None
+    value_range: tuple[float, float] | list[float] | Literal["data"] | None = None
+
+
+@parameters
+class Target:
+    """What images are to become.
+
+    Parameters
+    ----------
     target : {"X", "y"}
         What is reconstructed: the image itself, whatever ``y`` is, or the image of
         ``y`` at its place, to which the model then restores.
@@ -82,13 +100,9 @@ class Images:
 
     title: ClassVar[str] = "Images"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "image_shape": [tuple, list, None],
-        "value_range": [tuple, list, StrOptions({"data"}), None],
-        "target": [StrOptions({"X", "y"})],
+        "target": [StrOptions({"X", "y"})]
     }
 
-    image_shape: tuple[int, ...] | list[int] | None = None
-    value_range: tuple[float, float] | list[float] | Literal["data"] | None = None
     target: Literal["X", "y"] = "X"
 
 
@@ -108,16 +122,23 @@ class Crops:
         dtype of ``X`` and a RandomState, and keeps the shape, and the dtype unless it
         gives floats. For instance ``functools.partial(degrade.gaussian_noise,
         sigma=20)``, see :mod:`sklearn_sparsevae.degrade`.
+    augment : bool
+        Turn and mirror every training image at random, and what it is to become in the
+        same way, before it is degraded: in all eight ways where images or crops are
+        square, otherwise in the four that keep their shape. Helps where photos are few
+        and the fit is long, and where up and down mean nothing.
     """
 
     title: ClassVar[str] = "Images"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "crop_size": [StrOptions({"auto"}), POSITIVE_INT, None],
         "degrade": [callable, None],
+        "augment": ["boolean"],
     }
 
     crop_size: int | Literal["auto"] | None = "auto"
     degrade: Callable[..., Any] | None = None
+    augment: bool = False
 
 
 @parameters

@@ -40,7 +40,12 @@ from sklearn_sparsevae.training import (
 
 @shares_parameters()
 class ClosedLoopVAE(
-    groups.Images, groups.Training, groups.Running, groups.Loading, ImageTransformer
+    groups.Images,
+    groups.Target,
+    groups.Training,
+    groups.Running,
+    groups.Loading,
+    ImageTransformer,
 ):
     """Closed-loop transcription via convolutional sparse coding.
 

@@ -24,6 +24,7 @@ from sklearn_sparsevae.persistence._values import (
 ESTIMATORS = {
     "ClosedLoopVAE": "sklearn_sparsevae.estimators",
     "CodePrior": "sklearn_sparsevae.estimators",
+    "Denoiser": "sklearn_sparsevae.estimators",
     "DictionaryLearningVAE": "sklearn_sparsevae.estimators",
     "GaussianVAE": "sklearn_sparsevae.estimators",
     "KMeansSegmenter": "sklearn_sparsevae.segmentation",

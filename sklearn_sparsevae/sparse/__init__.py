@@ -18,6 +18,7 @@ from sklearn_sparsevae.sparse.dictionaries import (
 )
 from sklearn_sparsevae.sparse.ista import ista, lipschitz_constant, soft_threshold
 from sklearn_sparsevae.sparse.nearest_code import nearest_code
+from sklearn_sparsevae.sparse.patch_denoising import denoise_patches
 from sklearn_sparsevae.sparse.rate_reduction import (
     coding_rate,
     rate_distance,
@@ -33,6 +34,7 @@ __all__ = [
     "coding_rate",
     "convolutional_fista",
     "dct_dictionary",
+    "denoise_patches",
     "dense_codes",
     "fista_momentum",
     "ista",

@@ -16,6 +16,14 @@ from sklearn_sparsevae.training.code_prior import (
     train_prior,
 )
 from sklearn_sparsevae.training.code_transformer import CodeSpace, CodeTransformer
+from sklearn_sparsevae.training.denoising import (
+    DenoisingBatches,
+    DenoisingNet,
+    Restorer,
+    train_denoiser,
+)
+from sklearn_sparsevae.training.denoising_module import DenoisingModule
+from sklearn_sparsevae.training.devices import fast_precision
 from sklearn_sparsevae.training.graph import Graph, write_graph
 from sklearn_sparsevae.training.inference import Coder
 from sklearn_sparsevae.training.losses import PIXEL_LOSSES
@@ -35,16 +43,21 @@ __all__ = [
     "CodeSpace",
     "CodeTransformer",
     "Coder",
+    "DenoisingBatches",
+    "DenoisingModule",
+    "DenoisingNet",
     "Graph",
     "ImageBatches",
     "Net",
     "PriorNet",
     "ReconstructionNet",
+    "Restorer",
     "RunSettings",
     "TrainingSettings",
     "Transcriber",
     "Transcription",
     "draw_tokens",
+    "fast_precision",
     "fitted_together",
     "from_first",
     "log_likelihood",
@@ -52,6 +65,7 @@ __all__ = [
     "open_checkpoints",
     "restore_net",
     "train_closed_loop",
+    "train_denoiser",
     "train_net",
     "train_prior",
     "write_graph",

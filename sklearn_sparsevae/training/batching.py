@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from sklearn_sparsevae.training.augmentation import draw_ways, turned
 from sklearn_sparsevae.training.seeds import OwnGenerator
 
 # Crops an epoch has at least: fewer would not be worth its bookkeeping.
@@ -25,11 +26,14 @@ class BatchPlan:
         Row and column where its crop starts; None stands for whole photos.
     seed : int or None
         Of what degrades the batch.
+    ways : ndarray of int (n,), or None
+        How each is turned and mirrored; None leaves all as they are.
     """
 
     owners: np.ndarray
     starts: np.ndarray | None
     seed: int | None
+    ways: np.ndarray | None = None
 
     def __getitem__(self, part):
         """Return the plan of some of the items, a slice.
@@ -40,7 +44,8 @@ class BatchPlan:
         starts = None if self.starts is None else self.starts[part]
         first = part.indices(len(self.owners))[0]
         seed = None if self.seed is None else (self.seed + first) % 2**31
-        return BatchPlan(self.owners[part], starts, seed)
+        ways = None if self.ways is None else self.ways[part]
+        return BatchPlan(self.owners[part], starts, seed, ways)
 
 
 class ImageBatches(Dataset):
@@ -61,10 +66,16 @@ class ImageBatches(Dataset):
     degrade : callable, default=None
         ``degrade(images, random_state=...)`` degrades each batch of images, not of
         targets, afresh.
+    augment : bool
+        Turn and mirror images and their targets at random, before they are degraded.
+        Does nothing to fixed ones.
     """
 
-    def __init__(self, photos, fixed=False, *, members=None, degrade=None):
+    def __init__(
+        self, photos, fixed=False, *, members=None, degrade=None, augment=False
+    ):
         self.photos, self.fixed, self.degrade = photos, fixed, degrade
+        self.augment = augment and not fixed
         self.shapes = photos.shapes
         self.owner = np.arange(len(photos)) if members is None else members
         crop_size = photos.crop_size
@@ -94,12 +105,15 @@ class ImageBatches(Dataset):
         """
         indices = np.asarray(indices)
         owners, generator = self.owner[indices], self._generator(indices)
-        starts = seed = None
+        starts = seed = ways = None
         if self.photos.crop_size is not None:
             starts = np.array([self._corner(owner, generator) for owner in owners])
         if self.degrade is not None:
             seed = int(torch.randint(2**31, (), generator=generator))
-        return BatchPlan(owners, starts, seed)
+        if self.augment:
+            height, width, _ = self.image_shape
+            ways = draw_ways(len(owners), height == width, generator)
+        return BatchPlan(owners, starts, seed, ways)
 
     def make(self, plan):
         """Read, cut, degrade and scale what was planned: inputs and their targets.
@@ -107,10 +121,10 @@ class ImageBatches(Dataset):
         With conditions, the inputs are a dict of "images" and their "condition".
         """
         photos, places = self.photos, self._places(plan)
-        images = self._cut(photos, places)
+        images = self._cut(photos, places, plan.ways)
         targets = images
         if photos.targets is not None:
-            targets = self._cut(photos.targets, places)
+            targets = self._cut(photos.targets, places, plan.ways)
         if self.degrade is not None:
             images = self._degrade(images, plan.seed)
         batch = _unit(photos, images)
@@ -149,10 +163,12 @@ class ImageBatches(Dataset):
             for owner, (top, left) in zip(plan.owners, plan.starts, strict=True)
         ]
 
-    def _cut(self, photos, places):
+    def _cut(self, photos, places, ways):
         if self.photos.crop_size is None:
-            return photos[places].items
-        return _crops(photos, places)
+            images = photos[places].items
+        else:
+            images = _crops(photos, places)
+        return images if ways is None else turned(images, ways)
 
     def _degrade(self, images, seed):
         # A copy, since the images may be the targets too.

@@ -33,3 +33,12 @@ def autocast(device: torch.device, precision: str):
     if dtype is None:
         return contextlib.nullcontext()
     return torch.autocast(device.type, dtype=dtype)
+
+
+def fast_precision(device: str) -> str:
+    """Return ``"bf16"`` where a device has it in hardware, otherwise ``"float32"``."""
+    if resolve_device(device).type != "cpu":
+        return "bf16" if torch.cuda.is_bf16_supported() else "float32"
+    # Asked of torch.cpu, which names the question with an underscore so far.
+    has_tiles = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    return "bf16" if has_tiles() else "float32"

@@ -1,4 +1,8 @@
-"""From images to code coordinates and back, a batch at a time, as ndarrays."""
+"""From images to code coordinates and back, a batch at a time, as ndarrays.
+
+Longer than other modules because all that estimators ask of a trained network is here:
+codes, moments and usage, reconstructions of whole images, of tiles and over shifts.
+"""
 
 import itertools
 import math
@@ -79,13 +83,24 @@ class Coder:
             yield tuple(m.flatten(1).cpu().numpy() for m in (mean, deviation))
 
     @torch.no_grad()
-    def reconstruct(self, photos):
-        """Yield reconstructions ``(n, H, W, C)`` for batch after batch."""
+    def reconstruct(self, photos, n_shifts=1):
+        """Yield reconstructions ``(n, H, W, C)`` for batch after batch.
+
+        Each is the mean over shifts of the grid of sites, as many as a site has pixels
+        at most.
+        """
         height, width = photos.layout.image_shape[:2]
+        bottleneck = self.module.bottleneck
+        shifts = grid_shifts(self.module.site_size, n_shifts)
         for unit, given in self._unit_batches(photos):
-            bottleneck = self.module.bottleneck
-            codes = bottleneck.encode(self.module.latents(unit), **given)
-            yield self._finish(bottleneck.decode(codes, **given), height, width)
+            unit, total = unit[..., :height, :width], 0
+            for down, right in shifts:
+                shifted = F.pad(unit, (right, 0, down, 0), mode="replicate")
+                latents = self.module.latents(self.module.pad(shifted))
+                codes = bottleneck.encode(latents, **given)
+                output = self.module.images(bottleneck.decode(codes, **given))
+                total = total + output[..., down : down + height, right : right + width]
+            yield _as_arrays(total / len(shifts))
 
     @torch.no_grad()
     def evidence_bounds(self, photos, n_draws, seed):
@@ -131,7 +146,7 @@ class Coder:
         nats, mean, square = (totals / n_sites).cpu().numpy()
         return nats, self.module.bottleneck.count_active(square - mean**2)
 
-    def reconstruct_tiles(self, photos, tile):
+    def reconstruct_tiles(self, photos, tile, n_shifts=1):
         """Reconstructions ``(n, H, W, C)`` from tiles that fade into one another.
 
         Parameters
@@ -139,22 +154,24 @@ class Coder:
         photos : Photos
         tile : int
             Side of a tile in pixels; rounded up to whole sites, and to at least four.
+        n_shifts : int
+            As in `reconstruct`.
         """
         image_shape = photos.layout.image_shape
         output = np.zeros((len(photos), *image_shape), np.float32)
         size = self.batch_size([min(tile, side) for side in image_shape])
         for i, batch in enumerate(photos.read(size)):
-            self._add_tiles(batch, tile, output[i * size : (i + 1) * size])
+            self._add_tiles(batch, tile, n_shifts, output[i * size : (i + 1) * size])
         return output
 
-    def _add_tiles(self, photos, tile, output):
+    def _add_tiles(self, photos, tile, n_shifts, output):
         """Add the tiles of a batch of photos to what is all zero."""
         sides = (self._tiles(length, tile) for length in output.shape[1:3])
         tiles = list(itertools.product(*sides))
         for (rows, row_weights), (columns, column_weights) in tiles:
             weights = row_weights[:, None, None] * column_weights[:, None]
             done = 0
-            for part in self.reconstruct(photos.window(rows, columns)):
+            for part in self.reconstruct(photos.window(rows, columns), n_shifts):
                 batch = slice(done, done + len(part))
                 output[batch, rows, columns] += weights * part
                 done += len(part)
@@ -232,8 +249,42 @@ class Coder:
         return {"condition": torch.from_numpy(condition).to(self.device)}
 
     def _finish(self, latents, height, width):
-        images = self.module.images(latents)[..., :height, :width]
-        return channels_last(images).contiguous().cpu().numpy()
+        return _as_arrays(self.module.images(latents)[..., :height, :width])
+
+
+def grid_shifts(side, n_shifts):
+    """Rows and columns by which to shift a grid of sites, each far from those before.
+
+    Parameters
+    ----------
+    side : int
+        Pixels a side of a site.
+    n_shifts : int
+        More than the pixels of a site has no effect.
+
+    Returns
+    -------
+    shifts : list of tuple (down, right)
+        Distinct, from (0, 0) on. The first four are half a side apart, the first
+        sixteen a quarter, and so on.
+    """
+    shifts = {}
+    for number in range(4 ** math.ceil(math.log2(side))):
+        down = right = 0.0
+        step = side
+        while number:  # its digits to the base of four say which quarter of a quarter
+            number, quarter = divmod(number, 4)
+            step /= 2
+            down += step * (quarter in (1, 3))
+            right += step * (quarter in (1, 2))
+        shifts[int(down), int(right)] = None
+        if len(shifts) == n_shifts:
+            break
+    return list(shifts)
+
+
+def _as_arrays(images):
+    return channels_last(images).contiguous().cpu().numpy()
 
 
 def _thumbnail_step(site_size):

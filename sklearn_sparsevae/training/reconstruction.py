@@ -38,6 +38,7 @@ class TrainingSettings(RunSettings):
     adversarial_weight: float = 0.0
     adversarial_start: int = 0
     degrade: object = None
+    augment: bool = False
     early_stopping: bool = False
     validation_fraction: float = 0.1
 
@@ -178,7 +179,9 @@ def _start(module, train, device, seed):
 
 def _split(photos, settings, seed):
     """Training batches, and validation batches when early stopping needs them."""
-    batches = functools.partial(ImageBatches, photos, degrade=settings.degrade)
+    batches = functools.partial(
+        ImageBatches, photos, degrade=settings.degrade, augment=settings.augment
+    )
     if not settings.early_stopping:
         return batches(), None
     order = np.random.RandomState(seed).permutation(len(photos))

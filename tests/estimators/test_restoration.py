@@ -380,8 +380,10 @@ def test_degrade_has_to_keep_shape_and_numbers(photos, tiny, degrade, message):
 
 @quickest
 @pytest.mark.parametrize("backbone", ["auto", "identity"])
-def test_degrade_needs_images(images, tiny, backbone):
+@pytest.mark.parametrize("name", ["degrade", "augment"])
+def test_what_changes_images_needs_images(images, tiny, backbone, name):
     X = images if backbone == "identity" else images.reshape(12, -1)
-    model = tiny(degrade=NOISE, backbone=backbone, backbone_params=None)
-    with pytest.raises(ValueError, match="degrade needs images, got"):
+    model = tiny(backbone=backbone, backbone_params=None)
+    model.set_params(**{name: NOISE if name == "degrade" else True})
+    with pytest.raises(ValueError, match=f"{name} needs images, got"):
         model.fit(X)

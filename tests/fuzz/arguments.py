@@ -127,6 +127,7 @@ OWN = {
     "n_mean_atoms": constants(0, 1, 15, 16),
     "names": constants(["a"], "psnr", ["psnr"]),
     "tile": constants(4, 8, 100),
+    "n_shifts": constants(1, 4, 10**9),
     "ax": [("Axes", lambda rng: pyplot.figure().subplots())],
     "axes": [("Axes", lambda rng: pyplot.figure().subplots(2, 6))],
     "stride": constants(2, 3, 9),

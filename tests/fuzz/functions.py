@@ -441,6 +441,7 @@ NUMERICS = [
             "n_steps": 2,
         },
         "batch_omp": {**_coded, "n_nonzero_coefs": 3},
+        "denoise_patches": {"image": tensor("image", 8, 9, 2), "sigma": 0.1},
         "ista": {**_coded, "alpha": 0.1, "n_steps": 3},
         "lipschitz_constant": {"dictionary": _coded["dictionary"]},
         "nearest_code": {

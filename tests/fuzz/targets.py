@@ -13,6 +13,7 @@ EXCEPTIONS = {
     "recipes.": "mappings: nothing is called",
     "datasets.fetch_": "downloads",
     "datasets.load_": "reads files; tests/datasets has damaged ones",
+    "datasets.save_images": "writes files; tests/datasets has bad arguments",
     "datasets.save_masks": "writes files; tests/datasets has bad arguments",
     ".plot": "called by the other methods of a Display",
     "AtomsDisplay.mosaic": "called by plot",

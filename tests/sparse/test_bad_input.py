@@ -24,6 +24,7 @@ GOOD = {
         "alpha": 0.1,
         "n_steps": 2,
     },
+    "denoise_patches": {"image": np.arange(60.0).reshape(5, 6, 2), "sigma": 0.1},
     "dense_codes": {**CODES, "n_components": 3},
     "ista": {"signals": SIGNALS, "dictionary": ATOMS, "alpha": 0.1, "n_steps": 2},
     "largest_curvature": {"kernels": KERNELS, "stride": 1, "start": IMAGES[:1]},
