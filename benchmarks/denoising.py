@@ -113,7 +113,6 @@ PEERS = {
     "wavelets": (wavelet, [{"name": n} for n in ("db1", "sym4", "bior4.4")]),
     "total variation": (tv, [{"factor": f} for f in (0.6, 0.9, 1.2)]),
 }
-SHORT = 'bottleneck="lista", short', 'bottleneck="pursuit", short', "short"
 
 
 class Rows:
@@ -158,14 +157,15 @@ def measure(restore, photos, sigma, n_jobs):
 
 
 class Peer:
-    """A peer, told sigma, with the weight that is best on training photos."""
+    """A peer, told sigma, with the weight that is best on photos of ``tuning()``."""
 
     def __init__(self, name, sigma, tuning):
         self.function, grid = PEERS[name]
         self.sigma, self.settings = sigma / 255, grid[0]
         if len(grid) > 1:
-            spoilt = _denoising.noisy(tuning, sigma)
-            pairs = list(zip(tuning, spoilt, strict=True))
+            photos = tuning()
+            spoilt = _denoising.noisy(photos, sigma)
+            pairs = list(zip(photos, spoilt, strict=True))
 
             def quality(settings):
                 restored = (self.function(y, self.sigma, **settings) for _, y in pairs)
@@ -240,55 +240,40 @@ def main():
     def get(name, function):
         return rows.get(name, function) if wanted(name) else None
 
+    def ours(model, name, sigma, told):
+        _denoising.trained(model, archive, args.work)
+        path = pathlib.Path(args.work, _denoising.key(model) + ".sparsevae")
+        return measure(Ours(path, told), load(name), sigma, args.n_jobs)
+
+    def peer(method, name, sigma):
+        photos = functools.partial(tuning, archive, KIND[name])
+        return measure(Peer(method, sigma, photos), load(name), sigma, args.n_jobs)
+
+    methods = [m for m in PEERS if m != "BM3D" or importlib.util.find_spec("bm3d")]
     for name, kind in KIND.items():
-        for sigma in (*SIGMAS, STRONG) if name == "cbsd68" else SIGMAS:
-            for peer in PEERS:
-                if peer == "BM3D" and importlib.util.find_spec("bm3d") is None:
-                    continue
-                if sigma == STRONG and peer != "BM3D":
-                    continue
-                get(
-                    f"{name} {sigma} {peer}",
-                    lambda: measure(
-                        Peer(peer, sigma, tuning(archive, kind)),
-                        load(name),
-                        sigma,
-                        args.n_jobs,
-                    ),
-                )
-    for name, kind in KIND.items():
-        path = pathlib.Path(args.work, f"{kind}.sparsevae")
-        _denoising.trained(kind, archive, args.work)
-        for sigma in (*SIGMAS, STRONG) if name == "cbsd68" else SIGMAS:
-            for told in (sigma, None):
-                how = "Denoiser" if told else "Denoiser, not told"
-                get(
-                    f"{name} {sigma} {how}",
-                    lambda: measure(Ours(path, told), load(name), sigma, args.n_jobs),
-                )
-        if kind == "colour":
+        for sigma in SIGMAS:
+            for method in methods:
+                get(f"{name} {sigma} {method}", lambda: peer(method, name, sigma))
+            get(f"{name} {sigma} Denoiser", lambda: ours(kind, name, sigma, sigma))
             get(
-                f"{name} 0 Denoiser, not told",
-                lambda: measure(Ours(path, None), load(name), 0, args.n_jobs),
+                f"{name} {sigma} Denoiser, not told",
+                lambda: ours(kind, name, sigma, None),
             )
+    name = "cbsd68"
+    if "BM3D" in methods:
+        get(f"{name} {STRONG} BM3D", lambda: peer("BM3D", name, STRONG))
+    get(f"{name} {STRONG} Denoiser", lambda: ours("colour", name, STRONG, STRONG))
+    get(f"{name} 0 Denoiser, not told", lambda: ours("colour", name, 0, None))
+    for model in _denoising.MODELS:
+        is_long = model == "colour, long"
+        if model in SETS or (is_long and not args.long):
+            continue
+        few = model.startswith("50")
+        for sigma in (SIGMAS[1],) if few else (*SIGMAS, STRONG):
+            get(f"{name} {sigma} {model}", lambda: ours(model, name, sigma, sigma))
     for sigma in SIGMAS:
         path = pathlib.Path(args.work, "colour.sparsevae")
         get(f"reliability {sigma}", lambda: reliability(path, load("kodak24"), sigma))
-    names = [
-        "colour, short",
-        "colour, lista, short",
-        "colour, pursuit, short",
-        "50 clean",
-        "50 noisy",
-    ]
-    for model in names + ["colour, long"] * args.long:
-        _denoising.trained(model, archive, args.work)
-        path = pathlib.Path(args.work, _denoising.key(model) + ".sparsevae")
-        for sigma in (SIGMAS[1],) if model.startswith("50") else (*SIGMAS, STRONG):
-            get(
-                f"cbsd68 {sigma} {model}",
-                lambda: measure(Ours(path, sigma), load("cbsd68"), sigma, args.n_jobs),
-            )
     if args.only is None:
         report(args, rows.known, archive)
 

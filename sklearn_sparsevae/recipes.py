@@ -109,9 +109,8 @@ class _Recipe(Mapping):
 #: Pairs come with ``target="y"``, clean photos alone with ``degrade``; ``reconstruct(X,
 #: n_shifts=4)`` gains a little more. :doc:`/results/gaps` says what it reaches.
 #:
-#: ``precision="bf16"`` halves the time where the processor has instructions for it
-#: (AMX, AVX512-BF16), at the same quality; elsewhere it is slower, so that it is left
-#: out here.
+#: ``precision="bf16"`` halves the time where the processor has AMX instructions; on
+#: others it can be slower, so that it is left out here.
 RESTORATION = _Recipe(
     {
         "n_components": 64,

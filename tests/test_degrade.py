@@ -427,6 +427,21 @@ def test_squares_reach_every_corner():
     assert corners == {(top, left) for top in range(2) for left in range(3)}
 
 
+@pytest.mark.parametrize("shape", [(9, 12), (8, 5)])
+@pytest.mark.parametrize("size", [1, 4, 5])
+def test_a_square_in_the_middle_leaves_as_much_on_both_sides(shape, size):
+    white = np.ones((2, *shape))
+    first, other = (
+        square_mask(white, size, centered=True, random_state=seed) for seed in (0, 1)
+    )
+    np.testing.assert_array_equal(first, other)
+    assert (first == 0).sum() == 2 * size**2
+    for axis, length in enumerate(shape):
+        places = np.argwhere(first[0] == 0)[:, axis]
+        before, after = places.min(), length - 1 - places.max()
+        assert 0 <= after - before <= 1
+
+
 @pytest.mark.parametrize("name", ["square_mask", "random_mask"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_masks_touch_nothing_else_and_a_second_time_nothing(photos, name, dtype):

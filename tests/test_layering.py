@@ -45,7 +45,7 @@ ARRAY_ROOMS = {
     "noise": {"scipy", "_image_arrays"},
     "estimators": ARRAY_LIBRARIES
     | {"codes", "metrics", "images", "sparse", "bottlenecks"}
-    | {"backbones", "training"}
+    | {"backbones", "training", "noise"}
     | {"_arguments", "_doc_links", "_parameters", "_progress"},
     "segmentation": ARRAY_LIBRARIES
     | {"threadpoolctl", "codes", "metrics"}

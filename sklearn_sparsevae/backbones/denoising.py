@@ -1,11 +1,11 @@
-"""The network of a denoiser: what is noise in an image whose noise has a known strength.
+"""The network of a denoiser: what is noise, in images with noise of known strength.
 
-Like the residual backbone it works on a grid of 2x2 pixels, and its last layer starts at
-zero: before the first step what comes in is what comes out. Unlike in an autoencoder
+Like the residual backbone it works on a grid of 2x2 pixels, and its last layer starts
+at zero: before the first step what comes in is what comes out. Unlike in an autoencoder
 nothing has to pass through the middle, where there may be
 
-* a grid twice as coarse (`CoarserScale`), which sees four times as much for a quarter of
-  the work of each convolution; or
+* a grid twice as coarse (`CoarserScale`), which sees four times as much for a quarter
+  of the work of each convolution; or
 * a bottleneck of sparse codes, see `~sklearn_sparsevae.training.denoising_module`.
 """
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.restoration import inpaint_biharmonic
 
-from sklearn_sparsevae._arguments import random_numbers
+from sklearn_sparsevae._arguments import check_flag, random_numbers
 from sklearn_sparsevae._image_arrays import change_images, check_between
 from sklearn_sparsevae._typing import Images, RandomState
 
@@ -19,10 +19,11 @@ def square_mask(
     size: int,
     *,
     fill: Literal["black", "biharmonic"] = "black",
+    centered: bool = False,
     value_range: tuple[float, float] | None = None,
     random_state: RandomState = None,
 ) -> NDArray[Any] | Any:
-    """Cut one square out of each image, at a random place within it.
+    """Cut one square out of each image, at a random place within it or in the middle.
 
     The same seed blacks out the same pixels of any images of that shape, so that
     ``square_mask(np.ones_like(images), size, random_state=0) == 0`` says which.
@@ -37,6 +38,8 @@ def square_mask(
         What stands in for the missing pixels: black, or their surroundings continued
         smoothly by :func:`skimage.restoration.inpaint_biharmonic`, from where a network
         has less far to go. To restore photos, train on what they will be filled with.
+    centered : bool, default=False
+        Cut from the middle, which no seed changes. Otherwise any place is as likely.
     value_range : tuple of float (low, high), default=None
         What is black and what is white, as in :func:`gaussian_noise`.
     random_state : int, RandomState instance or None, default=None
@@ -54,12 +57,14 @@ def square_mask(
         no such ``fill``.
     """
     check_between("size", size, 1, np.inf, numbers.Integral)
+    check_flag(centered, "centered")
     rng = random_numbers(random_state)
     stand_in = _stand_in(fill)
 
     def cut_out(image):
         check_between("size", size, 1, min(image.shape[:2]), numbers.Integral)
-        top, left = (rng.randint(side - size + 1) for side in image.shape[:2])
+        room = [side - size for side in image.shape[:2]]
+        top, left = (r // 2 if centered else rng.randint(r + 1) for r in room)
         missing = np.zeros(image.shape[:2], bool)
         missing[top : top + size, left : left + size] = True
         return stand_in(image, missing)

@@ -70,8 +70,8 @@ class ImageEstimator(
         if net is not getattr(self, "net_", None):
             self._net_params_ = self._net_parameters()
         self.net_ = net
-        self.history_ = net.epochs
-        self.n_epochs_ = len(net.history)
+        self.history_ = {} if net is None else net.epochs
+        self.n_epochs_ = 0 if net is None else len(net.history)
         self._input = spec
         self.layout_ = photos.trained_layout
         self.image_shape_ = self.layout_.image_shape

@@ -1,13 +1,17 @@
-"""Denoiser: images without their noise, in images as they came."""
+"""Denoiser: noisy images in, images without their noise out.
+
+Longer than other modules because half of it documents what a user has to know of noise.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import numbers
 from typing import Any, Literal, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
@@ -19,6 +23,7 @@ from sklearn_sparsevae.estimators import _parameters as groups
 from sklearn_sparsevae.estimators._docs import shares_parameters
 from sklearn_sparsevae.estimators._image_estimator import ImageEstimator
 from sklearn_sparsevae.estimators._parameters import POSITIVE_INT
+from sklearn_sparsevae.estimators._stabilizing import restore_stabilized
 from sklearn_sparsevae.estimators._stopping import warn_and_raise
 from sklearn_sparsevae.images import Layout
 from sklearn_sparsevae.noise import estimate_sigma
@@ -73,6 +78,13 @@ class Denoiser(
         by itself, for which `fit` only takes note of what images look like. "auto"
         takes the network unless photos are noisy and few, with less than 4 million
         pixels together.
+    gain : float, array-like of shape (C,) or "estimate", default=None
+        For Poisson noise, as counted photons have it, the same or less in each image:
+        what a photon adds in 8-bit units. Images are then made even by
+        :func:`~sklearn_sparsevae.noise.anscombe` before they are restored, and
+        ``sigma`` of `transform` is that of the read noise, 0 by default. "estimate"
+        takes both from each image, by :func:`~sklearn_sparsevae.noise.estimate_gain`.
+        None is for noise that does not depend on the signal.
     bottleneck : {"lista", "pursuit"} or None, default=None
         Sparse codes in the middle of the network, with thresholds that are affine in
         the strength of the noise; None restores best where that was trained for.
@@ -157,6 +169,7 @@ class Denoiser(
         ],
         "clean": ["boolean"],
         "method": [StrOptions({"network", "patches", "auto"})],
+        "gain": [numbers.Real, "array-like", StrOptions({"estimate"}), None],
         "bottleneck": [StrOptions({"lista", "pursuit"}), None],
         "width": [POSITIVE_INT],
         "n_shifts": [Interval(numbers.Integral, 1, 4, closed="both")],
@@ -169,6 +182,7 @@ class Denoiser(
     )
     clean: bool = True
     method: Literal["network", "patches", "auto"] = "network"
+    gain: float | ArrayLike | Literal["estimate"] | None = None
     bottleneck: Literal["lista", "pursuit"] | None = None
     width: int = 64
     n_shifts: int = 4
@@ -229,12 +243,17 @@ class Denoiser(
                 "H, W). Say image_shape=(H, W, C) if the rows are images."
             )
         method = self._choose_method(photos)
+        if method == "network" and not (self.clean or self.gain is None):
+            raise ValueError(
+                f"gain={self.gain!r} with clean=False: a network learns from noisy "
+                "photos whose noise is even. Fit to noise.anscombe(photos, gain) over "
+                "its range, or set method='patches'."
+            )
         net = None
         if method == "network":
             seed = from_first(random_numbers(self.random_state).randint(2**31 - 1))
-            photos = _with_crops(photos)
             batches = DenoisingBatches(
-                photos,
+                _with_crops(photos),
                 strengths,
                 self.n_batches * self.batch_size,
                 None if self.clean else self._strengths_of(photos),
@@ -249,14 +268,16 @@ class Denoiser(
             stopped_by = net.stopped_by
             net.forget_training()
         self.method_ = method
-        self._keep(net, photos, spec.beyond_the_range(), names)
+        known = photos if photos.is_one_size else _with_crops(photos)
+        self._keep(net, known, spec.beyond_the_range(), names)
         if net is not None:
             warn_and_raise(self, stopped_by)
         return self
 
     def _make_spec(self):
         spec = super()._make_spec()
-        return spec if self.clean else spec.beyond_the_range()
+        is_clean = self.clean and self.method != "patches"
+        return spec if is_clean else spec.beyond_the_range()
 
     def _strengths(self):
         """Range of strengths to train for, of unit images."""
@@ -333,7 +354,7 @@ class Denoiser(
         check_flag(return_std, "return_std")
         photos = self._open(X)
         given = self._check_sigma(sigma, len(photos))
-        if return_std and self.net_ is None:
+        if return_std and self.method_ == "patches":
             raise ValueError(
                 "return_std=True needs a network, but this model restores by patches: "
                 "fit with method='network'."
@@ -390,51 +411,67 @@ class Denoiser(
                 f"y holds images of shapes {targets.shapes[:3]}, but X "
                 f"{photos.shapes[:3]}: expected the same, photo by photo."
             )
-        restored = self.transform(photos, sigma)
+        restored: Any = self.transform(photos, sigma)
+        wanted: Any = [part.floats() for part in targets.parts()]
         if targets.is_one_size:
-            pairs = [(targets.floats(), restored)]
+            wanted, restored = wanted[0], restored[:, None]
+            wanted = wanted[:, None]
         else:
-            parts = (part.floats() for part in targets.parts())
-            pairs = zip(parts, (image[None] for image in restored), strict=True)
-        return float(np.mean([v for pair in pairs for v in self._psnr(*pair)]))
+            restored = [image[None] for image in restored]
+        pairs = zip(wanted, restored, strict=True)
+        return float(np.mean([self._psnr(*pair) for pair in pairs]))
 
     def _restored(self, photos, given, tile, return_std):
         """Yield restored unit images, and deviations, block after block of one size."""
-        restorer = None
-        if self.net_ is not None:
-            restorer = Restorer(self.net_.module_, self.device, self.n_shifts, tile)
-        first = 0
+        size_of, restore = self._restorer(tile, return_std, photos.count)
+        first, kind = 0, photos.layout.kind
         for part in photos.parts():
-            size = restorer.batch_size(part.layout.image_shape) if restorer else 1
-            for batch in part.read(size):
+            for batch in part.read(size_of(part.layout.image_shape)):
                 unit = batch.unit()
                 sigma = given[first : first + len(batch)]
-                if given.shape[1] == 0:
-                    sigma = self._estimated(unit)
                 first += len(batch)
-                if restorer is not None:
-                    sigma = np.ascontiguousarray(sigma, np.float32)
-                    yield self._by_network(restorer, unit, sigma, photos, return_std)
+                if self.gain is not None:
+                    arrays = restore_stabilized(unit, self.gain, sigma, restore)
                 else:
-                    seed = random_numbers(self.random_state)
-                    yield [_by_patches(unit, sigma, seed)]
-                    photos.count(len(batch))
+                    if given.shape[1] == 0:
+                        sigma = self._estimated(unit)
+                    arrays = restore(unit, np.ascontiguousarray(sigma, np.float32))
+                restored, *deviations = arrays
+                yield [restored, *(self._in_range(d, kind) for d in deviations)]
 
-    def _by_network(self, restorer, unit, sigma, photos, return_std):
-        restored, *deviation = restorer.restore(
-            unit, sigma, return_std, count=photos.count
+    def _restorer(self, tile, return_std, count):
+        """Return how many images of a shape to take at once, and what restores them."""
+        if self.method_ == "patches":
+            seed = random_numbers(self.random_state).randint(2**31 - 1)
+
+            def restore(unit, sigma):
+                restored = []
+                for image, strength in zip(unit, sigma, strict=True):
+                    restored.append(denoise_patches(image, strength, seed=seed))
+                    count(1)
+                return [np.stack(restored)]
+
+            return lambda shape: 1, restore
+        restorer = Restorer(self.net_.module_, self.device, self.n_shifts, tile)
+        restore = functools.partial(
+            restorer.restore, with_deviation=return_std, count=count
         )
-        if not return_std:
-            return [restored]
-        low, high = self._input.values_of(photos.layout.kind).limits
-        layout = Layout(photos.layout.kind, deviation[0].shape[1:])
-        return [restored, layout.restore(deviation[0] * np.float32(high - low))]
+        return restorer.batch_size, restore
+
+    def _in_range(self, deviation, kind):
+        """Give deviations of unit images the range and layout of images."""
+        low, high = self._input.values_of(kind).limits
+        layout = Layout(kind, deviation.shape[1:])
+        return layout.restore(deviation * np.float32(high - low))
 
     def _check_sigma(self, sigma, n_images):
         """Return deviations of unit images ``(n, C)``; ``(n, 0)`` to be estimated."""
-        if sigma is None and isinstance(self.sigma, numbers.Real):
+        is_known = isinstance(self.sigma, numbers.Real) and self.gain is None
+        if sigma is None and is_known:
             sigma = self.sigma
         n_channels = self.layout_.channels
+        if sigma is None and self.gain is not None:
+            sigma = 0.0
         if sigma is None:
             return np.empty((n_images, 0))
         shapes = [(), (n_channels,), (n_images, n_channels)]
@@ -478,18 +515,14 @@ class Denoiser(
 
 
 def _with_crops(photos):
+    """Photos to be trained on through crops, rows that are images too."""
+    if photos.layout.kind == "flat":
+        layout = dataclasses.replace(photos.layout, kind="channels")
+        photos = dataclasses.replace(photos, layout=layout)
     return photos.with_crops(min(_CROP, photos.smallest_side))
 
 
-def _by_patches(unit, sigma, random_state):
-    restored = [
-        denoise_patches(image, strength, random_state=random_state)
-        for image, strength in zip(unit, sigma, strict=True)
-    ]
-    return np.stack(restored).astype(np.float32)
-
-
-def _gathered(parts, is_one_size) -> NDArray[Any] | list[NDArray[Any]]:
+def _gathered(parts, is_one_size):
     """Blocks of images of one size as one array, others as a list of images."""
     if is_one_size:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -36,6 +36,8 @@ _VARIANCE_WEIGHT = 1e-3
 # Batches from which the predicted deviations are calibrated, and what share of the
 # errors lies within two of them.
 _N_CALIBRATION, _WITHIN_TWO = 64, 0.9545
+# Share of the steps over which the learning rate rises.
+_WARMUP = 0.02
 # Shifts of the grid, rows and columns in pixels, each with another way to mirror.
 SHIFTS = ((0, 0), (3, 1), (1, 2), (2, 3))
 # Pixels that a batch of whole images may have.
@@ -116,8 +118,8 @@ class DenoisingBatches(ImageBatches):
         own = torch.from_numpy(self.own_sigma[plan.crops.owners])
         alpha = torch.from_numpy(plan.alpha)[:, None]
         added = _by_channel(own) * noise
-        noisy = clean + _by_channel(alpha) * added  # [R2R Eq. 9]
-        target = clean - added / _by_channel(alpha)  # [R2R Eq. 9]
+        noisy = clean + _by_channel(alpha) * added  # [R2R recorruption]
+        target = clean - added / _by_channel(alpha)  # [R2R recorruption]
         sigma = own * (1 + alpha**2).sqrt()
         variance = own**2 * (1 + alpha**-2)
         return {"images": noisy, "sigma": sigma}, (target, variance)
@@ -176,6 +178,8 @@ def train_denoiser(build, batches, settings, seed):
     with OwnGenerator(seed):
         module = build().to(device=device, memory_format=DenoisingNet.memory_format)
         net = DenoisingNet.around(module, settings)
+    n_steps = settings.max_epochs * math.ceil(len(batches) / settings.batch_size)
+    net.optimizer_.n_warmup = max(1, int(_WARMUP * n_steps))
     net.run(batches, None, settings, seed)
     if net.history:
         with OwnGenerator(seed + 1):

@@ -1,4 +1,4 @@
-"""A denoiser as one module: encoder, whatever is in the middle, decoder, subtraction."""
+"""A denoiser as one module: encoder, what is in the middle, decoder, subtraction."""
 
 import torch
 from torch import nn
@@ -18,9 +18,9 @@ _N_STEPS = {"lista": 3, "pursuit": 8}
 class NoiseScaled(nn.Module):
     """Sparse codes of features, with thresholds that are affine in sigma.
 
-    Codes shrink or select alike whatever the unit of what is coded, so that a bottleneck
-    whose thresholds are constant has thresholds ``a + b sigma`` (as CDLNet's, Janjusevic
-    et al. 2022) when features are coded in that unit.
+    Codes shrink or select alike whatever the unit of what is coded, so that a
+    bottleneck whose thresholds are constant has thresholds ``a + b sigma`` (as those of
+    CDLNet, Janjusevic et al. 2022) when features are coded in that unit.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ class DenoisingModule(nn.Module):
     def forward(self, images: torch.Tensor, sigma: torch.Tensor) -> dict:
         """Restore ``images`` ``(n, C, H, W)``, whole sites, with noise ``(n, C)``.
 
-        Returns ``images``, not clipped, and ``log_variance`` of what is wrong with them.
+        Returns ``images``, not clipped, and ``log_variance`` of their errors.
         """
         # Restored in full precision, so that tiles do not show in the last bits.
         precision = self.precision if self.training else "float32"

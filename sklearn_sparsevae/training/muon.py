@@ -46,7 +46,7 @@ class Muon(torch.optim.Adam):
 
     @torch.no_grad()
     def step(self, closure=None):
-        """Move all parameters that have a gradient, after ``closure`` if there is one."""
+        """Move all parameters that have a gradient; ``closure`` may compute it."""
         loss = None
         if closure is not None:
             with torch.enable_grad():

@@ -323,3 +323,30 @@ def test_a_process_says_how_it_ended(photos, tmp_path):
         "error: stack.",
         "error: text.p",
     ]
+
+
+def test_a_denoiser_is_what_fit_fits(photos, tmp_path):
+    """The real one, told and not told how strong the noise is."""
+    path, small = tmp_path / "a.model", "n_batches=2 max_epochs=1 width=4 n_shifts=1"
+    chosen = [f"--set={text}" for text in (*small.split(), "random_state=0")]
+
+    def run(*arguments):
+        return CliRunner().invoke(program, list(map(str, arguments))).exit_code
+
+    (photos / "text.png").unlink()
+    assert run("fit", photos / "cats", "-o", path, *chosen) == 0
+    assert run("denoise", photos, tmp_path / "a", "--model", path) == 0
+    told = ("--model", path, "--sigma", 25)
+    assert run("denoise", photos, tmp_path / "b", *told) == 0
+    model = load(path)
+    for folder, sigma in [("a", None), ("b", 25)]:
+        before = load_image_folder(photos).images
+        after = load_image_folder(tmp_path / folder).images
+        for one, other in zip(before, after, strict=True):
+            restored = model.transform(one[None], sigma=sigma)[0]
+            white = np.iinfo(other.dtype).max
+            assert one.dtype == other.dtype
+            # Where the file is grey, the mean of what are three channels to the model.
+            is_grey = (one == one[..., :1]).all()
+            restored = restored.mean(axis=-1, keepdims=True) if is_grey else restored
+            assert np.abs(other / white - restored).max() <= 0.51 / white + 1e-5
