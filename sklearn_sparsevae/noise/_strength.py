@@ -53,7 +53,7 @@ def estimate_sigma(
     -------
     sigma : ndarray of shape (n, C)
         Of each image and channel by itself, in 8-bit units: 255 is the whole range, of
-        floats too. Rounding to whole numbers of 8 bits adds 0.29 where there is noise.
+        floats too. Rounding to 8 bits adds 1/12 to the variance.
 
     Raises
     ------
