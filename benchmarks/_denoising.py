@@ -52,7 +52,9 @@ class Archives:
     def load(self, name):
         """Clean photos of a test set, ``uint8``, as a list."""
         if name != "cbsd68":
-            return list(load_image_archive(self.tests, folder=name).images)
+            photos = load_image_archive(self.tests, folder=name).images
+            # Grey files are read as colour, all channels alike.
+            return [p if name == "kodak24" else p[..., 0] for p in photos]
         loaded = load_image_archive(self.photos, folder="images/val")
         stems = [pathlib.Path(n).stem for n in loaded.names]
         return [loaded.images[stems.index(n)] for n in self.test_names]
