@@ -229,6 +229,7 @@ def main():
     add("--work", default=_common.RESULTS / "denoising", help="models and rows")
     add("--n-jobs", type=int, default=1, help="photos at a time")
     add("--bm3d-every", type=_common.positive, default=1, help=BM3D_HELP)
+    add("--known", action="store_true", help="tables of the rows that are there")
     add("--only", nargs="+", help="rows whose names hold one of these words, no tables")
     add("--long", action="store_true", help="also train for an hour")
     args = options.parse_args()
@@ -240,6 +241,8 @@ def main():
     load = functools.cache(archive.load)
 
     def wanted(name):
+        if args.known:
+            return name in rows.known
         return args.only is None or any(word in name for word in args.only)
 
     def get(name, function):
