@@ -291,12 +291,11 @@ def main():
             for own in measure(part, archive, archive.with_name(SETS), args):
                 rows[own["data"], own["task"], own["method"]] = own
             _common.write_json(args.json, {"rows": list(rows.values())})
-    enlarged = [own for own in rows.values() if own["task"] in FACTORS]
-    inpainted = [own for own in rows.values() if own["task"] not in FACTORS]
-    tables = {
-        "inpainting": to_table(inpainted, "PSNR, dB"),
-        "upscaling": to_table(enlarged, "PSNR, dB"),
-    }
+    tables = {}
+    for name, tasks in (("inpainting", (*SHARES, "hole")), ("upscaling", FACTORS)):
+        of_table = [own for own in rows.values() if own["task"] in tasks]
+        if of_table:
+            tables[name] = to_table(of_table, "PSNR, dB")
     settings = {
         "train": f"{SIDE}x{SIDE} pixels of {args.n_train} photos of BSDS500",
         "precision": args.precision,

@@ -14,6 +14,9 @@ def shrink_defaults(monkeypatch):
         monkeypatch.setitem(init.__kwdefaults__, "max_epochs", 1)
         if name in _WITH_ATOMS:
             monkeypatch.setattr(init, "__defaults__", (24,))  # n_components
+    init = sklearn_sparsevae.Denoiser.__init__
+    for parameter, value in {"max_epochs": 1, "n_batches": 5, "width": 8}.items():
+        monkeypatch.setitem(init.__kwdefaults__, parameter, value)
     small = {"n_components": 24, "backbone_params": {"width": 8}, "max_epochs": 1}
     monkeypatch.setattr(recipes, "RESTORATION", {**recipes.RESTORATION, **small})
     monkeypatch.setattr(batching, "_MIN_CROPS", 32)

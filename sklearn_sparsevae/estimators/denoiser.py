@@ -376,13 +376,17 @@ class Denoiser(
 
         Parameters
         ----------
-        X, y : as in `fit`
+        X : array-like, list of photos or sequence
+            As in `fit`.
+        y : Ignored
+            As in `fit`.
         **transform_params : dict
             As `transform` takes them.
 
         Returns
         -------
-        restored : as `transform` returns it
+        restored : ndarray, or list of ndarray
+            As `transform` returns it; with ``return_std=True`` a pair.
         """
         return self.fit(X, y).transform(X, **transform_params)
 
@@ -503,7 +507,15 @@ class Denoiser(
 
     def _estimated(self, unit):
         """Estimated deviations ``(n, C)`` of unit images."""
-        return estimate_sigma(unit, value_range=(0, 1)) / 255
+        # By itself each, since copies of large images would fill the memory.
+        sigma = [
+            [
+                estimate_sigma(image[None, ..., c], value_range=(0, 1)).item()
+                for c in range(image.shape[-1])
+            ]
+            for image in unit
+        ]
+        return np.array(sigma) / 255
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "method_")

@@ -4,6 +4,7 @@ import functools
 import math
 
 import torch
+from torch.nn import functional as F
 
 from sklearn_sparsevae.sparse._patches import (
     JOINT,
@@ -103,46 +104,46 @@ def find_similar(guide, refs, size, n_similar):
         Where they start, as an index of the ``(H - size + 1) * (W - size + 1)`` patches
         in rows. No patch is there twice.
     """
-    height, width, _ = guide.shape
     rows, columns = refs
-    n_rows, n_columns = height - size + 1, width - size + 1
-    reach = [min(REACH, n - 1) for n in (n_rows, n_columns)]
-    channels = guide.permute(2, 0, 1).contiguous()
-    shifts, distances = [], []
-    for down in range(-reach[0], reach[0] + 1):
-        for right in range(-reach[1], reach[1] + 1):
-            distance = channels.new_full((len(rows), len(columns)), torch.inf)
-            in_rows = _within(rows, down, n_rows)
-            in_columns = _within(columns, right, n_columns)
-            shifts.append(down * n_columns + right)
-            distances.append(distance)
-            if in_rows.start >= in_rows.stop or in_columns.start >= in_columns.stop:
-                continue
-            distance[in_rows, in_columns] = _distances(
-                channels, rows[in_rows], columns[in_columns], down, right, size
-            )
-    stacked = torch.stack(distances).flatten(1).mT
-    _, nearest = stacked.topk(n_similar, dim=1, largest=False, sorted=False)
-    at = (rows[:, None] * n_columns + columns).flatten()
-    return at[:, None] + torch.tensor(shifts)[nearest]
-
-
-def _within(starts, shift, length):
-    """Slice of the sorted starts that stay from 0 to ``length - 1`` when shifted."""
-    inside = (starts + shift >= 0) & (starts + shift < length)
-    first = int((starts + shift < 0).sum())
-    return slice(first, first + int(inside.sum()))
-
-
-def _distances(channels, rows, columns, down, right, size):
-    """Squared distances of the patches at rows and columns to those a shift away."""
+    grid = [n - size + 1 for n in guide.shape[:2]]
+    down, right = (torch.arange(-r, r + 1) for r in (min(REACH, n - 1) for n in grid))
+    reach = int(down[-1]), int(right[-1])
     top, left = int(rows[0]), int(columns[0])
     bottom, end = int(rows[-1]) + size, int(columns[-1]) + size
-    here = channels[:, top:bottom, left:end]
-    there = channels[:, top + down : bottom + down, left + right : end + right]
-    squares = (here - there).square_().sum(0)
-    sums = sum(squares[rows - top + i] for i in range(size)).mT.contiguous()
-    return sum(sums[columns - left + i] for i in range(size)).mT
+    # Beyond the image there are zeros, which are never chosen.
+    padded = F.pad(guide.permute(2, 0, 1), (reach[1], reach[1], reach[0], reach[0]))
+    padded = padded[:, :, left : end + 2 * reach[1]]
+    here = guide.permute(2, 0, 1)[:, top:bottom, left:end].unsqueeze(2).contiguous()
+    # Products with these add up the squares within the patches that are compared.
+    sum_rows = _windows(rows - top, size, bottom - top).to(guide)
+    sum_columns = _windows(columns - left, size, end - left).to(guide)
+    beside = ~_inside(columns, right, grid[1])
+    distances = guide.new_empty(len(rows), len(columns), len(down), len(right))
+    for i, is_beside in enumerate(~_inside(rows, down, grid[0])):
+        # Rows this far away, at all shifts to the side at once.
+        there = padded[:, top + i : bottom + i].unfold(2, end - left, 1)
+        squares = sum((t - h).square_() for t, h in zip(there, here, strict=True))
+        sums = (sum_rows @ squares.flatten(1)).view(-1, *squares.shape[1:])
+        found = (sums @ sum_columns.mT).masked_fill_(beside, torch.inf)
+        found[is_beside] = torch.inf
+        distances[:, :, i] = found.mT
+    distances = distances.view(len(rows) * len(columns), -1)
+    _, nearest = distances.topk(n_similar, dim=1, largest=False, sorted=False)
+    shifts = (down[:, None] * grid[1] + right).flatten()
+    at = (rows[:, None] * grid[1] + columns).flatten()
+    return at[:, None] + shifts[nearest]
+
+
+def _windows(starts, size, length):
+    """Rows of zeros with ``size`` ones from each start on."""
+    places = torch.arange(length) - starts[:, None]
+    return (places >= 0) & (places < size)
+
+
+def _inside(starts, shifts, length):
+    """Whether starts are from 0 to ``length - 1`` after shifts, (shifts, starts)."""
+    moved = starts + shifts[:, None]
+    return (moved >= 0) & (moved < length)
 
 
 def shrink_in_own_axes(noisy, guide):

@@ -85,10 +85,12 @@ class DenoisingModule(nn.Module):
         return F.pad(images, (0, right, 0, below), mode="replicate")
 
     def forward(self, images: torch.Tensor, sigma: torch.Tensor) -> dict:
-        """Restore ``images`` ``(n, C, H, W)``, whole sites, with noise ``(n, C)``.
+        """Restore ``images`` ``(n, C, H, W)`` with noise of deviation ``(n, C)``.
 
         Returns ``images``, not clipped, and ``log_variance`` of their errors.
         """
+        height, width = images.shape[-2:]
+        images = self.pad(images)
         # Restored in full precision, so that tiles do not show in the last bits.
         precision = self.precision if self.training else "float32"
         with autocast(images.device, precision):
@@ -99,7 +101,11 @@ class DenoisingModule(nn.Module):
             else:
                 features = self.middle(features)
             noise, log_variance = self.backbone.decode(features)
-        return {"images": images - noise.float(), "log_variance": log_variance.float()}
+        results = {
+            "images": images - noise.float(),
+            "log_variance": log_variance.float(),
+        }
+        return {name: r[..., :height, :width] for name, r in results.items()}
 
     def parameter_groups(self, lr: float) -> list[dict]:
         """Optimizer groups: square convolutions take orthogonal steps."""

@@ -232,6 +232,13 @@ def test_sigma_to_restore_fits_the_images(untrained, sigma):
         untrained.transform(scenes(2), sigma=sigma)
 
 
+@pytest.mark.parametrize("factor", [255, 4095])
+def test_floats_that_span_something_else_are_refused(untrained, factor):
+    with pytest.raises(ValueError, match="say what the range is"):
+        untrained.transform(factor * scenes(1))
+    untrained.transform(noisy(scenes(1), sigma=250))  # strong noise is no mistake
+
+
 def test_vectors_are_no_images():
     with pytest.raises(ValueError, match="expected images"):
         Denoiser().fit(np.random.RandomState(0).rand(5, 10))
