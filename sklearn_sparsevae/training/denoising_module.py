@@ -109,21 +109,16 @@ class DenoisingModule(nn.Module):
 
     def parameter_groups(self, lr: float) -> list[dict]:
         """Optimizer groups: square convolutions take orthogonal steps."""
-        bottleneck = getattr(self.middle, "bottleneck", nn.Identity())
-        own = {id(p) for p in bottleneck.parameters()}
-        rest = [p for p in self.parameters() if id(p) not in own]
-        square = [p for p in rest if p.ndim == 4 and p.shape[0] == p.shape[1] > 1]
+        # Those of a bottleneck too, at ``lr``: the higher rates that they have in an
+        # autoencoder are for losses of their own, which take no part here.
+        weights = [p for p in self.parameters() if p.requires_grad]
+        square = [p for p in weights if p.ndim == 4 and p.shape[0] == p.shape[1] > 1]
         ids = {id(p) for p in square}
-        rest = [p for p in rest if id(p) not in ids]
+        rest = [p for p in weights if id(p) not in ids]
         groups = [
             {"params": square, "lr": lr, "orthogonal": True},
             {"params": rest, "lr": lr, "orthogonal": False},
         ]
-        if own:
-            groups += [
-                {**group, "orthogonal": False}
-                for group in bottleneck.parameter_groups(lr)
-            ]
         return [group for group in groups if group["params"]]
 
 

@@ -14,6 +14,7 @@ from sklearn_sparsevae import (
     VQVAE,
     ClosedLoopVAE,
     CodePrior,
+    Denoiser,
     DictionaryLearningVAE,
     GaussianVAE,
     KMeansSegmenter,
@@ -114,6 +115,9 @@ def others():
     yield "latents", Case(latents, RNG.normal(size=(6, 4, 4, 5)))
     light = VQVAE(**{**SMALL, "backbone_params": {"width": 4, "hidden": 2}})
     yield "light", Case(light.set_params(backbone="light"), IMAGES)
+    short = {"width": 4, "n_batches": 2, "max_epochs": 1, "random_state": 0}
+    yield "Denoiser", Case(Denoiser(**short), IMAGES)
+    yield "Denoiser, patches", Case(Denoiser(method="patches", random_state=0), IMAGES)
     loop = ClosedLoopVAE((4, 6), latent_dim=6, max_epochs=1, random_state=0)
     yield "loop", Case(loop, IMAGES)
     loop = ClosedLoopVAE(4, latent_dim=6, max_epochs=1, random_state=0, target="y")
