@@ -391,6 +391,8 @@ def set_table(name, known, models):
         f"`Denoiser`: {model['parameters']:,} parameters, trained for {minutes:.1f} "
         "CPU-minutes, one model for all strengths."
     )
+    if name == "kodak24":
+        note += " Papers often take the middle 500x500 pixels of Kodak24, here whole."
     if "colour, long" in models and name == "cbsd68":
         note += (
             f" Longer: {models['colour, long']['cpu_seconds'] / 60:.0f} CPU-minutes."
