@@ -52,7 +52,7 @@ extensions = [
 templates_path = ["_templates"]
 # The gallery leaves notebooks beside its pages, which are downloads.
 exclude_patterns = ["_*", "auto_examples/**.ipynb", "**.ipynb_checkpoints"]
-exclude_patterns += ["*.inc.rst"]  # parts of pages
+exclude_patterns += ["**/*.inc.rst", "*.inc.rst"]  # parts of pages
 
 autosummary_generate = True
 # Types are in the docstrings, with shapes.

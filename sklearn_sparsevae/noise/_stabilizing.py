@@ -90,7 +90,7 @@ def inverse_anscombe(
     *,
     value_range: tuple[float, float] | None = None,
 ) -> NDArray[Any] | Any:
-    """Lead back from :func:`anscombe` what was restored there, without a bias.
+    """Lead back from the Anscombe transformation, without a bias.
 
     The mean of what is transformed is not the transformed mean, so that the plain
     inverse is too dark, above all where photons are few. This is the closed form by
