@@ -29,11 +29,7 @@ class Autoencoder(nn.Module):
 
     def pad(self, images: torch.Tensor) -> torch.Tensor:
         """Repeat the last row and column up to a whole number of sites."""
-        height, width = images.shape[-2:]
-        right, below = -width % self.site_size, -height % self.site_size
-        if not (right or below):
-            return images
-        return F.pad(images, (0, right, 0, below), mode="replicate")
+        return pad_to_sites(images, self.site_size)
 
     def latents(self, images: torch.Tensor) -> torch.Tensor:
         """Latents ``E(x)`` of padded unit images."""
@@ -76,6 +72,15 @@ class Autoencoder(nn.Module):
         backbone = {"params": list(self.backbone.parameters()), "lr": lr}
         groups = [backbone, *self.bottleneck.parameter_groups(lr)]
         return [group for group in groups if group["params"]]
+
+
+def pad_to_sites(images: torch.Tensor, side: int) -> torch.Tensor:
+    """Repeat the last row and column up to a whole number of sites of a side."""
+    height, width = images.shape[-2:]
+    right, below = -width % side, -height % side
+    if not (right or below):
+        return images
+    return F.pad(images, (0, right, 0, below), mode="replicate")
 
 
 def channels_first(images: torch.Tensor) -> torch.Tensor:

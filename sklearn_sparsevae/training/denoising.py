@@ -18,7 +18,11 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from sklearn_sparsevae.training.autoencoder import channels_first, channels_last
+from sklearn_sparsevae.training.autoencoder import (
+    channels_first,
+    channels_last,
+    pad_to_sites,
+)
 from sklearn_sparsevae.training.batching import BatchPlan, ImageBatches
 from sklearn_sparsevae.training.callbacks import not_finite
 from sklearn_sparsevae.training.devices import resolve_device
@@ -29,6 +33,8 @@ from sklearn_sparsevae.training.seeds import OwnGenerator
 
 # Share of the crops whose channels have noise of unlike strength.
 _UNLIKE = 0.1
+# Of the error of a pixel: noisy targets weigh half where theirs is as large.
+_TYPICAL_VARIANCE = 0.04
 # How much noise is added to photos that have some, in units of theirs.
 _ALPHAS = 0.3, 1.2
 # Weight of the term that trains the predicted variance.
@@ -148,10 +154,6 @@ class DenoisingNet(Net):
         self.history.record_batch("train_psnr", psnr)
         self.history.record_batch("train_likelihood", values["likelihood"])
         return error + _VARIANCE_WEIGHT * likelihood
-
-
-# Of the error of a pixel: noisy targets weigh half where theirs is as large.
-_TYPICAL_VARIANCE = 0.04
 
 
 def _by_channel(values):
@@ -280,7 +282,7 @@ class Restorer:
         unit = channels_first(torch.from_numpy(np.ascontiguousarray(seen)))
         unit = unit.to(self.device)
         unit = F.pad(unit, (before[1], 0, before[0], 0), mode="replicate")
-        unit = self.module.pad(unit)
+        unit = pad_to_sites(unit, side)
         flips = [axis for bit, axis in ((1, -1), (2, -2)) if shift & bit]
         strength = torch.from_numpy(sigma).to(self.device)
         output = self.module(unit.flip(flips), strength)

@@ -2,10 +2,10 @@
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from sklearn_sparsevae.backbones import CoarserScale, DenoisingBackbone
 from sklearn_sparsevae.bottlenecks import LearnedISTA, LearnedPursuit
+from sklearn_sparsevae.training.autoencoder import pad_to_sites
 from sklearn_sparsevae.training.devices import autocast
 
 # Side, in sites of the backbone, of the cells in which a middle sees its input.
@@ -58,15 +58,14 @@ class DenoisingModule(nn.Module):
     def __init__(self, n_channels, width, bottleneck, precision):
         super().__init__()
         self.precision = precision
-        self.backbone = DenoisingBackbone(
-            n_channels, width, 1 if _free(bottleneck) else 2
-        )
-        if _free(bottleneck):
+        is_free = bottleneck is None
+        self.backbone = DenoisingBackbone(n_channels, width, 1 if is_free else 2)
+        if is_free:
             self.middle, cell = CoarserScale(width, width + width // 2), _COARSE
         else:
             self.middle, cell = NoiseScaled(_sparse(bottleneck, width)), _FINE
         self.site_size = cell * self.backbone.side
-        # Deviations of errors per predicted one, see `calibrate`.
+        # Deviations of errors per predicted one, see `train_denoiser`.
         self.register_buffer("deviation_scale", torch.ones(()))
 
     @property
@@ -78,19 +77,13 @@ class DenoisingModule(nn.Module):
             reach += (2 * len(self.middle.body) + 1) * self.site_size
         return -(-reach // self.site_size) * self.site_size
 
-    def pad(self, images: torch.Tensor) -> torch.Tensor:
-        """Repeat the last row and column up to a whole number of sites."""
-        height, width = images.shape[-2:]
-        right, below = -width % self.site_size, -height % self.site_size
-        return F.pad(images, (0, right, 0, below), mode="replicate")
-
     def forward(self, images: torch.Tensor, sigma: torch.Tensor) -> dict:
         """Restore ``images`` ``(n, C, H, W)`` with noise of deviation ``(n, C)``.
 
         Returns ``images``, not clipped, and ``log_variance`` of their errors.
         """
         height, width = images.shape[-2:]
-        images = self.pad(images)
+        images = pad_to_sites(images, self.site_size)
         # Restored in full precision, so that tiles do not show in the last bits.
         precision = self.precision if self.training else "float32"
         with autocast(images.device, precision):
@@ -120,10 +113,6 @@ class DenoisingModule(nn.Module):
             {"params": rest, "lr": lr, "orthogonal": False},
         ]
         return [group for group in groups if group["params"]]
-
-
-def _free(bottleneck):
-    return bottleneck is None
 
 
 def _sparse(name, width):
