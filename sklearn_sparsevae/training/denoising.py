@@ -252,8 +252,8 @@ class Restorer:
         sides = (_tiles(length, self.tile) for length in images.shape[1:3])
         steps = list(itertools.product(*sides, range(self.n_shifts)))
         for rows, columns, shift in steps:
-            parts = self._part(images, sigma, rows, columns, shift)
-            for total, part in zip(totals, parts, strict=False):
+            parts = self._part(images, sigma, rows, columns, shift, with_deviation)
+            for total, part in zip(totals, parts, strict=True):
                 total[:, rows, columns] += part / self.n_shifts
             if count is not None:
                 count(len(images) / len(steps))
@@ -263,7 +263,7 @@ class Restorer:
         return totals
 
     @torch.no_grad()
-    def _part(self, images, sigma, rows, columns, shift):
+    def _part(self, images, sigma, rows, columns, shift, with_variance):
         """Restore a part of images, with the grid of sites shifted."""
         side = self.module.site_size
         reach = self.module.reach + side
@@ -286,9 +286,11 @@ class Restorer:
         flips = [axis for bit, axis in ((1, -1), (2, -2)) if shift & bit]
         strength = torch.from_numpy(sigma).to(self.device)
         output = self.module(unit.flip(flips), strength)
-        restored = output["images"].flip(flips)[..., inner[0], inner[1]]
-        variance = output["log_variance"].exp().flip(flips)[..., inner[0], inner[1]]
-        return tuple(channels_last(t).cpu().numpy() for t in (restored, variance))
+        parts = [output["images"]]
+        if with_variance:
+            parts.append(output["log_variance"].exp())
+        parts = [part.flip(flips)[..., inner[0], inner[1]] for part in parts]
+        return [channels_last(part).cpu().numpy() for part in parts]
 
 
 def _tiles(length, tile):
