@@ -51,6 +51,12 @@ def as_ndarray(values, name, any_byte_order=False):
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
+def lies_within(values, low, high):
+    """Whether noisy numbers can belong to a range: noise does not move their mean."""
+    room = (high - low) / 2
+    return low - room <= float(values.mean(dtype=np.float64)) <= high + room
+
+
 def as_table(X, name, check=check_array, **options):
     """Make a matrix of what holds one, as ``check`` of scikit-learn does."""
     X = as_ndarray(X, name) if hasattr(X, "detach") else X

@@ -8,7 +8,7 @@ import numbers
 
 import numpy as np
 
-from sklearn_sparsevae._arguments import as_ndarray, check_flag
+from sklearn_sparsevae._arguments import as_ndarray, check_flag, lies_within
 
 # In 8-bit units, as sigma is: far more than any image has left something of.
 LARGEST_SIGMA = 1e6
@@ -107,9 +107,9 @@ def _unit(photo, value_range, name, limited):
     unit = (photo.astype(np.float64) - low) / (high - low)
     if not np.isfinite(unit).all():
         raise ValueError(f"Got {name} with NaN or infinity; expected finite numbers.")
-    if limited and not -0.5 <= np.median(unit) <= 1.5:
+    if limited and not lies_within(unit, 0, 1):
         raise ValueError(
-            f"Got {name} with a median of {np.median(photo):.6g}; expected images of "
+            f"Got {name} with a mean of {photo.mean():.6g}; expected images of "
             f"which most lies in [{low:g}, {high:g}]. Scale the images, or say what is "
             "black and white with value_range=(low, high)."
         )

@@ -110,7 +110,7 @@ WRONG = {
     "bytes as floats": (
         np.full((1, 9, 9), 99.0),
         ValueError,
-        r"median of 99; expected images of which most lies in \[0, 1\].*value_range=",
+        r"mean of 99; expected images of which most lies in \[0, 1\].*value_range=",
     ),
     "NaN": (np.full((1, 9, 9), np.nan), ValueError, "NaN or infinity"),
     "signed": (np.zeros((1, 9, 9), int), TypeError, "dtype int64.*value_range="),

@@ -79,7 +79,7 @@ def denoise(source, target, model, sigma, gain, value_range, as_gray, overwrite,
 
     def work(job, step):
         images = images_of(job, n_channels, as_gray)
-        blocks = (restore(_checked(block, limits)) for block in blocks_of(images, step))
+        blocks = map(restore, blocks_of(images, step))
         save_images(
             blocks, job.target, job.path, value_range=limits, overwrite=overwrite
         )
@@ -129,18 +129,3 @@ def _restorer(path, sigma, gain, value_range):
             "see info."
         )
     return restore, n_channels_of(model), range_of(model)
-
-
-def _checked(images, limits):
-    """Refuse numbers that are not within the range, give or take noise."""
-    if limits is None and images.dtype.kind == "u":
-        return images
-    low, high = limits or (0, 1)
-    smallest, largest = images.min(), images.max()
-    if smallest < 2 * low - high or largest > 2 * high - low:
-        raise ValueError(
-            f"its numbers go from {smallest:g} to {largest:g}; expected {low:g} to "
-            f"{high:g}, or beyond by no more than noise: --value-range says what is "
-            "black and white"
-        )
-    return images

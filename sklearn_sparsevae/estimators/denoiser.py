@@ -41,6 +41,7 @@ from sklearn_sparsevae.training import (
     train_denoiser,
 )
 
+_TILE = 512  # pixels a side of what is restored at once
 _CROP = 40  # pixels a side of what is trained on
 _STRENGTHS = (0, 55)  # of noise that "estimate" stands for
 # Noisy photos with fewer pixels than this are restored from themselves by "auto".
@@ -316,7 +317,7 @@ class Denoiser(
         X: Images,
         sigma: ArrayLike | None = None,
         return_std: bool = False,
-        tile: int = 512,
+        tile: int = _TILE,
     ) -> ImagesOut | tuple[ImagesOut, ImagesOut]:
         """Restore images.
 
@@ -362,8 +363,8 @@ class Denoiser(
         tile = whole_number(tile, "tile")
         with self._counted(photos, "transform") as counted:
             results, kind = [], photos.layout.kind
-            for part in self._restored(counted, given, tile, return_std):
-                results.append([self._finish(part[0], kind), *part[1:]])
+            for _, part, *more in self._restored(counted, given, tile, return_std):
+                results.append([self._finish(part, kind), *more])
         restored, *deviations = (
             _gathered(parts, photos.is_one_size) for parts in zip(*results, strict=True)
         )
@@ -415,18 +416,16 @@ class Denoiser(
                 f"y holds images of shapes {targets.shapes[:3]}, but X "
                 f"{photos.shapes[:3]}: expected the same, photo by photo."
             )
-        restored: Any = self.transform(photos, sigma)
-        wanted: Any = [part.floats() for part in targets.parts()]
-        if targets.is_one_size:
-            wanted, restored = wanted[0], restored[:, None]
-            wanted = wanted[:, None]
-        else:
-            restored = [image[None] for image in restored]
-        pairs = zip(wanted, restored, strict=True)
-        return float(np.mean([self._psnr(*pair) for pair in pairs]))
+        photos = dataclasses.replace(photos, targets=targets)
+        given, values = self._check_sigma(sigma, len(photos)), []
+        with self._counted(photos, "score") as counted:
+            for batch, restored, *_ in self._restored(counted, given):
+                restored = self._finish(restored, photos.layout.kind)
+                values.extend(self._psnr(batch.targets.floats(), restored))
+        return float(np.mean(values))
 
-    def _restored(self, photos, given, tile, return_std):
-        """Yield restored unit images, and deviations, block after block of one size."""
+    def _restored(self, photos, given, tile=_TILE, return_std=False):
+        """Yield blocks of photos of one size, restored in [0, 1], and deviations."""
         size_of, restore = self._restorer(tile, return_std, photos.count)
         first, kind = 0, photos.layout.kind
         for part in photos.parts():
@@ -441,7 +440,7 @@ class Denoiser(
                         sigma = self._estimated(unit)
                     arrays = restore(unit, np.ascontiguousarray(sigma, np.float32))
                 restored, *deviations = arrays
-                yield [restored, *(self._in_range(d, kind) for d in deviations)]
+                yield batch, restored, *(self._in_range(d, kind) for d in deviations)
 
     def _restorer(self, tile, return_std, count):
         """Return how many images of a shape to take at once, and what restores them."""

@@ -5,6 +5,8 @@ import numbers
 
 import numpy as np
 
+from sklearn_sparsevae._arguments import lies_within
+
 
 @dataclasses.dataclass(frozen=True)
 class ValueRange:
@@ -124,11 +126,7 @@ class ValueRange:
         low, high = self.limits
         slack = (1 if self.beyond else 1e-5) * (high - low)
         outside = smallest < low - slack or largest > high + slack
-        if outside and self.beyond:
-            # Noise may be as strong, but does not move the whole image.
-            middle, room = float(images.mean(dtype=np.float64)), (high - low) / 2
-            outside = not low - room <= middle <= high + room
-        if outside:
+        if outside and not (self.beyond and lies_within(images, low, high)):
             raise ValueError(
                 f"{name} has values in [{smallest:.4g}, {largest:.4g}], expected "
                 f"[{low:g}, {high:g}]. Scale the images, pass unsigned integers such "
