@@ -60,12 +60,12 @@ class Archives:
         return [loaded.images[stems.index(n)] for n in self.test_names]
 
 
-def noisy(photos, sigma):
-    """Photos as floats with Gaussian noise that is not clipped, the same every time."""
+def noisy(photos, sigma, add=gaussian_noise):
+    """Photos as floats with noise that is not clipped, the same every time."""
     floats = [photo / 255 for photo in photos]
     seeds = np.random.RandomState(_common.SEED).randint(2**31 - 1, size=len(photos))
     return [
-        gaussian_noise([photo], sigma, clip=False, random_state=int(seed))[0]
+        add([photo], sigma, clip=False, random_state=int(seed))[0]
         for photo, seed in zip(floats, seeds, strict=True)
     ]
 

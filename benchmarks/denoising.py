@@ -29,6 +29,7 @@ import time
 import _common
 import _denoising
 import _record
+import _speckle
 import numpy as np
 from joblib import Parallel, delayed
 from skimage.restoration import (
@@ -37,6 +38,8 @@ from skimage.restoration import (
     denoise_wavelet,
 )
 from threadpoolctl import threadpool_limits
+
+from sklearn_sparsevae.degrade import gaussian_noise, speckle
 
 SIGMAS = 15, 25, 50
 STRONG = 70
@@ -153,9 +156,11 @@ def one_photo(restore, clean, spoilt):
         return psnr(clean, restored), time.process_time() - start
 
 
-def measure(restore, photos, sigma, n_jobs, every=1):
+def measure(restore, photos, sigma, n_jobs, every=1, add=gaussian_noise):
     """Row of a method on photos: PSNR, of each photo too, and seconds a photo."""
-    spoilt = _denoising.noisy(photos, sigma) if sigma else [p / 255 for p in photos]
+    spoilt = [p / 255 for p in photos]
+    if sigma:
+        spoilt = _denoising.noisy(photos, sigma, add)
     pairs = zip(photos[::every], spoilt[::every], strict=True)
     jobs = (delayed(one_photo)(restore, *pair) for pair in pairs)
     values = np.array(Parallel(n_jobs)(jobs))
@@ -313,9 +318,24 @@ def main():
     for sigma in SIGMAS:
         path = pathlib.Path(args.work, "colour.sparsevae")
         get(f"reliability {sigma}", lambda: reliability(path, load("kodak24"), sigma))
+    speckle_rows(get, load("set12"), args)
     get("large", lambda: large_photo(pathlib.Path(args.work, "colour.sparsevae")))
     if args.only is None:
         report(args, rows.known, archive)
+
+
+def speckle_rows(get, photos, args):
+    """Measure what restores photos with speckle."""
+    path = pathlib.Path(args.work, "grey.sparsevae")
+    for name, restore in _speckle.methods(lambda: model_of(path)).items():
+        for sigma in _speckle.SIGMAS:
+            told = functools.partial(restore, sigma=sigma)
+            get(
+                _speckle.row_name(name, sigma),
+                lambda told=told, sigma=sigma: measure(
+                    told, photos, sigma, args.n_jobs, add=speckle
+                ),
+            )
 
 
 @functools.cache
@@ -337,6 +357,7 @@ def report(args, known, archive):
     tables |= {
         "bottlenecks": bottleneck_table(known, models),
         "reliability": reliability_table(known),
+        "speckle": _speckle.table(known),
         "large": large_table(known),
     }
     goals = verdicts(known, models)
