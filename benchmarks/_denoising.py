@@ -13,17 +13,20 @@ from sklearn_sparsevae.datasets import load_image_archive
 from sklearn_sparsevae.degrade import gaussian_noise
 
 TESTS, PHOTOS = "denoising_testsets.zip", "bsds500.zip"
-N_NOISY = 50  # photos of the folder without clean ones
 SIGMA = 25  # of their noise, and of single photos
-# What defines each model; all else are the defaults.
+# What defines each model; all else are the defaults. Names begin with the number of
+# photos where that is not all of them.
 MODELS = {
     "colour": {},
     "grey": {"width": 26},
     "colour, short": {"max_epochs": 8},
     "colour, lista, short": {"bottleneck": "lista", "max_epochs": 3},
     "colour, pursuit, short": {"bottleneck": "pursuit", "max_epochs": 3},
+    "colour, lista": {"bottleneck": "lista", "max_epochs": 7},
     "50 clean": {"max_epochs": 8},
     "50 noisy": {"max_epochs": 8, "clean": False},
+    "5 clean": {"max_epochs": 8},
+    "5 clean, lista": {"bottleneck": "lista", "max_epochs": 3},
     "colour, long": {"max_epochs": 80},
 }
 
@@ -90,9 +93,9 @@ def trained(name, archive, folder, threads=1):
     path, beside = (folder / f"{key(name)}.{end}" for end in ("sparsevae", "json"))
     if not beside.exists():
         photos = training_photos(archive)
-        if name.startswith("50"):
+        if name[0].isdigit():
             order = np.random.RandomState(_common.SEED).permutation(len(photos))
-            photos = [photos[i] for i in order[:N_NOISY]]
+            photos = [photos[i] for i in order[: int(name.split()[0])]]
         if "noisy" in name:
             photos = noisy(photos, SIGMA)
         if name.startswith("grey"):
