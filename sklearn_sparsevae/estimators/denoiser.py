@@ -23,7 +23,7 @@ from sklearn_sparsevae.estimators import _parameters as groups
 from sklearn_sparsevae.estimators._docs import shares_parameters
 from sklearn_sparsevae.estimators._image_estimator import ImageEstimator
 from sklearn_sparsevae.estimators._parameters import POSITIVE_INT
-from sklearn_sparsevae.estimators._stabilizing import restore_stabilized
+from sklearn_sparsevae.estimators._stabilizing import Stabilizer, restore_stabilized
 from sklearn_sparsevae.estimators._stopping import warn_and_raise
 from sklearn_sparsevae.images import Layout
 from sklearn_sparsevae.noise import estimate_sigma
@@ -85,7 +85,8 @@ class Denoiser(
         :func:`~sklearn_sparsevae.noise.anscombe` before they are restored, and
         ``sigma`` of `transform` is that of the read noise, 0 by default. "estimate"
         takes both from each image, by :func:`~sklearn_sparsevae.noise.estimate_gain`.
-        None is for noise that does not depend on the signal.
+        None is for noise that does not depend on the signal. With ``clean=False`` the
+        photos of `fit` have such noise too.
     bottleneck : {"lista", "pursuit"} or None, default=None
         Sparse codes in the middle of the network, with thresholds that are affine in
         the strength of the noise; None restores best where that was trained for.
@@ -244,12 +245,6 @@ class Denoiser(
                 "H, W). Say image_shape=(H, W, C) if the rows are images."
             )
         method = self._choose_method(photos)
-        if method == "network" and not (self.clean or self.gain is None):
-            raise ValueError(
-                f"gain={self.gain!r} with clean=False: a network learns from noisy "
-                "photos whose noise is even. Fit to noise.anscombe(photos, gain) over "
-                "its range, or set method='patches'."
-            )
         net = None
         if method == "network":
             seed = from_first(random_numbers(self.random_state).randint(2**31 - 1))
@@ -257,7 +252,7 @@ class Denoiser(
                 _with_crops(photos),
                 strengths,
                 self.n_batches * self.batch_size,
-                None if self.clean else self._strengths_of(photos),
+                *(() if self.clean else self._noise_of(photos)),
             )
             with open_checkpoints(self, photos, seed) as kept:
                 net = train_denoiser(
@@ -491,18 +486,27 @@ class Denoiser(
             )
         return np.broadcast_to(values, (n_images, n_channels)) / 255
 
-    def _strengths_of(self, photos):
-        """Deviations of the noise of photos to train on, ``(n, C)``, unit images."""
-        given = self.sigma
-        if isinstance(given, numbers.Real):
-            shape = (len(photos), photos.layout.channels)
-            return np.full(shape, given / 255, np.float32)
-        found = [
-            self._estimated(batch.unit())
-            for part in photos.parts()
-            for batch in part.read(1)
-        ]
-        return np.concatenate(found).astype(np.float32)
+    def _noise_of(self, photos):
+        """Return what noise photos to train on have.
+
+        Returns
+        -------
+        sigma : ndarray of float32 (n, C)
+            Deviation of the noise of each, of unit images.
+        ways : list of Stabilizer, or None
+            How noise that grows with the signal becomes that.
+        """
+        n_channels = photos.layout.channels
+        if self.gain is None and isinstance(self.sigma, numbers.Real):
+            shape = (len(photos), n_channels)
+            return np.full(shape, self.sigma / 255, np.float32), None
+        unit = (b.unit() for part in photos.parts() for b in part.read(1))
+        if self.gain is None:
+            found = [self._estimated(images) for images in unit]
+            return np.concatenate(found).astype(np.float32), None
+        dark = np.zeros(n_channels)
+        ways = [Stabilizer.of(images[0], self.gain, dark) for images in unit]
+        return np.stack([way.deviation for way in ways]), ways
 
     def _estimated(self, unit):
         """Estimated deviations ``(n, C)`` of unit images."""

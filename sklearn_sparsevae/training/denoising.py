@@ -85,11 +85,15 @@ class DenoisingBatches(ImageBatches):
         Crops of an epoch.
     own_sigma : ndarray of float32 (n_photos, C), default=None
         Deviations of the noise that the photos have; None: they are clean.
+    ways : list of objects, default=None
+        How the noise of each photo is made even, ``even(unit)`` of images ``(n, H, W,
+        C)`` in [0, 1]; ``own_sigma`` is that of what comes out.
     """
 
-    def __init__(self, photos, sigma, n_items, own_sigma=None):
+    def __init__(self, photos, sigma, n_items, own_sigma=None, ways=None):
         super().__init__(photos, augment=True)
-        self.sigma, self.n_items, self.own_sigma = sigma, n_items, own_sigma
+        self.sigma, self.n_items = sigma, n_items
+        self.own_sigma, self.ways = own_sigma, ways
 
     def __len__(self):
         return self.n_items
@@ -113,8 +117,11 @@ class DenoisingBatches(ImageBatches):
         them the variance of their own noise, of each crop and channel.
         """
         crops = self._cut(self.photos, self._places(plan.crops), plan.crops.ways)
-        clean = torch.from_numpy(self.photos.value_range.to_unit(crops))
-        clean = channels_first(clean).contiguous()
+        unit = self.photos.value_range.to_unit(crops)
+        if self.ways is not None:
+            pairs = zip(plan.crops.owners, unit, strict=True)
+            unit = np.concatenate([self.ways[i].even(one[None]) for i, one in pairs])
+        clean = channels_first(torch.from_numpy(unit)).contiguous()
         generator = torch.Generator().manual_seed(plan.crops.seed)
         noise = torch.randn(clean.shape, generator=generator)
         sigma = torch.from_numpy(plan.sigma)

@@ -166,6 +166,18 @@ def test_it_learns_from_noisy_photos():
     assert psnr(test, model.transform(spoilt)) > psnr(test, spoilt) + 3
 
 
+@pytest.mark.parametrize("gain", [255 / 20, "estimate"])
+def test_it_learns_from_photos_with_poisson_noise(gain):
+    spoilt = poisson_noise(scenes(20), peak=20, clip=False, random_state=0)
+    model = Denoiser(clean=False, gain=gain, **SMALL).fit(spoilt)
+    test = scenes(4, seed=5)
+    spoilt = poisson_noise(test, peak=20, clip=False, random_state=1)
+    restored = model.transform(spoilt)
+    assert psnr(test, restored) > psnr(test, spoilt) + 3
+    # Nothing was darkened or made brighter by the way there and back.
+    assert restored.mean() == pytest.approx(test.mean(), abs=0.01)
+
+
 def test_patches_need_no_training():
     clean = scenes(1, seed=5)
     spoilt = noisy(clean)
