@@ -126,12 +126,14 @@ class ValueRange:
         low, high = self.limits
         slack = (1 if self.beyond else 1e-5) * (high - low)
         outside = smallest < low - slack or largest > high + slack
-        if outside and not (self.beyond and lies_within(images, low, high)):
+        is_noise = outside and lies_within(images, low, high)
+        if outside and not (self.beyond and is_noise):
+            cut = f" Noise is cut off by np.clip(images, {low:g}, {high:g})."
             raise ValueError(
                 f"{name} has values in [{smallest:.4g}, {largest:.4g}], expected "
                 f"[{low:g}, {high:g}]. Scale the images, pass unsigned integers such "
                 "as uint8 without a value_range, or say what the range is with "
-                "value_range=(low, high)."
+                f"value_range=(low, high).{cut if is_noise else ''}"
             )
 
     def _check_whole_span(self, images, name):
