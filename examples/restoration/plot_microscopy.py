@@ -79,7 +79,7 @@ print("a photon adds", gain.round(1), "and reading out has sigma", sigma.round(1
 
 def in_unit_range(images):
     """Turn levels of the camera into floats in [0, 1]."""
-    return np.clip((images - black) / np.float32(white - black), 0, 1)
+    return np.clip((np.float32(images) - black) / (white - black), 0, 1)
 
 
 def patches(gain):
