@@ -55,7 +55,6 @@ from sklearn_sparsevae.segmentation._sites import (
     covered_shape,
     look,
     magnify,
-    magnify_labels,
 )
 
 
@@ -63,7 +62,7 @@ from sklearn_sparsevae.segmentation._sites import (
 class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=ABCMeta):
     """Label maps from the codes of each image; subclasses say how to cluster sites."""
 
-    n_clusters: int = dataclasses.field(default=2, kw_only=False)
+    n_clusters: int | Literal["auto"] = dataclasses.field(default=2, kw_only=False)
     foreground: Literal["auto", "boundary"] | None = None
     refine: Literal["color"] | None = "color"
     resolution: Literal["image", "grid"] = "image"
@@ -92,11 +91,8 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
     __metadata_request__predict = {"out": UNUSED}
 
     @abstractmethod
-    def _regions(self, codes):
-        """Cluster the sites of one image.
-
-        Return labels, the features that were clustered, and the grid they are on.
-        """
+    def _regions(self, codes, shape):
+        """Label map of one image, of a shape, and how clearly its labels part."""
 
     @abstractmethod
     def _fit_scene(self, X):
@@ -300,24 +296,30 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
             if out is not None:
                 check_out(out, shape, np.int32)
             labels = np.empty(shape, np.int32) if out is None else out
-        results = _one_by_one(self.n_jobs)(
-            delayed(on_one_thread)(self._segment_image, photo)
-            for photo in photos_of(parts)
-        )
         confidence = np.empty(n_images)
+        results = self._each_image(self._segment_image, parts, method)
+        for i, (labels[i], confidence[i]) in enumerate(results):
+            pass
+        return labels, confidence
+
+    def _each_image(self, function, parts, method):
+        """Yield what a function gives for the codes of each image, one job an image."""
+        results = _one_by_one(self.n_jobs)(
+            delayed(on_one_thread)(function, photo) for photo in photos_of(parts)
+        )
+        n_images = sum(codes.shape[0] for codes in parts)
         what = f"{type(self).__name__}.{method}"
         with progress(what, n_images, self.verbose) as bar:
-            for i, (labels[i], confidence[i]) in enumerate(results):
+            for result in results:
+                yield result
                 bar.update()
-        return labels, confidence
 
     def _segment_image(self, codes):
         """Label map and confidence of one image."""
         if self._wants_foreground():
             return self._segment_foreground(codes)
-        labels, features, grid_shape = self._regions(codes)
-        image = magnify_labels(labels, grid_shape, self._map_shape(codes))
-        return image.astype(np.int32), separation(features, labels)
+        labels, confidence = self._regions(codes, self._map_shape(codes))
+        return labels.astype(np.int32), confidence
 
     def _segment_foreground(self, codes):
         shape, sites = self._map_shape(codes), look(codes)

@@ -1,5 +1,6 @@
 """k-means over the sites of each image, or over those of a whole set of images."""
 
+import dataclasses
 from typing import Literal
 
 import numpy as np
@@ -14,8 +15,13 @@ from sklearn_sparsevae.segmentation._clusters import (
     distinct_rows,
     fit_k_means,
 )
-from sklearn_sparsevae.segmentation._score import is_flat
-from sklearn_sparsevae.segmentation._sites import has_one_color, look, unit_rows
+from sklearn_sparsevae.segmentation._score import is_flat, separation
+from sklearn_sparsevae.segmentation._sites import (
+    has_one_color,
+    look,
+    magnify_labels,
+    unit_rows,
+)
 
 
 @parameters
@@ -97,6 +103,7 @@ class KMeansSegmenter(BaseSegmenter):
     ((2, 16, 16), array([64, 64]))
     """
 
+    n_clusters: int = dataclasses.field(default=2, kw_only=False)
     scope: Literal["image", "dataset"] = "image"
 
     _parameter_constraints = {
@@ -125,7 +132,7 @@ class KMeansSegmenter(BaseSegmenter):
         )
         self.cluster_centers_ = self._k_means_.cluster_centers_
 
-    def _regions(self, codes):
+    def _regions(self, codes, shape):
         features = unit_rows(codes.sites())
         if self.scope == "dataset":
             labels = self._predict_scene(features)
@@ -133,4 +140,5 @@ class KMeansSegmenter(BaseSegmenter):
             labels = np.zeros(features.shape[0], dtype=np.int32)
         else:
             labels = cluster_rows(features, self.n_clusters, self.n_init, self._seed_)
-        return labels, codes.sites(), codes.grid_shape
+        label_map = magnify_labels(labels, codes.grid_shape, shape)
+        return label_map, separation(codes.sites(), labels)
