@@ -1,4 +1,7 @@
-"""Spectral clustering over the sites of each image."""
+"""Spectral clustering over the sites of each image.
+
+Longer than other modules by the description of the parameters.
+"""
 
 from numbers import Integral, Real
 from typing import Literal
@@ -175,12 +178,14 @@ class SpectralSegmenter(BaseSegmenter):
         variance of 1. ``numpy.inf`` leaves the codes out.
     radius : float, default=4.0
         Distance, in sites, up to which sites are compared.
-    foreground : {"auto", "boundary"} or None, default="auto"
-        None returns the regions. ``"boundary"`` returns 1 for foreground and 0 for
-        background: regions are foreground that are little connected to the border of
-        the image [2]_, look unlike it, and are near the centre, warm and dark; the
-        colours of both sides then sharpen the split. ``"auto"`` is ``"boundary"`` for
-        two clusters, else None.
+    foreground : {"auto", "boundary", "clusters"} or None, default="auto"
+        None returns the regions. The others return 1 for foreground and 0 for
+        background. ``"boundary"``: regions are foreground that look unlike the border
+        of the image, are enclosed by others, near the centre and warm; the colours of
+        both sides then sharpen the split. ``"clusters"``, as in SC-VAE [3]_:
+        ``n_clusters`` clusters of the codes alone, by the affinity ``(1 + cos) / 2`` of
+        all pairs of sites, are foreground but for the one most connected to the border
+        [2]_. ``"auto"`` is ``"boundary"`` for two clusters, else None.
     refine : {"color"} or None, default="color"
         Move the outline of the foreground to the edges of the photo's thumbnail, which
         codes of images carry along. Without thumbnails, at ``resolution="grid"`` and
@@ -193,7 +198,7 @@ class SpectralSegmenter(BaseSegmenter):
         pairs; new rows then get the label of the nearest row of ``fit``.
     min_confidence : float, default=0.3
         An image whose foreground is less certain has no object: its mask is 0
-        everywhere. The default leaves out textures and skies.
+        everywhere. The default leaves out textures and skies. Not for ``"clusters"``.
     n_init : int, default=3
         Starts of k-means, of which the best is kept.
     n_jobs : int, optional
@@ -209,8 +214,9 @@ class SpectralSegmenter(BaseSegmenter):
     labels_ : ndarray of int of shape (n_images, H, W), (n_images, h, w) or (n_rows,)
         Labels of the data of ``fit``; a list of label maps where those were in a list.
     confidence_ : ndarray of shape (n_images,)
-        In [0, 1]: the intersection over union that is expected of the foreground, or
-        the share of variance between regions; 0 for flat images.
+        In [0, 1]: the intersection over union that is expected of the foreground, from
+        the photo alone; of regions and ``"clusters"`` the share of variance between
+        them; 0 for flat images.
     is_scene_ : bool
         Whether ``fit`` saw one scene rather than images.
     n_atoms_ : int
@@ -228,7 +234,8 @@ class SpectralSegmenter(BaseSegmenter):
     Notes
     -----
     Grids of more than 1,024 sites are averaged to at most that many first (4,096 for
-    regions). What each ingredient is worth on photos is measured in
+    regions). No mask was used to fit anything: ``_constants.py`` says of every number
+    where it comes from. What each ingredient is worth on photos is measured in
     ``benchmarks/segmentation``.
 
     References
@@ -236,6 +243,8 @@ class SpectralSegmenter(BaseSegmenter):
     .. [1] J. Shi, J. Malik. "Normalized Cuts and Image Segmentation". PAMI 2000.
     .. [2] W. Zhu, S. Liang, Y. Wei, J. Sun. "Saliency Optimization from Robust
        Background Detection". CVPR 2014.
+    .. [3] P. Xiao et al. "SC-VAE: Sparse Coding-based Variational Autoencoder with
+       Learned ISTA". Pattern Recognition, 2025.
 
     Examples
     --------
@@ -249,7 +258,7 @@ class SpectralSegmenter(BaseSegmenter):
     ((2, 16, 16), array([64, 64]))
     """
 
-    foreground: Literal["auto", "boundary"] | None = "auto"
+    foreground: Literal["auto", "boundary", "clusters"] | None = "auto"
     n_regions: int = 32
     color_scale: float = 3.0
     texture_scale: float = 0.5
@@ -264,13 +273,22 @@ class SpectralSegmenter(BaseSegmenter):
     }
 
     def _fit_scene(self, X):
+        distinct, group, labels = self._cluster_rows(X)
+        self._neighbors_ = KNeighborsClassifier(1).fit(distinct, labels)
+        return labels[group]
+
+    def _cluster_rows(self, X):
+        """Distinct rows, which of them each row is, and their labels."""
         distinct, group, weights = distinct_rows(X)
         n_clusters = 1 if is_flat(X) else self.n_clusters
         embedding = spectral_embedding(distinct, n_clusters, weights)
-        labels = fit_k_means(
+        model = fit_k_means(
             embedding, n_clusters, self.n_init, self._seed_, weights=weights
-        ).labels_
-        self._neighbors_ = KNeighborsClassifier(1).fit(distinct, labels)
+        )
+        return distinct, group, model.labels_
+
+    def _cluster_codes(self, codes):
+        _, group, labels = self._cluster_rows(codes.sites())
         return labels[group]
 
     def _predict_scene(self, X):
