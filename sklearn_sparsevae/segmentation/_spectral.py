@@ -301,7 +301,9 @@ class SpectralSegmenter(BaseSegmenter):
 
     def _object_probability(self, sites):
         """Mean over regions of what the cues say of their sites."""
-        probability = object_probability(sites)
+        return self._mean_over_regions(object_probability(sites), sites)
+
+    def _mean_over_regions(self, probability, sites):
         labels = self._cut(sites, self.n_regions)
         mean = np.bincount(labels, probability) / np.maximum(np.bincount(labels), 1)
         return mean[labels]
