@@ -126,6 +126,8 @@ IMAGE = np.ones((1, 1, 4, 4))
             "appearance",
         ),
         (lambda: segmentation.background_probability([-1.0], 1.0), "connectivity"),
+        (lambda: segmentation.cut_boundaries(NAN, 0.5), "boundaries"),
+        (lambda: segmentation.cut_boundaries(SITES, np.inf), "threshold"),
         (lambda: segmentation.region_boundary_connectivity([0, 1]), "labels"),
         (lambda: segmentation.region_boundary_connectivity([[2**40]]), "labels"),
         (lambda: sparse.ista(SITES, SITES, 0.1, 2, momentum=[]), "momentum"),

@@ -48,7 +48,7 @@ ARRAY_ROOMS = {
     | {"backbones", "training", "noise"}
     | {"_arguments", "_doc_links", "_parameters", "_progress"},
     "segmentation": ARRAY_LIBRARIES
-    | {"threadpoolctl", "codes", "metrics"}
+    | {"threadpoolctl", "numba", "codes", "metrics"}
     | {"_arguments", "_doc_links", "_parameters", "_ahead", "_progress"},
     "persistence": {"sklearn", "scipy", "skops", "_container", "__version__"},
     "commands": {"click", "sklearn", "codes", "datasets", "persistence"}

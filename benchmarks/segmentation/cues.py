@@ -41,8 +41,8 @@ from sklearn_sparsevae.segmentation._foreground import (
     straighten,
     stretch,
 )
+from sklearn_sparsevae.segmentation._normalized_cut import local_embedding
 from sklearn_sparsevae.segmentation._sites import _gaussian_average, look, magnify
-from sklearn_sparsevae.segmentation._spectral import local_embedding
 
 CUE_LABELS = {
     "look": "colour and texture that the border does not have",

@@ -43,11 +43,11 @@ from sklearn_sparsevae.segmentation._foreground import (
     saliency_cues,
     split_threshold,
 )
-from sklearn_sparsevae.segmentation._sites import look, magnify
-from sklearn_sparsevae.segmentation._spectral import (
+from sklearn_sparsevae.segmentation._normalized_cut import (
     local_embedding,
     spectral_embedding,
 )
+from sklearn_sparsevae.segmentation._sites import look, magnify
 
 COUNTS = (2, 3, 8, 32)
 

@@ -1,4 +1,4 @@
-"""Pictures of trainings, reconstructions, segments, atoms, strips, usage, sparsity.
+"""Pictures of trainings, segments, boundaries, atoms, strips, usage and the like.
 
 Each Display holds what it draws and follows scikit-learn's protocol: build it with a
 ``from_...`` class method, draw it again with ``plot``, find the artists' homes in
@@ -6,6 +6,7 @@ Each Display holds what it draws and follows scikit-learn's protocol: build it w
 """
 
 from sklearn_sparsevae.plotting._atoms import AtomsDisplay
+from sklearn_sparsevae.plotting._boundaries import BoundaryDisplay
 from sklearn_sparsevae.plotting._history import HistoryDisplay
 from sklearn_sparsevae.plotting._latent_usage import LatentUsageDisplay
 from sklearn_sparsevae.plotting._reconstruction import ReconstructionDisplay
@@ -16,6 +17,7 @@ from sklearn_sparsevae.plotting._usage import UsageDisplay
 
 __all__ = [
     "AtomsDisplay",
+    "BoundaryDisplay",
     "HistoryDisplay",
     "LatentUsageDisplay",
     "ReconstructionDisplay",

@@ -109,17 +109,8 @@ class SegmentationDisplay:
         display : SegmentationDisplay
             With ``figure_`` and ``axes_``.
         """
-        encoder, segmenter = _split_off_segmenter(estimator)
-        if images is not None:
-            photos = as_images(images, white=1.0)
-        elif encoder is not None:
-            photos = _photos_of(encoder, X)
-        else:
-            raise ValueError(
-                f"Got the segmenter {type(segmenter).__name__} alone, which sees codes "
-                "and no photos; expected images= to draw, or a Pipeline that takes "
-                "photos."
-            )
+        encoder, segmenter = split_off_segmenter(estimator)
+        photos = photos_to_draw(encoder, segmenter, X, images)
         codes = X if encoder is None else encoder.transform(X)
         labels, confidence = segmenter._label(codes)
         maps = _check_maps(photos, labels, "label maps of X")
@@ -228,7 +219,7 @@ class SegmentationDisplay:
         ]
 
 
-def _split_off_segmenter(estimator):
+def split_off_segmenter(estimator):
     """Split a Pipeline into what makes codes and the segmenter; alone that is None."""
     estimator = getattr(estimator, "best_estimator_", estimator)
     encoder, segmenter = None, estimator
@@ -244,6 +235,18 @@ def _split_off_segmenter(estimator):
             "SparseCodes, or set its grid_shape=(h, w)."
         )
     return encoder, segmenter
+
+
+def photos_to_draw(encoder, segmenter, X, images):
+    """Photos that were given, or else those that the encoder takes."""
+    if images is not None:
+        return as_images(images, white=1.0)
+    if encoder is not None:
+        return _photos_of(encoder, X)
+    raise ValueError(
+        f"Got the segmenter {type(segmenter).__name__} alone, which sees codes and no "
+        "photos; expected images= to draw, or a Pipeline that takes photos."
+    )
 
 
 def _photos_of(encoder, X):

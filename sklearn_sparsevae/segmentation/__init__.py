@@ -5,6 +5,7 @@ from sklearn_sparsevae.segmentation._boundary import (
     boundary_connectivity,
     region_boundary_connectivity,
 )
+from sklearn_sparsevae.segmentation._cutting import cut_boundaries
 from sklearn_sparsevae.segmentation._foreground import foreground_saliency
 from sklearn_sparsevae.segmentation._kmeans import KMeansSegmenter
 from sklearn_sparsevae.segmentation._spectral import SpectralSegmenter
@@ -14,6 +15,7 @@ __all__ = [
     "SpectralSegmenter",
     "background_probability",
     "boundary_connectivity",
+    "cut_boundaries",
     "foreground_saliency",
     "region_boundary_connectivity",
 ]

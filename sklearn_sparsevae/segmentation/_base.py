@@ -66,7 +66,7 @@ from sklearn_sparsevae.segmentation._sites import (
 class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=ABCMeta):
     """Label maps from the codes of each image; subclasses say how to cluster sites."""
 
-    n_clusters: int = dataclasses.field(default=2, kw_only=False)
+    n_clusters: int | Literal["auto"] = dataclasses.field(default=2, kw_only=False)
     foreground: Literal["auto", "boundary", "clusters"] | None = None
     refine: Literal["color"] | None = "color"
     resolution: Literal["image", "grid"] = "image"
@@ -95,11 +95,8 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
     __metadata_request__predict = {"out": UNUSED}
 
     @abstractmethod
-    def _regions(self, codes):
-        """Cluster the sites of one image.
-
-        Return labels, the features that were clustered, and the grid they are on.
-        """
+    def _regions(self, codes, shape):
+        """Label map of one image, of a shape, and how clearly its labels part."""
 
     @abstractmethod
     def _cluster_codes(self, codes):
@@ -362,9 +359,8 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
         """Label map and confidence of one image."""
         if self._wants_foreground():
             return self._segment_foreground(codes)
-        labels, features, grid_shape = self._regions(codes)
-        image = magnify_labels(labels, grid_shape, self._map_shape(codes))
-        return image.astype(np.int32), separation(features, labels)
+        labels, confidence = self._regions(codes, self._map_shape(codes))
+        return labels.astype(np.int32), confidence
 
     def _segment_foreground(self, codes):
         saliency, confidence = self._saliency(codes)

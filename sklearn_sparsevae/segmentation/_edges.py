@@ -78,10 +78,10 @@ def color_edges(saliency, thumbnail, seed):
     ).reshape(saliency.shape)
 
 
-def shrink_thumbnail(thumbnail):
-    """Average blocks of pixels so that at most MAX_PIXELS are left."""
+def shrink_thumbnail(thumbnail, max_pixels=MAX_PIXELS):
+    """Average square blocks of pixels so that at most so many are left."""
     height, width = thumbnail.shape[:2]
-    step = math.ceil(math.sqrt(height * width / MAX_PIXELS))
+    step = math.ceil(math.sqrt(height * width / max_pixels))
     if step == 1:
         return thumbnail
     rows, columns = np.arange(0, height, step), np.arange(0, width, step)

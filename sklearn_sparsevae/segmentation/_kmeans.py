@@ -1,5 +1,6 @@
 """k-means over the sites of each image, or over those of a whole set of images."""
 
+import dataclasses
 from typing import Literal
 
 import numpy as np
@@ -14,8 +15,13 @@ from sklearn_sparsevae.segmentation._clusters import (
     distinct_rows,
     fit_k_means,
 )
-from sklearn_sparsevae.segmentation._score import is_flat
-from sklearn_sparsevae.segmentation._sites import has_one_color, look, unit_rows
+from sklearn_sparsevae.segmentation._score import is_flat, separation
+from sklearn_sparsevae.segmentation._sites import (
+    has_one_color,
+    look,
+    magnify_labels,
+    unit_rows,
+)
 
 
 @parameters
@@ -99,6 +105,7 @@ class KMeansSegmenter(BaseSegmenter):
     ((2, 16, 16), array([64, 64]))
     """
 
+    n_clusters: int = dataclasses.field(default=2, kw_only=False)
     scope: Literal["image", "dataset"] = "image"
 
     _parameter_constraints = {
@@ -127,8 +134,10 @@ class KMeansSegmenter(BaseSegmenter):
         )
         self.cluster_centers_ = self._k_means_.cluster_centers_
 
-    def _regions(self, codes):
-        return self._cluster_codes(codes), codes.sites(), codes.grid_shape
+    def _regions(self, codes, shape):
+        labels = self._cluster_codes(codes)
+        label_map = magnify_labels(labels, codes.grid_shape, shape)
+        return label_map, separation(codes.sites(), labels)
 
     def _cluster_codes(self, codes):
         features = unit_rows(codes.sites())

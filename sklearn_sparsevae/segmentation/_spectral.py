@@ -3,186 +3,76 @@
 Longer than other modules by the description of the parameters.
 """
 
+import dataclasses
 from numbers import Integral, Real
 from typing import Literal
 
 import numpy as np
-from scipy import sparse
-from scipy.linalg import eigh, svd
-from scipy.sparse.linalg import LinearOperator, eigsh, svds
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearn_sparsevae._parameters import parameters
+from sklearn_sparsevae._typing import Codes, ImagesOut
 from sklearn_sparsevae.segmentation._base import BaseSegmenter
-from sklearn_sparsevae.segmentation._boundary import factorize
 from sklearn_sparsevae.segmentation._clusters import distinct_rows, fit_k_means
+from sklearn_sparsevae.segmentation._contours import AREA_POWER, boundary_hierarchy
 from sklearn_sparsevae.segmentation._foreground import object_probability
-from sklearn_sparsevae.segmentation._score import is_flat
-from sklearn_sparsevae.segmentation._sites import DENSE_ROWS, look, unit_rows
-
-# Affinity of sites that look nothing alike: keeps every image in one piece.
-_FLOOR = 1e-4
-# A finer grid is averaged to at most this many sites before it is cut into regions.
-MAX_REGION_SITES = 4096
-
-
-def local_embedding(sites, n_components, color_scale, texture_scale, radius):
-    """Leading eigenvectors of the random walk between nearby sites that look alike.
-
-    Of ``D^-1 A``, where ``A_ij = exp(-|c_i - c_j|^2 / (2 color_scale^2) - |t_i - t_j|^2
-    / (2 texture_scale^2))`` for colours c and textures t of sites at most ``radius``
-    apart: the normalised cut of Shi and Malik. A few thousand pairs take part, so that
-    shift and invert within a band beats a dense solver from 200 sites on.
-
-    Parameters
-    ----------
-    sites : Sites
-    n_components : int
-    color_scale, texture_scale : float
-    radius : float
-
-    Returns
-    -------
-    embedding : ndarray of shape (h * w, min(n_components, h * w))
-        Rows of unit length.
-    """
-    n_sites = len(sites.color)
-    pairs = nearby_pairs(sites.grid_shape, radius)
-    features = np.hstack([sites.color / color_scale, sites.texture / texture_scale])
-    squared = ((features[pairs[0]] - features[pairs[1]]) ** 2).sum(axis=1)
-    affinity = sparse.coo_array(
-        (np.exp(-squared / 2) + _FLOOR, pairs), shape=(n_sites, n_sites)
-    )
-    affinity = affinity + affinity.T + sparse.eye_array(n_sites)
-    scale = 1 / np.sqrt(affinity.sum(axis=1))
-    walk = sparse.diags_array(scale) @ affinity @ sparse.diags_array(scale)
-    embedding = _leading_eigenvectors(walk, n_components) * scale[:, None]
-    return unit_rows(embedding)
-
-
-def _leading_eigenvectors(matrix, n_components):
-    """Eigenvectors of the largest eigenvalues, all of which are at most 1."""
-    n = matrix.shape[0]
-    if n <= max(DENSE_ROWS, 4 * n_components):
-        first = max(0, n - n_components)
-        return eigh(matrix.toarray(), subset_by_index=[first, n - 1])[1]
-    shift = 1 + 1e-3
-    solve = factorize(shift * sparse.eye_array(n) - matrix)
-    inverse = LinearOperator((n, n), lambda x: -solve(x))
-    start = np.random.RandomState(0).uniform(size=n)
-    return eigsh(matrix, n_components, sigma=shift, OPinv=inverse, v0=start)[1]
-
-
-def nearby_pairs(grid_shape, radius):
-    """Pairs of sites at most ``radius`` apart as two index arrays, each pair once."""
-    h, w = grid_shape
-    sites = np.arange(h * w).reshape(h, w)
-    reach = int(radius)
-    steps = [
-        (down, right)
-        for down in range(reach + 1)
-        for right in range(-reach, reach + 1)
-        if (down or right > 0) and down**2 + right**2 <= radius**2
-        if down < h and abs(right) < w
-    ]
-    first, second = [np.empty(0, int)], [np.empty(0, int)]
-    for down, right in steps:
-        left = max(0, -right)
-        first.append(sites[: h - down, left : w - max(0, right)].ravel())
-        second.append(sites[down:, left + right : w + min(0, right)].ravel())
-    return np.concatenate(first), np.concatenate(second)
-
-
-def spectral_embedding(X, n_components, weights=None):
-    """Leading eigenvectors of the normalised affinity ``(1 + cos) / 2`` of all rows.
-
-    The normalised affinity is ``F F^T`` with ``F = D^-1/2 [1, x / |x|] / sqrt(2)``, so
-    its eigenvectors are the left singular vectors of F, and no matrix of all pairs of
-    rows is ever built.
-
-    Parameters
-    ----------
-    X : csr_array or ndarray of shape (n, n_features)
-    n_components : int
-    weights : ndarray of shape (n,), optional
-        How many equal rows each row stands for: the result is theirs.
-
-    Returns
-    -------
-    embedding : ndarray of shape (n, min(n_components, n, n_features + 1))
-        Rows of unit length.
-
-    Notes
-    -----
-    For 1,024 rows of 512 atoms, 1.4 % of them not zero, the iterative solver with F as
-    it comes takes 3.4 ms on one core; a dense one 17 ms on ``F^T F`` and 85 ms on
-    ``F F^T``, and 45 ms for each image of a batch of the former: that pays on a GPU
-    alone. Where eigenvalues lie as close as those of Gaussian rows do, the iterative
-    one takes 22 ms, the dense one 35. To stop it early would save less than a tenth at
-    three clusters, so it runs to machine precision, which tells eigenvalues that nearly
-    coincide apart.
-    """
-    factors = _affinity_factors(X)
-    if weights is None:
-        degrees = factors @ factors.sum(axis=0)
-        factors = sparse.diags_array(1 / np.sqrt(degrees)) @ factors
-    else:
-        # c equal rows of F have the products of one that is sqrt(c) times as long.
-        degrees = factors @ (weights @ factors)
-        factors = sparse.diags_array(np.sqrt(weights / degrees)) @ factors
-    size = min(factors.shape)
-    if size <= max(DENSE_ROWS, 4 * n_components):
-        dense = factors.toarray() if sparse.issparse(factors) else factors
-        vectors = svd(dense, full_matrices=False)[0][:, :n_components]
-    else:
-        start = np.random.RandomState(0).uniform(size=size)
-        vectors = svds(factors, n_components, v0=start, return_singular_vectors="u")[0]
-    return unit_rows(vectors)
-
-
-def _affinity_factors(X):
-    """Matrix F of shape (n, n_features + 1) whose ``F F^T`` is ``(1 + cos) / 2``."""
-    unit = unit_rows(X.astype(np.float64))
-    ones = np.ones((unit.shape[0], 1))
-    if sparse.issparse(unit):
-        return sparse.hstack([sparse.csr_array(ones), unit], format="csr") / np.sqrt(2)
-    return np.hstack([ones, unit]) / np.sqrt(2)
+from sklearn_sparsevae.segmentation._input import (
+    as_parts,
+    check_atoms,
+    is_list_of_codes,
+)
+from sklearn_sparsevae.segmentation._normalized_cut import (
+    local_embedding,
+    spectral_embedding,
+)
+from sklearn_sparsevae.segmentation._pictures import picture_of
+from sklearn_sparsevae.segmentation._score import is_flat, separation
 
 
 @parameters
 class SpectralSegmenter(BaseSegmenter):
-    """Segment images by spectral clustering of the codes of their sites.
-
-    Sites that look alike and lie close together belong together: k-means in the leading
-    eigenvectors of the random walk ``D^-1 A``, where ``A_ij = exp(-|c_i - c_j|^2 /
-    (2 color_scale^2) - |t_i - t_j|^2 / (2 texture_scale^2))`` for sites at most
-    ``radius`` apart [1]_. c is the colour of a site, which codes of images carry along,
-    t says which atoms are used around it.
+    """Segment images into an object and its background, or into regions.
 
     By default, and so in ``Pipeline([("enc", SparseCodingVAE()), ("seg",
-    SpectralSegmenter())])``, the result is one object and its background. With three or
-    more clusters, it is that many regions.
+    SpectralSegmenter())])``, the result is one object and its background. It is put
+    together from clusters of sites that look alike and lie close together: k-means in
+    the leading eigenvectors of the random walk ``D^-1 A``, where ``A_ij = exp(-|c_i -
+    c_j|^2 / (2 color_scale^2) - |t_i - t_j|^2 / (2 texture_scale^2))`` for sites at
+    most ``radius`` apart [1]_. c is the colour of a site, which codes of images carry
+    along, t says which atoms are used around it.
+
+    With three or more clusters, or ``"auto"``, the result is regions: small ones of the
+    photo that its codes carry along are merged, those with the weakest boundary between
+    them first [3]_. A boundary is strong where the halves of a disc differ in colour,
+    and in the sparse codes of small patches, and where the eigenvectors of a normalised
+    cut change. :meth:`predict_boundaries` gives the strengths.
 
     Parameters
     ----------
-    n_clusters : int, default=2
-        Number of regions per image. Where the foreground is asked for, the number of
-        Gaussians that describe the colours of the object, and of the background.
+    n_clusters : int or "auto", default=2
+        Number of regions per image; fewer where there are not as many.
+        ``"auto"`` leaves that to ``threshold``. Where the foreground is asked for, the
+        number of Gaussians that describe the colours of the object, and of the
+        background.
+    threshold : float, default=0.58
+        Strength, in [0, 1], above which a boundary parts regions with
+        ``n_clusters="auto"``. The default covers what people drew on photos best, of
+        all that are the same for all photos.
     n_regions : int, default=32
         Clusters that the foreground is first put together from.
     color_scale : float, default=3.0
-        Distance of colours, in CIE Lab, at which sites part.
+        Distance of colours, in CIE Lab, at which sites part in these clusters.
     texture_scale : float, default=0.5
-        Distance of textures at which sites part, where those of one image have a
-        variance of 1. ``numpy.inf`` leaves the codes out.
+        Distance of textures at which sites part in these clusters, where those of one
+        image have a variance of 1. ``numpy.inf`` leaves the codes out.
     radius : float, default=4.0
-        Distance, in sites, up to which sites are compared.
+        Distance, in sites, up to which sites are compared for these clusters.
     foreground : {"auto", "boundary", "clusters"} or None, default="auto"
         None returns the regions. The others return 1 for foreground and 0 for
         background. ``"boundary"``: regions are foreground that look unlike the border
         of the image, are enclosed by others, near the centre and warm; the colours of
-        both sides then sharpen the split. ``"clusters"``, as in SC-VAE [3]_:
+        both sides then sharpen the split. ``"clusters"``, as in SC-VAE [4]_:
         ``n_clusters`` clusters of the codes alone, by the affinity ``(1 + cos) / 2`` of
         all pairs of sites, are foreground but for the one most connected to the border
         [2]_. ``"auto"`` is ``"boundary"`` for two clusters, else None.
@@ -233,8 +123,8 @@ class SpectralSegmenter(BaseSegmenter):
 
     Notes
     -----
-    Grids of more than 1,024 sites are averaged to at most that many first (4,096 for
-    regions). No mask was used to fit anything: ``_constants.py`` says of every number
+    For the foreground, grids of more than 1,024 sites are averaged to at most that many
+    first. No mask was used to fit anything: ``_constants.py`` says of every number
     where it comes from. What each ingredient is worth on photos is measured in
     ``benchmarks/segmentation``.
 
@@ -243,7 +133,9 @@ class SpectralSegmenter(BaseSegmenter):
     .. [1] J. Shi, J. Malik. "Normalized Cuts and Image Segmentation". PAMI 2000.
     .. [2] W. Zhu, S. Liang, Y. Wei, J. Sun. "Saliency Optimization from Robust
        Background Detection". CVPR 2014.
-    .. [3] P. Xiao et al. "SC-VAE: Sparse Coding-based Variational Autoencoder with
+    .. [3] P. Arbelaez, M. Maire, C. Fowlkes, J. Malik. "Contour Detection and
+       Hierarchical Image Segmentation". PAMI 2011.
+    .. [4] P. Xiao et al. "SC-VAE: Sparse Coding-based Variational Autoencoder with
        Learned ISTA". Pattern Recognition, 2025.
 
     Examples
@@ -258,6 +150,8 @@ class SpectralSegmenter(BaseSegmenter):
     ((2, 16, 16), array([64, 64]))
     """
 
+    n_clusters: int | Literal["auto"] = dataclasses.field(default=2, kw_only=False)
+    threshold: float = 0.58
     foreground: Literal["auto", "boundary", "clusters"] | None = "auto"
     n_regions: int = 32
     color_scale: float = 3.0
@@ -266,13 +160,34 @@ class SpectralSegmenter(BaseSegmenter):
 
     _parameter_constraints = {
         **BaseSegmenter._parameter_constraints,
+        "n_clusters": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
+        "threshold": [Interval(Real, 0, 1, closed="both")],
         "n_regions": [Interval(Integral, 2, None, closed="left")],
         "color_scale": [Interval(Real, 0, None, closed="right")],
         "texture_scale": [Interval(Real, 0, None, closed="right")],
         "radius": [Interval(Real, 1, None, closed="left")],
     }
 
+    def _fit(self, X):
+        if self.n_clusters == "auto" and self.foreground in ("boundary", "clusters"):
+            raise ValueError(
+                f"Got n_clusters='auto' with foreground={self.foreground!r}, where it "
+                "is the number of Gaussians of each side, or of clusters; expected a "
+                "number, such as 2."
+            )
+        super()._fit(X)
+
     def _fit_scene(self, X):
+        if self.n_clusters == "auto":
+            raise ValueError(
+                f"Got n_clusters='auto' with a plain matrix of shape {np.shape(X)}, "
+                "one scene, whose rows have no neighbours; expected a number of "
+                "clusters, or SparseCodes. For images in a plain matrix set "
+                "grid_shape=(h, w)."
+            )
         distinct, group, labels = self._cluster_rows(X)
         self._neighbors_ = KNeighborsClassifier(1).fit(distinct, labels)
         return labels[group]
@@ -295,9 +210,79 @@ class SpectralSegmenter(BaseSegmenter):
         distinct, group, _ = distinct_rows(X)
         return self._neighbors_.predict(distinct)[group]
 
-    def _regions(self, codes):
-        sites = look(codes, MAX_REGION_SITES)
-        return self._cut(sites, self.n_clusters), sites.features, sites.grid_shape
+    def predict_boundaries(self, X: Codes) -> ImagesOut:
+        """How strong a boundary there is beside each pixel, whatever ``n_clusters`` is.
+
+        The maps are ultrametric [3]_: the boundaries above a threshold enclose regions,
+        and those of a higher threshold are unions of those of a lower one.
+        :func:`cut_boundaries` gives them.
+
+        Parameters
+        ----------
+        X : SparseCodes, list of SparseCodes, or array-like
+            Codes of images, as in :meth:`predict`.
+
+        Returns
+        -------
+        boundaries : ndarray of float32 of shape (n_images, H, W) or (n_images, h, w)
+            In [0, 1]: the strength of the boundary between a pixel and its right or its
+            lower neighbour, the larger of both. 0 within small regions. A list of maps
+            for a list of codes.
+
+        Raises
+        ------
+        ValueError
+            If the segmenter was fitted to a scene, whose rows have no neighbours.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_sparsevae.codes import SparseCodes
+        >>> from sklearn_sparsevae.segmentation import SpectralSegmenter, cut_boundaries
+        >>> scene = np.pad(np.ones((1, 8, 8, 1)), [(0, 0), (4, 4), (4, 4), (0, 0)])
+        >>> codes = SparseCodes(scene.reshape(1, -1), grid_shape=(16, 16))
+        >>> segmenter = SpectralSegmenter(n_clusters="auto").fit(codes)
+        >>> boundaries = segmenter.predict_boundaries(codes)
+        >>> labels = cut_boundaries(boundaries[0], 0.58)
+        >>> labels.shape, int(labels.max()) + 1
+        ((16, 16), 2)
+        """
+        fitted = self._as_fitted()
+        if fitted.is_scene_:
+            raise ValueError(
+                "Got a segmenter that was fitted to one scene, a plain matrix whose "
+                "rows have no neighbours; expected one of images. Fit it to "
+                "SparseCodes, or set its grid_shape=(h, w)."
+            )
+        parts = as_parts(X, self.grid_shape_, self._image_shape_)
+        check_atoms(parts, self.n_atoms_)
+        fitted.n_jobs, fitted.verbose = self.n_jobs, self.verbose
+        maps = fitted._each_image(fitted._boundaries, parts, "predict_boundaries")
+        if is_list_of_codes(X):
+            return list(maps)
+        shape = (parts[0].shape[0], *fitted._map_shape(parts[0]))
+        boundaries = np.empty(shape, np.float32)
+        for i, one in enumerate(maps):
+            boundaries[i] = one
+        return boundaries
+
+    def _boundaries(self, codes):
+        picture = picture_of(codes, self._on_grid(codes))
+        hierarchy = boundary_hierarchy(picture)
+        regions = picture.spread(hierarchy.regions, self._map_shape(codes))
+        return hierarchy.boundaries(regions)
+
+    def _regions(self, codes, shape):
+        picture = picture_of(codes, self._on_grid(codes))
+        if self.n_clusters == "auto":
+            hierarchy = boundary_hierarchy(picture)
+            labels = hierarchy.cut(threshold=self.threshold)
+        else:
+            # Of a few regions none is to be a spot.
+            hierarchy = boundary_hierarchy(picture, AREA_POWER)
+            labels = hierarchy.cut(n_regions=self.n_clusters)
+        color = picture.color.reshape(labels.size, -1)
+        return picture.spread(labels, shape), separation(color, labels.ravel())
 
     def _object_probability(self, sites):
         """Mean over regions of what the cues say of their sites."""

@@ -394,6 +394,10 @@ SEGMENTATION = [
         },
     ),
     function(
+        segmentation.cut_boundaries,
+        given={"boundaries": of_array("boundaries", "f4", (8, 8)), "threshold": 0.5},
+    ),
+    function(
         segmentation.region_boundary_connectivity,
         given={"labels": of_array("labels", "i8", (8, 8), "integers")},
     ),
@@ -580,6 +584,17 @@ DISPLAYS = [
         "ReconstructionDisplay.from_predictions",
         images=floats("images"),
         reconstructions=floats("reconstructions"),
+    ),
+    display(
+        "BoundaryDisplay.from_estimator",
+        estimator=estimator("SpectralSegmenter"),
+        X=of_codes("X", CODES[2]),
+        images=images("images"),
+    ),
+    display(
+        "BoundaryDisplay.from_predictions",
+        images=images("images"),
+        boundaries=of_array("boundaries", "f4", (6, 8, 8), "uniform"),
     ),
     display(
         "SegmentationDisplay.from_estimator",

@@ -37,8 +37,8 @@ from sklearn_sparsevae.segmentation._foreground import (
     object_cues,
     object_probability,
 )
+from sklearn_sparsevae.segmentation._normalized_cut import local_embedding, nearby_pairs
 from sklearn_sparsevae.segmentation._sites import Sites, look, site_texture
-from sklearn_sparsevae.segmentation._spectral import local_embedding, nearby_pairs
 
 SEGMENTERS = [
     SpectralSegmenter(random_state=0),

@@ -15,7 +15,7 @@ from sklearn.model_selection import cross_val_score
 
 from sklearn_sparsevae.codes import SparseCodes, concatenate_codes
 from sklearn_sparsevae.segmentation import KMeansSegmenter, SpectralSegmenter
-from sklearn_sparsevae.segmentation._spectral import spectral_embedding
+from sklearn_sparsevae.segmentation._normalized_cut import spectral_embedding
 
 SEGMENTERS = [
     KMeansSegmenter(3, random_state=0),
@@ -244,8 +244,9 @@ def test_nothing_is_left_of_an_earlier_fit():
 
 def test_own_parameters_come_first():
     names = list(inspect.signature(SpectralSegmenter).parameters)
-    assert names[:5] == [
+    assert names[:6] == [
         "n_clusters",
+        "threshold",
         "n_regions",
         "color_scale",
         "texture_scale",

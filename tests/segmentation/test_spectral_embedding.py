@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 from scipy.linalg import eigh, subspace_angles
 
-from sklearn_sparsevae.segmentation._spectral import spectral_embedding
+from sklearn_sparsevae.segmentation._normalized_cut import spectral_embedding
 
 # Rows, features, components: more rows and more features, small (dense) and large.
 SHAPES = [(30, 8, 3), (8, 30, 3), (400, 230, 4), (230, 400, 4), (5, 4, 9), (300, 2, 5)]
