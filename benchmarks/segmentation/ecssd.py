@@ -409,14 +409,13 @@ def _methods_table(rows):
         "iou",
         unseen=("IoU, never tuned on", ".3f"),
         **{name: MEASURES[name] for name in ("dice", "max_f", "mae", "accuracy")},
-        seconds=("seconds a photo", ".2f"),
         best=best | {"mae": "min", "accuracy": "max"},
     )
     made = [
         {"key": _record.key(name), "label": LABELS.get(name, name)}
         | row["small"]
         | {"iou": {"mean": row["iou"], "interval": row["interval"]}}
-        | {"unseen": row["unseen"], "seconds": row["seconds"]}
+        | {"unseen": row["unseen"]}
         for name, row in rows.items()
     ]
     return _record.table("method", columns, made)
