@@ -22,7 +22,7 @@ from rows.omp import problem
 from sklearn_sparsevae.backbones import VQGANBackbone
 from sklearn_sparsevae.bottlenecks import VectorQuantization
 from sklearn_sparsevae.images import InputSpec
-from sklearn_sparsevae.segmentation._spectral import spectral_embedding
+from sklearn_sparsevae.segmentation._normalized_cut import spectral_embedding
 from sklearn_sparsevae.sparse import batch_omp
 from sklearn_sparsevae.training import Autoencoder
 

@@ -23,8 +23,8 @@ from rows._results import Check, Result, ratio
 from sklearn_sparsevae import KMeansSegmenter, SparseCodingVAE, SpectralSegmenter
 from sklearn_sparsevae.segmentation import boundary_connectivity
 from sklearn_sparsevae.segmentation._clusters import one_thread
+from sklearn_sparsevae.segmentation._normalized_cut import nearby_pairs
 from sklearn_sparsevae.segmentation._sites import look
-from sklearn_sparsevae.segmentation._spectral import nearby_pairs
 
 N_PHOTOS, SIDE, N_CLUSTERS, GRID = 8, 256, 3, (32, 32)
 N_SITES = 32 * 32

@@ -56,13 +56,17 @@ DEVIATION_SCALE = 8.0
 # Which sites are compared: steps to them, up to five sites far.
 STEPS = [(0, 1), (1, 0), (1, 1), (1, -1), (0, 3), (3, 0), (2, 2), (2, -2), (0, 5)]
 STEPS += [(5, 0), (4, 3), (3, 4), (4, -3), (3, -4), (2, 4), (4, 2), (2, -4), (4, -2)]
-# With which a given number of regions is asked for: so that spots are none.
-AREA_POWER = 0.2
+# Power of the share of the picture that the smaller of two regions has, in units of
+# TYPICAL_AREA, by which strengths are multiplied: spots are hardly regions, and least
+# of all where a few regions are asked for.
+AREA_POWER = 0.05
+AREA_POWER_OF_FEW = 0.2
+TYPICAL_AREA = 1 / 30
 # Affinity of sites that look nothing alike: keeps every photo in one piece.
 _FLOOR = 1e-3
 
 
-def boundary_hierarchy(picture, area_power=0.0):
+def boundary_hierarchy(picture, area_power=AREA_POWER):
     """Regions of a picture at all scales.
 
     Parameters
@@ -89,7 +93,8 @@ def boundary_hierarchy(picture, area_power=0.0):
     # Where colours are even, eigenvectors change all the same, somewhere.
     found = found + np.minimum(spectral, MOST_SPECTRAL * found)
     hierarchy = merge(regions, arcs, found, area_power)
-    return hierarchy._replace(heights=-np.expm1(-hierarchy.heights))
+    heights = hierarchy.heights / TYPICAL_AREA**area_power
+    return hierarchy._replace(heights=-np.expm1(-heights))
 
 
 def local_strength(color, ranges):

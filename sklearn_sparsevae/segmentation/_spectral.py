@@ -15,7 +15,10 @@ from sklearn_sparsevae._parameters import parameters
 from sklearn_sparsevae._typing import Codes, ImagesOut
 from sklearn_sparsevae.segmentation._base import BaseSegmenter
 from sklearn_sparsevae.segmentation._clusters import distinct_rows, fit_k_means
-from sklearn_sparsevae.segmentation._contours import AREA_POWER, boundary_hierarchy
+from sklearn_sparsevae.segmentation._contours import (
+    AREA_POWER_OF_FEW,
+    boundary_hierarchy,
+)
 from sklearn_sparsevae.segmentation._foreground import object_probability
 from sklearn_sparsevae.segmentation._input import (
     as_parts,
@@ -55,7 +58,7 @@ class SpectralSegmenter(BaseSegmenter):
         ``"auto"`` leaves that to ``threshold``. Where the foreground is asked for, the
         number of Gaussians that describe the colours of the object, and of the
         background.
-    threshold : float, default=0.58
+    threshold : float, default=0.6
         Strength, in [0, 1], above which a boundary parts regions with
         ``n_clusters="auto"``. The default covers what people drew on photos best, of
         all that are the same for all photos.
@@ -151,7 +154,7 @@ class SpectralSegmenter(BaseSegmenter):
     """
 
     n_clusters: int | Literal["auto"] = dataclasses.field(default=2, kw_only=False)
-    threshold: float = 0.58
+    threshold: float = 0.6
     foreground: Literal["auto", "boundary", "clusters"] | None = "auto"
     n_regions: int = 32
     color_scale: float = 3.0
@@ -243,7 +246,7 @@ class SpectralSegmenter(BaseSegmenter):
         >>> codes = SparseCodes(scene.reshape(1, -1), grid_shape=(16, 16))
         >>> segmenter = SpectralSegmenter(n_clusters="auto").fit(codes)
         >>> boundaries = segmenter.predict_boundaries(codes)
-        >>> labels = cut_boundaries(boundaries[0], 0.58)
+        >>> labels = cut_boundaries(boundaries[0], 0.6)
         >>> labels.shape, int(labels.max()) + 1
         ((16, 16), 2)
         """
@@ -279,7 +282,7 @@ class SpectralSegmenter(BaseSegmenter):
             labels = hierarchy.cut(threshold=self.threshold)
         else:
             # Of a few regions none is to be a spot.
-            hierarchy = boundary_hierarchy(picture, AREA_POWER)
+            hierarchy = boundary_hierarchy(picture, AREA_POWER_OF_FEW)
             labels = hierarchy.cut(n_regions=self.n_clusters)
         color = picture.color.reshape(labels.size, -1)
         return picture.spread(labels, shape), separation(color, labels.ravel())

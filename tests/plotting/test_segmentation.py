@@ -9,9 +9,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from sklearn_sparsevae import VQVAE, KMeansSegmenter
+from sklearn_sparsevae import VQVAE, KMeansSegmenter, SpectralSegmenter
 from sklearn_sparsevae.codes import SparseCodes
-from sklearn_sparsevae.plotting import SegmentationDisplay
+from sklearn_sparsevae.plotting import BoundaryDisplay, SegmentationDisplay
 
 SEGMENTER = KMeansSegmenter(2, foreground="boundary", random_state=0)
 
@@ -134,3 +134,40 @@ def test_what_has_no_map_of_the_photo_is_refused(photos):
     ).fit(photos)
     with pytest.raises(ValueError, match="with resolution='image'"):
         SegmentationDisplay.from_estimator(coarse, photos)
+
+
+class TestBoundaries:
+    def test_stronger_ones_are_darker(self, photos):
+        pipe = make_pipeline(Pixels(), SpectralSegmenter("auto")).fit(photos)
+        display = BoundaryDisplay.from_estimator(pipe, photos)
+        assert row_names(display) == ["photo", "boundaries"]
+        expected = pipe[-1].predict_boundaries(pipe[0].transform(photos))
+        for i, boundaries in enumerate(expected):
+            assert boundaries.max() > 0.5
+            assert_allclose(drawn(display.axes_[0, i]), photos[i])
+            assert_allclose(drawn(display.axes_[1, i]), 1 - boundaries, atol=1e-6)
+
+    def test_a_segmenter_alone_needs_photos(self, photos):
+        codes = Pixels().fit(photos).transform(photos)
+        segmenter = SpectralSegmenter("auto").fit(codes)
+        with pytest.raises(ValueError, match="expected images="):
+            BoundaryDisplay.from_estimator(segmenter, codes)
+        display = BoundaryDisplay.from_estimator(segmenter, codes, images=photos)
+        assert display.axes_.shape == (2, 2)
+
+    def test_what_has_no_boundaries_is_refused(self, photos):
+        pipe = make_pipeline(Pixels(), SEGMENTER).fit(photos)
+        with pytest.raises(TypeError, match="Take a SpectralSegmenter"):
+            BoundaryDisplay.from_estimator(pipe, photos)
+
+    @pytest.mark.parametrize(
+        ("boundaries", "message"),
+        [
+            (np.zeros((2, 4, 4)), r"shapes \[\(4, 4\), \(4, 4\)\]"),
+            (np.full((2, 16, 16), 2.0), r"beyond \[0, 1\]"),
+            (np.full((2, 16, 16), np.nan), "NaN"),
+        ],
+    )
+    def test_what_are_no_maps_is_refused(self, photos, boundaries, message):
+        with pytest.raises(ValueError, match=message):
+            BoundaryDisplay.from_predictions(photos, boundaries)
