@@ -247,3 +247,43 @@ def test_the_estimate_for_a_cluster_is_arithmetic_on_measured_rates():
     assert once["code"] == pytest.approx(once["epoch"] / 3)
     assert once["decoders"] == once["rate"] / 100
     assert twice["epoch"] == pytest.approx(once["epoch"] / 2)
+
+
+def test_measures_of_objects_are_those_of_the_field(rng, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "segmentation"))
+    import _protocol
+
+    masks = rng.random((3, 6, 8)) < 0.4
+    levels = rng.integers(0, 256, masks.shape)
+    found = _protocol.measure_all(list(levels / 255), list(masks), (6, 8))
+    precision, recall = np.zeros((2, 3, 256))
+    for i, (level, mask) in enumerate(zip(levels, masks)):
+        for t in range(256):
+            shown = level >= t
+            precision[i, t] = (shown & mask).sum() / max(shown.sum(), 1)
+            recall[i, t] = (shown & mask).sum() / mask.sum()
+    np.testing.assert_allclose(found["precision"], precision)
+    np.testing.assert_allclose(found["recall"], recall)
+    p, r = precision[:, 1:].mean(axis=0), recall[:, 1:].mean(axis=0)
+    f = 1.3 * p * r / np.maximum(0.3 * p + r, 1e-9)
+    assert _protocol.max_f(found) == pytest.approx(f.max())
+    inside = levels > 127
+    both, either = (inside & masks).sum((1, 2)), (inside | masks).sum((1, 2))
+    np.testing.assert_allclose(found["iou"], both / either)
+    np.testing.assert_allclose(found["accuracy"], (inside == masks).mean((1, 2)))
+    mae = abs(levels / 255 - masks).mean((1, 2))
+    np.testing.assert_allclose(found["mae"], mae)
+
+
+def test_masks_without_maps_are_measured_at_the_size_of_the_truth(rng, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "segmentation"))
+    import _protocol
+
+    masks = [rng.random(shape) < 0.5 for shape in ((12, 16), (18, 8))]
+    small = [mask[::2, ::2] for mask in masks]
+    blocks = [one.repeat(2, axis=0).repeat(2, axis=1) for one in small]
+    found = _protocol.measure_all(small, blocks)
+    for name in ("iou", "dice", "accuracy"):
+        np.testing.assert_allclose(found[name], 1)
+    np.testing.assert_allclose(found["mae"], 0)
+    assert _protocol.max_f(found) == pytest.approx(1)

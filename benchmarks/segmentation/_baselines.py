@@ -7,14 +7,12 @@ from scipy.spatial.distance import cdist
 from skimage.color import rgb2gray, rgb2lab
 from skimage.filters import threshold_otsu
 from skimage.segmentation import slic
-from sklearn.cluster import KMeans, SpectralClustering
+from sklearn.cluster import KMeans
 
 from sklearn_sparsevae.segmentation import (
     background_probability,
     region_boundary_connectivity,
 )
-
-PATCH = 8
 
 
 def background_from_connectivity(labels):
@@ -22,49 +20,20 @@ def background_from_connectivity(labels):
     return labels != region_boundary_connectivity(labels).argmax()
 
 
-def lab_k_means(photo, n_clusters, position):
+def centred_disc(photo, radius):
+    """Take the same disc in every photo; the radius is a share of its sides."""
+    rows, columns = np.ogrid[: photo.shape[0], : photo.shape[1]]
+    down = (rows + 0.5) / photo.shape[0] - 0.5
+    right = (columns + 0.5) / photo.shape[1] - 0.5
+    return np.hypot(down, right) < radius
+
+
+def lab_k_means(photo, n_clusters):
     """k-means on the Lab colour of pixels, at half resolution."""
     lab = rgb2lab(_shrink(photo, 2))
-    if position:
-        place = np.moveaxis(np.indices(lab.shape[:2]) / lab.shape[0], 0, -1)
-        lab = np.concatenate([lab, 50 * place], axis=-1)
     model = KMeans(n_clusters, n_init=3, random_state=0)
     labels = model.fit_predict(lab.reshape(-1, lab.shape[-1]))
     return background_from_connectivity(labels.reshape(lab.shape[:2]))
-
-
-def patch_spectral(photo, n_clusters):
-    """scikit-learn's spectral clustering of raw 8x8 patches."""
-    n = len(photo) // PATCH
-    patches = (photo / 255).reshape(n, PATCH, n, PATCH, 3).transpose(0, 2, 1, 3, 4)
-    patches = patches.reshape(n * n, -1)
-    # The default gamma of 1 leaves every patch alone: use the mean distance instead.
-    squared = 2 * patches.var(axis=0).sum()
-    model = SpectralClustering(
-        n_clusters, gamma=1 / max(squared, 1e-6), n_init=3, random_state=0
-    )
-    return background_from_connectivity(model.fit_predict(patches).reshape(n, n))
-
-
-def slic_hard(photo):
-    """SLIC superpixels merged into three colours, background by the hard form."""
-    segments, means = superpixels(photo)
-    # Noise may leave fewer superpixels than colours.
-    model = KMeans(min(3, len(means)), n_init=3, random_state=0)
-    labels = model.fit_predict(means)
-    return background_from_connectivity(labels[segments])
-
-
-def zhu_background(photo):
-    """Zhu's background probability on superpixels, split by Otsu's threshold."""
-    segments, means = superpixels(photo)
-    connectivity, _ = _connectivity(means, segments)
-    return _otsu(1 - background_probability(connectivity, 1.0)[segments])
-
-
-def zhu(photo):
-    """Zhu's method whole (saliency optimisation), split by Otsu's threshold."""
-    return _otsu(zhu_saliency(photo))
 
 
 def zhu_saliency(photo, color_scale=10.0, mu=0.1):
@@ -82,6 +51,12 @@ def zhu_saliency(photo, color_scale=10.0, mu=0.1):
     weights = linked * (np.exp(-(apart**2) / (2 * color_scale**2)) + mu)
     system = csgraph.laplacian(weights) + np.diag(background + contrast + 1e-6)
     return np.clip(np.linalg.solve(system, contrast), 0, 1)[segments]
+
+
+def zhu(photo):
+    """Zhu's saliency, and its split by Otsu's threshold."""
+    saliency = zhu_saliency(photo)
+    return saliency, _otsu(saliency)
 
 
 def zhu_grab_cut(photo):
@@ -178,19 +153,14 @@ GRAB_CUT = "GrabCut, border rectangle"
 ZHU = "Zhu 2014 on colour, superpixels"
 ZHU_REFINED = "Zhu 2014 + colour refinement"
 CLUSTERING = {
-    "k-means Lab, 2 clusters": lambda p: lab_k_means(p, 2, False),
-    "k-means Lab, 3 clusters": lambda p: lab_k_means(p, 3, False),
-    "k-means Lab + position, 2 clusters": lambda p: lab_k_means(p, 2, True),
-    "k-means Lab + position, 3 clusters": lambda p: lab_k_means(p, 3, True),
-    "spectral, raw patches, 2 clusters": lambda p: patch_spectral(p, 2),
-    "spectral, raw patches, 3 clusters": lambda p: patch_spectral(p, 3),
-    "SLIC, 3 colours, hard connectivity": slic_hard,
+    "k-means Lab, 2 clusters": lambda p: lab_k_means(p, 2),
+    "k-means Lab, 3 clusters": lambda p: lab_k_means(p, 3),
 }
+# Each gives a mask, or a map in [0, 1] and a mask.
 METHODS = {
     GRAB_CUT: grab_cut,
     ZHU: zhu,
     ZHU_REFINED: zhu_grab_cut,
-    "Zhu 2014, background probability": zhu_background,
     **CLUSTERING,
     "Otsu": otsu,
 }

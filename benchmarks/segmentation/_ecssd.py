@@ -56,6 +56,14 @@ def read(archive, split, n_photos=None):
     return np.stack(photos), np.stack(masks) > 127
 
 
+def whole_masks(archive, split, n_photos=None):
+    """Masks of one split at the size of the photos, a list of (H, W) bool."""
+    with zipfile.ZipFile(archive) as data:
+        names = [_mask_name(name) for name in photo_names(data, split)[:n_photos]]
+        images = [Image.open(io.BytesIO(data.read(name))) for name in names]
+        return [np.asarray(image.convert("L")) > 127 for image in images]
+
+
 def photo_names(data, split):
     """Names of the photos of a split in an open archive."""
     names = sorted(n for n in data.namelist() if n.endswith(".jpg"))

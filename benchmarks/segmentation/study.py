@@ -1,19 +1,16 @@
-"""What each ingredient of the foreground is worth, on the tuning photos of ECSSD.
+"""What the regions, edges and grids of the foreground are worth, on photos of ECSSD.
 
 Mean IoU at 128x128, a table for each choice:
 
-* cues: each by itself, and all of them but one (weights fitted anew each time);
 * affinity of the spectral regions: codes by cosine or by shared support, the distance
   of what the codes decode to, colour, colour with codes, with position for all pairs,
   and colour or colour with codes for sites close together; for 2, 3, 8 and 32 regions,
   merged by the cues, beside the best union that the true mask would choose;
-* steps: cues alone, pooled over regions, refined on the grid, with edges;
 * edges: none, ours, scikit-image's random walker, joint bilateral filter, GrabCut;
 * foreground rules: hard boundary connectivity of three regions, each of Zhu's maps;
 * grids: encoders of 4, 8 and 16 pixels a site.
 
-``--fit-cues`` only prints the weights of the cues (logistic regression on the tuning
-masks) that the library holds as constants.
+Cues and the steps after them are measured by ``cues.py``.
 
 Run ``python benchmarks/segmentation/study.py --data ecssd_300.zip``.
 """
@@ -28,14 +25,15 @@ from _ecssd import _common, _record
 from ecssd import best_union
 from scipy.linalg import eigh
 from scipy.spatial.distance import cdist
-from scipy.special import expit
 from skimage.segmentation import random_walker
 from sklearn.cluster import KMeans
-from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from sklearn_sparsevae import KMeansSegmenter, SpectralSegmenter
-from sklearn_sparsevae.segmentation import region_boundary_connectivity
+from sklearn_sparsevae.segmentation import (
+    foreground_saliency,
+    region_boundary_connectivity,
+)
 from sklearn_sparsevae.segmentation._foreground import (
     background_probability,
     boundary_connectivity,
@@ -91,7 +89,7 @@ def _iou(prediction, mask):
 
 def _ready(segmenter):
     """Segmenter whose steps can be called one by one."""
-    segmenter._seed = _common.SEED
+    segmenter._seed_ = _common.SEED
     return segmenter
 
 
@@ -99,33 +97,6 @@ def report(name, scores, extra=""):
     """Print a row; return it for JSON."""
     print(f"{name:44s} {_ecssd.show(scores)} {extra}", flush=True)
     return {"row": name, "iou": float(np.mean(scores)), "note": extra}
-
-
-def fit_weights(scenes, names):
-    """Weights of some cues, and the intercept, by logistic regression."""
-    X = np.concatenate([np.stack([s.cues[n] for n in names], -1) for s in scenes])
-    y = np.concatenate([s.truth for s in scenes]) > 0.5
-    scale = X.std(axis=0)
-    model = LogisticRegression().fit(X / scale, y)
-    return model.coef_[0] / scale, model.intercept_[0]
-
-
-def cue_rows(scenes):
-    """Each cue by itself, and all but one."""
-    every = list(scenes[0].cues)
-    choices = {"all cues": every}
-    choices |= {f"only {name}": [name] for name in every}
-    choices |= {f"without {name}": [n for n in every if n != name] for name in every}
-    choices["without lightness and warmth"] = every[:-2]
-    rows = []
-    for title, names in choices.items():
-        weights, intercept = fit_weights(scenes, names)
-        maps = [
-            expit(sum(w * s.cues[n] for w, n in zip(weights, names)) + intercept)
-            for s in scenes
-        ]
-        rows.append(report(title, [s.score(p) for s, p in zip(scenes, maps)]))
-    return rows
 
 
 def dense_embedding(affinity, n_components):
@@ -210,36 +181,6 @@ def affinity_rows(scenes):
     return rows
 
 
-def step_rows(scenes):
-    """Tell what every step adds."""
-    pooled = _ready(SpectralSegmenter(random_state=0))._object_probability
-    grids = [s.sites.grid_shape for s in scenes]
-    cues = [object_probability(s.sites) for s in scenes]
-    direct = [
-        refine_saliency(p, s.sites.color, g, 2, 0)
-        for p, s, g in zip(cues, scenes, grids)
-    ]
-    edges = [
-        SpectralSegmenter(random_state=0, min_confidence=0).fit_predict(s.codes)[0]
-        for s in scenes
-    ]
-    steps = {
-        "cues alone": [s.score(p) for s, p in zip(scenes, cues)],
-        "cues pooled over regions": [s.score(pooled(s.sites)) for s in scenes],
-        "cues refined, without regions": [s.score(p) for s, p in zip(scenes, direct)],
-        "pooled and refined": [s.score(s.saliency) for s in scenes],
-        "pooled, refined, edges (ours)": [
-            _iou(m, s.mask) for m, s in zip(edges, scenes)
-        ],
-    }
-    rows = [report(name, scores) for name, scores in steps.items()]
-    abstain = [
-        _iou(SpectralSegmenter(random_state=0).fit_predict(s.codes)[0], s.mask)
-        for s in scenes
-    ]
-    return [*rows, report("the same, with abstention (default)", abstain)]
-
-
 def fine_map(scene):
     """Saliency of every pixel of the mask, with the threshold at 0.5."""
     threshold = split_threshold(scene.saliency)
@@ -321,7 +262,7 @@ def rule_rows(scenes):
             connectivity = boundary_connectivity(color, grid, 14.0)
             return 1 - background_probability(connectivity, 1.5)
         background, contrast = saliency_cues(color, grid)
-        return contrast if step == "contrast" else scene.cues["saliency"]
+        return contrast if step == "contrast" else foreground_saliency(color, grid)
 
     rows = [
         report(
@@ -332,8 +273,8 @@ def rule_rows(scenes):
     for step in ("connectivity", "contrast", "optimisation"):
         scores = [s.score(zhu(s, step)) for s in scenes]
         rows.append(report(f"Zhu 2014 on sites, {step}", scores))
-    seeded = [s.score(-s.cues["border_color"]) for s in scenes]
-    rows.append(report("colours that the border does not have", seeded))
+    seeded = [s.score(s.cues["look"]) for s in scenes]
+    rows.append(report("looks that the border does not have", seeded))
     cues = [s.score(object_probability(s.sites)) for s in scenes]
     return [*rows, report("all cues (ours)", cues)]
 
@@ -362,37 +303,6 @@ def as_table(rows):
     return _record.table("", _record.columns("iou"), own)
 
 
-def as_cue_table(rows):
-    """One row for each cue, alone and left out; all of them in the last one."""
-    iou = {row["row"]: row["iou"] for row in rows}
-    names = [name.removeprefix("only ") for name in iou if name.startswith("only ")]
-    made = [
-        {
-            "key": _record.key(name),
-            "label": CUE_LABELS.get(name, name),
-            "alone": iou[f"only {name}"],
-            "without": iou[f"without {name}"],
-        }
-        for name in names
-    ]
-    made.append({"label": "all cues", "alone": iou["all cues"], "reference": True})
-    columns = _record.columns(
-        alone=("alone", ".3f"),
-        without=("all but this one", ".3f"),
-        best={"alone": "max", "without": "min"},
-    )
-    return _record.table("cue", columns, made)
-
-
-CUE_LABELS = {
-    "saliency": "saliency by boundary connectivity",
-    "border_color": "colour that the border does not have",
-    "border_texture": "texture that the border does not have: the codes",
-    "center": "centre",
-    "lightness": "darkness",
-}
-
-
 def as_affinity_table(rows):
     """One row for each affinity, two columns for each number of regions."""
     made = {}
@@ -406,7 +316,7 @@ def as_affinity_table(rows):
     return _record.table("affinity", _record.columns(**columns), list(made.values()))
 
 
-TABLES = {"cues": as_cue_table, "affinity": as_affinity_table}
+TABLES = {"affinity": as_affinity_table}
 
 
 def main():
@@ -414,9 +324,8 @@ def main():
     options = _ecssd.parser(
         __doc__.splitlines()[0], json_name="segmentation_study.json"
     )
-    tables = ["cues", "steps", "rules", "edges", "affinity", "grids"]
+    tables = ["rules", "edges", "affinity", "grids"]
     options.add_argument("--tables", nargs="+", choices=tables, default=tables)
-    options.add_argument("--fit-cues", action="store_true", help="only print weights")
     args = options.parse_args()
     archive = _ecssd.find_archive(options, args.data)
     with threadpool_limits(args.threads):
@@ -427,14 +336,7 @@ def main():
             Scene(photo, mask, codes[i : i + 1], encoder.components_)
             for i, (photo, mask) in enumerate(zip(photos, masks))
         ]
-        if args.fit_cues:
-            names = list(scenes[0].cues)
-            weights, intercept = fit_weights(scenes, names)
-            print(dict(zip(names, weights.round(3))), "intercept", intercept.round(2))
-            return
         jobs = {
-            "cues": lambda: cue_rows(scenes),
-            "steps": lambda: step_rows(scenes),
             "rules": lambda: rule_rows(scenes),
             "edges": lambda: edge_rows(scenes),
             "affinity": lambda: affinity_rows(scenes),

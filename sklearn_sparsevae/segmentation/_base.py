@@ -27,12 +27,14 @@ from sklearn_sparsevae._progress import progress
 from sklearn_sparsevae._typing import (
     Codes,
     Grid,
+    ImagesOut,
     Labels,
     LabelsOut,
     RandomState,
     Unused,
 )
 from sklearn_sparsevae.codes import as_codes
+from sklearn_sparsevae.segmentation._boundary import region_boundary_connectivity
 from sklearn_sparsevae.segmentation._clusters import on_one_thread
 from sklearn_sparsevae.segmentation._edges import color_edges, shrink_thumbnail
 from sklearn_sparsevae.segmentation._foreground import (
@@ -40,6 +42,7 @@ from sklearn_sparsevae.segmentation._foreground import (
     object_probability,
     refine_saliency,
     split_threshold,
+    straighten,
 )
 from sklearn_sparsevae.segmentation._input import (
     as_parts,
@@ -55,6 +58,7 @@ from sklearn_sparsevae.segmentation._sites import (
     covered_shape,
     look,
     magnify,
+    magnify_labels,
 )
 
 
@@ -63,7 +67,7 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
     """Label maps from the codes of each image; subclasses say how to cluster sites."""
 
     n_clusters: int | Literal["auto"] = dataclasses.field(default=2, kw_only=False)
-    foreground: Literal["auto", "boundary"] | None = None
+    foreground: Literal["auto", "boundary", "clusters"] | None = None
     refine: Literal["color"] | None = "color"
     resolution: Literal["image", "grid"] = "image"
     grid_shape: Grid | None = None
@@ -75,7 +79,7 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_clusters": [Interval(Integral, 1, None, closed="left")],
-        "foreground": [StrOptions({"auto", "boundary"}), None],
+        "foreground": [StrOptions({"auto", "boundary", "clusters"}), None],
         "refine": [StrOptions({"color"}), None],
         "resolution": [StrOptions({"image", "grid"})],
         "grid_shape": [tuple, list, None],
@@ -93,6 +97,10 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
     @abstractmethod
     def _regions(self, codes, shape):
         """Label map of one image, of a shape, and how clearly its labels part."""
+
+    @abstractmethod
+    def _cluster_codes(self, codes):
+        """Label of every site of one image, from the codes alone."""
 
     @abstractmethod
     def _fit_scene(self, X):
@@ -234,10 +242,43 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
         -------
         confidence : ndarray of shape (n_images,)
             In [0, 1], 0 for images without any contrast; one number for a scene. For a
-            foreground, the intersection over union that is expected of it; otherwise
-            the share of variance that lies between the labels.
+            foreground, the intersection over union that is expected of it, from the
+            photo alone; otherwise the share of variance that lies between the labels.
         """
         return self._label(X)[1]
+
+    def predict_saliency(self, X: Codes) -> ImagesOut:
+        """How much every pixel stands out, before the foreground is split off.
+
+        Parameters
+        ----------
+        X : SparseCodes, list of SparseCodes, or array-like
+            As in :meth:`predict`.
+
+        Returns
+        -------
+        saliency : ndarray of float32 of shape (n_images, H, W) or (n_images, h, w)
+            In [0, 1], above 0.5 in the foreground; 0 for images without any contrast.
+            ``min_confidence`` does not count. For a list of codes a list of maps, image
+            by image.
+
+        Raises
+        ------
+        ValueError
+            If the segmenter was fitted without a foreground.
+        """
+        fitted = self._as_fitted()
+        if not fitted._wants_foreground():
+            raise ValueError(
+                "Got a segmenter of regions; expected one with a foreground. Fit it "
+                "with foreground='boundary'."
+            )
+        parts = as_parts(X, self.grid_shape_, self._image_shape_)
+        check_atoms(parts, self.n_atoms_)
+        fitted.n_jobs, fitted.verbose = self.n_jobs, self.verbose
+        maps = fitted._each_image(fitted._saliency, parts, "predict_saliency")
+        saliency = [np.clip(one, 0, 1).astype(np.float32) for one, _ in maps]
+        return saliency if is_list_of_codes(X) else np.stack(saliency)
 
     def score(self, X: Codes, y: "Labels") -> float:
         """Mean intersection over union with masks.
@@ -322,21 +363,36 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
         return labels.astype(np.int32), confidence
 
     def _segment_foreground(self, codes):
-        shape, sites = self._map_shape(codes), look(codes)
-        probability = self._object_probability(sites)
-        saliency = refine_saliency(
-            probability, sites.color, sites.grid_shape, self.n_clusters, self._seed_
-        )
-        threshold = split_threshold(saliency)
-        confidence = foreground_confidence(
-            probability, sites.color, saliency > threshold
-        )
-        if confidence == 0 or confidence < self.min_confidence:
-            return np.zeros(shape, dtype=np.int32), confidence
-        # So that inside is above 0.5, whatever the threshold.
-        saliency = np.interp(saliency, [0, threshold, 1], [0, 0.5, 1])
-        inside = self._magnify(saliency, sites, codes) > 0.5
+        saliency, confidence = self._saliency(codes)
+        abstains = self.foreground != "clusters" and confidence < self.min_confidence
+        inside = (saliency > 0.5) & (not abstains)
         return inside.astype(np.int32), confidence
+
+    def _saliency(self, codes):
+        """Saliency of every pixel of the result, above 0.5 inside, and confidence."""
+        if self.foreground == "clusters":
+            return self._cluster_saliency(codes)
+        sites = look(codes)
+        saliency = refine_saliency(
+            self._object_probability(sites),
+            sites.color,
+            sites.grid_shape,
+            self.n_clusters,
+            self._seed_,
+        )
+        saliency = straighten(saliency, split_threshold(saliency))
+        confidence = foreground_confidence(saliency, sites.color)
+        if confidence == 0:
+            return np.zeros(self._map_shape(codes)), confidence
+        return self._magnify(saliency, sites, codes), confidence
+
+    def _cluster_saliency(self, codes):
+        """All clusters of the codes but the one most connected to the border."""
+        labels = self._cluster_codes(codes)
+        connectivity = region_boundary_connectivity(labels.reshape(codes.grid_shape))
+        inside = (labels != connectivity.argmax()).astype(np.int32)
+        image = magnify_labels(inside, codes.grid_shape, self._map_shape(codes))
+        return image.astype(np.float64), separation(codes.sites(), labels)
 
     def _object_probability(self, sites):
         """Probability of every site to be part of an object."""

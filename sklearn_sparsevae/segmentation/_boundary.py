@@ -21,6 +21,7 @@ from scipy.spatial.distance import cdist, pdist, squareform
 
 from sklearn_sparsevae._arguments import as_ndarray
 from sklearn_sparsevae._typing import Grid
+from sklearn_sparsevae.segmentation import _constants as constants
 from sklearn_sparsevae.segmentation._input import check_features, check_scale
 
 __all__ = [
@@ -247,16 +248,43 @@ def border_affinity(features, grid_shape, scale):
     -------
     affinity : ndarray of shape (h * w,)
     """
-    border = border_sites(grid_shape, [max(1, round(n / 16)) for n in grid_shape])
+    border = border_sites(
+        grid_shape, [max(1, round(n * constants.BORDER_SHARE)) for n in grid_shape]
+    )
     alike = np.exp(-cdist(features, features, "sqeuclidean") / (2 * scale**2))
     share = alike[:, border].sum(axis=1) / alike.sum(axis=1)
-    return np.log(share / (len(border) / len(features)) + 0.02)
+    return np.log(share / (len(border) / len(features)) + constants.BORDER_FLOOR)
 
 
-def background_weighted_contrast(features, grid_shape, background, scale=0.3):
+def border_distance(features, grid_shape):
+    """Length of the shortest path from every site to the border, Wei et al. 2012.
+
+    Short where a site is linked to the border by sites that look like it, whatever
+    their number.
+
+    Returns
+    -------
+    distance : ndarray of shape (h * w,)
+    """
+    n_sites, pairs = len(features), neighbor_pairs(grid_shape)
+    border = border_sites(grid_shape)
+    lengths = [np.full(len(border), _TINY)]
+    if len(pairs[0]):
+        lengths.insert(0, pair_lengths(features, pairs, grid_shape))
+    first = np.concatenate([pairs[0], np.full(len(border), n_sites)])
+    second = np.concatenate([pairs[1], border])
+    graph = sparse.csr_array(
+        (np.concatenate(lengths), (first, second)), shape=(n_sites + 1, n_sites + 1)
+    )
+    return csgraph.dijkstra(graph, directed=False, indices=n_sites)[:n_sites]
+
+
+def background_weighted_contrast(features, grid_shape, background):
     """Contrast of every site to the background around it, Eq. 8, scaled to [0, 1]."""
     position = np.indices(grid_shape).reshape(2, -1).T / max(grid_shape)
-    weight = np.exp(-cdist(position, position, "sqeuclidean") / (2 * scale**2))
+    weight = np.exp(
+        -cdist(position, position, "sqeuclidean") / (2 * constants.CONTRAST_REACH**2)
+    )
     contrast = (squareform(pdist(features)) * weight) @ background  # [Zhu 2014 Eq. 8]
     largest = contrast.max()
     return contrast / largest if largest > _TINY else np.zeros_like(contrast)

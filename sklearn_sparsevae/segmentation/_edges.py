@@ -5,24 +5,13 @@ import math
 import numpy as np
 from scipy.special import expit, logit
 
+from sklearn_sparsevae.segmentation import _constants as constants
 from sklearn_sparsevae.segmentation._boundary import neighbor_pairs, relax
 from sklearn_sparsevae.segmentation._foreground import side_odds
 from sklearn_sparsevae.segmentation._sites import perceived_colors
 
 # Larger thumbnails are shrunk to at most this many pixels.
 MAX_PIXELS = 2**15
-# Chosen on the tuning photos of benchmarks/segmentation/ecssd.py. Saliency below and
-# above which a pixel keeps its side, and the weight with which it does:
-SURE = (0.25, 0.75)
-SURE_WEIGHT = 20.0
-# Gaussians for each side, their least variance in Lab, weight of their log-odds:
-N_COLORS = 5
-MIN_VARIANCE = 4.0
-COLOR_WEIGHT = 0.5
-# Scale of colour edges in Lab, weight of smoothness, and its share across edges:
-EDGE_SCALE = 5.0
-SMOOTHNESS = 15.0
-SMOOTHNESS_FLOOR = 0.003
 # Pixels of a side that its Gaussians are fitted to.
 _N_SAMPLES = 1500
 
@@ -58,14 +47,34 @@ def color_edges(saliency, thumbnail, seed):
         return saliency
     samples = [_sample(np.flatnonzero(side), seed) for side in (inside, ~inside)]
     sample = np.concatenate(samples)
-    odds = side_odds(color, color[sample], inside[sample], N_COLORS, seed, MIN_VARIANCE)
-    target = expit(COLOR_WEIGHT * odds + logit(np.clip(start, 0.02, 0.98)))
-    sure_outside, sure_inside = start < SURE[0], start > SURE[1]
+    odds = side_odds(
+        color,
+        color[sample],
+        inside[sample],
+        constants.N_COLORS,
+        seed,
+        constants.PIXEL_MIN_VARIANCE,
+    )
+    target = expit(
+        constants.PIXEL_MIXTURE_WEIGHT * odds + logit(np.clip(start, 0.02, 0.98))
+    )
+    sure_outside, sure_inside = (
+        start < constants.SURE_OUTSIDE,
+        start > constants.SURE_INSIDE,
+    )
     target[sure_outside], target[sure_inside] = 0, 1
-    weight = np.where(sure_outside | sure_inside, 1 + SURE_WEIGHT, 1) / SMOOTHNESS
+    weight = (
+        np.where(sure_outside | sure_inside, 1 + constants.SURE_WEIGHT, 1)
+        / constants.PIXEL_SMOOTHNESS
+    )
     pairs = neighbor_pairs(saliency.shape)
     return relax(
-        color, pairs, weight, weight * target, EDGE_SCALE, SMOOTHNESS_FLOOR
+        color,
+        pairs,
+        weight,
+        weight * target,
+        constants.PIXEL_EDGE_SCALE,
+        constants.PIXEL_SMOOTHNESS_FLOOR,
     ).reshape(saliency.shape)
 
 

@@ -2,9 +2,10 @@
 
 Three steps, each on what the one before gives:
 
-1. Cues say how likely every site is part of an object: saliency from boundary
-   connectivity [1]_, whether the colour and the texture of the site occur on the
-   border, how far it is from the centre, how warm and how dark it is.
+1. Cues say how likely every site is part of an object: whether what looks like it in
+   colour and texture occurs on the border, how far the way to the border is along
+   sites that look alike, how near the centre it is, and how warm. They are scaled to
+   the same mean and deviation and have the same weight.
 2. :class:`SpectralSegmenter` averages that over regions.
 3. What both sides look like sharpens the split: Gaussian mixtures as in GrabCut [2]_,
    on sites and seeded by step 1 instead of by a rectangle, then Eq. 9 of [1]_ again.
@@ -15,6 +16,10 @@ References
    Detection". CVPR 2014.
 .. [2] C. Rother, V. Kolmogorov, A. Blake. "GrabCut: interactive foreground extraction
    using iterated graph cuts". SIGGRAPH 2004.
+.. [3] Y. Wei, F. Wen, W. Zhu, J. Sun. "Geodesic Saliency Using Background Priors".
+   ECCV 2012.
+.. [4] X. Shen, Y. Wu. "A Unified Approach to Salient Object Detection via Low Rank
+   Matrix Recovery". CVPR 2012.
 """
 
 from typing import Any
@@ -25,10 +30,12 @@ from scipy.special import expit, logsumexp
 from skimage.filters import threshold_otsu
 
 from sklearn_sparsevae._typing import Grid
+from sklearn_sparsevae.segmentation import _constants as constants
 from sklearn_sparsevae.segmentation._boundary import (
     background_probability,
     background_weighted_contrast,
     border_affinity,
+    border_distance,
     boundary_connectivity,
     optimize_saliency,
 )
@@ -36,44 +43,13 @@ from sklearn_sparsevae.segmentation._clusters import fit_k_means
 from sklearn_sparsevae.segmentation._input import check_features
 from sklearn_sparsevae.segmentation._sites import block_average, magnify
 
-# Sites between which all paths are measured.
-MAX_CUE_SITES = 400
-# All constants below: chosen on the tuning photos of benchmarks/segmentation/ecssd.py;
-# colours in units of CIE Lab.
-GEODESIC_SCALE = 14.0
-CONNECTIVITY_SCALE = 1.5
-COLOR_SCALE = 10.0
-SMOOTHNESS_FLOOR = 0.03
-# Distances at which colours, and textures, count as alike.
-BORDER_COLOR_SCALE = 6.0
-BORDER_TEXTURE_SCALE = 0.5
-# Log-odds of an object for one unit of each cue, by logistic regression
-# (``ecssd.py --fit-cues``), and for none of them.
-CUE_WEIGHTS = {
-    "saliency": 1.77,
-    "border_color": -0.49,
-    "border_texture": -1.28,
-    "center": -4.15,
-    "lightness": -0.016,
-    "warmth": 0.031,
-}
-CUE_INTERCEPT = -1.41
-# The refinement: passes, weight of the mixtures' log-odds (neighbours are not
-# independent, so less than 1), least variance of a cluster, scale of colour edges, and
-# weight of smoothness against the cues.
-N_REFINEMENTS = 2
-MIXTURE_WEIGHT = 0.35
-MIN_VARIANCE = 10.0
-EDGE_SCALE = 5.0
-SMOOTHNESS = 2.0
-# Confidence: the power that makes it the mean IoU of photos with such a value, and the
-# difference in colour from which two sides differ.
-CALIBRATION = 0.6
-SIDE_CONTRAST = 4.0
-
 
 def object_probability(sites):
     """Probability of every site to be part of an object, from cues alone.
+
+    The cues, each scaled to a mean of 0 and a deviation of 1 over many photos, have
+    equal weights, such that their sum would have a deviation of 1 if they had nothing
+    in common: nothing here was fitted to masks.
 
     Parameters
     ----------
@@ -87,24 +63,31 @@ def object_probability(sites):
     if sites.is_flat:
         return np.zeros(len(sites.color))
     cues = object_cues(sites)
-    log_odds = sum(CUE_WEIGHTS[name] * cue for name, cue in cues.items())
-    return expit(log_odds + CUE_INTERCEPT)
+    scaled = [
+        (cue - constants.CUE_MEANS[name]) / constants.CUE_DEVIATIONS[name]
+        for name, cue in cues.items()
+    ]
+    evidence = np.sum(scaled, axis=0) / np.sqrt(len(scaled))
+    return expit(evidence + constants.PRIOR_LOG_ODDS)
 
 
 def object_cues(sites):
-    """Cues of :func:`object_probability` by name, one number per site each."""
-    color, grid_shape = sites.color, sites.grid_shape
+    """Cues of :func:`object_probability` by name: larger for what is in an object.
+
+    ``"look"`` as in :func:`border_affinity`, ``"enclosure"`` the distance to the border
+    along similar sites [3]_, ``"center"``, and ``"warmth"`` [4]_ of colours in CIE Lab.
+    """
+    color, texture, grid_shape = sites.color, sites.texture, sites.grid_shape
+    look = [color / constants.LOOK_COLOR_SCALE, texture / constants.LOOK_TEXTURE_SCALE]
+    path = [color / constants.PATH_COLOR_SCALE, texture]
     position = (np.indices(grid_shape).reshape(2, -1).T + 0.5) / grid_shape - 0.5
     cues = {
-        "saliency": foreground_saliency(color, grid_shape),
-        "border_color": border_affinity(color, grid_shape, BORDER_COLOR_SCALE),
-        "border_texture": border_affinity(
-            sites.texture, grid_shape, BORDER_TEXTURE_SCALE
-        ),
-        "center": (position**2).sum(axis=1),
+        "look": -border_affinity(np.hstack(look), grid_shape, 1.0),
+        "enclosure": border_distance(np.hstack(path), grid_shape),
+        "center": -(position**2).sum(axis=1),
     }
     if sites.is_lab:
-        cues["lightness"], cues["warmth"] = color[:, 0], color[:, 1]
+        cues["warmth"] = color[:, 1]
     return cues
 
 
@@ -137,7 +120,12 @@ def foreground_saliency(
     features, grid_shape = check_features(appearance, grid_shape, "appearance")
     background, contrast = saliency_cues(features, grid_shape)
     saliency = optimize_saliency(
-        features, grid_shape, background, contrast, COLOR_SCALE, SMOOTHNESS_FLOOR
+        features,
+        grid_shape,
+        background,
+        contrast,
+        constants.CONTRAST_COLOR_SCALE,
+        constants.SMOOTHNESS_FLOOR,
     )
     return stretch(saliency)
 
@@ -148,10 +136,10 @@ def saliency_cues(features, grid_shape):
     All pairs of sites take part, so that a fine grid is averaged to a coarser one
     first and the cues are interpolated back.
     """
-    average, small = block_average(grid_shape, MAX_CUE_SITES)
+    average, small = block_average(grid_shape, constants.MAX_CUE_SITES)
     blocks = average @ features
-    connectivity = boundary_connectivity(blocks, small, GEODESIC_SCALE)
-    background = background_probability(connectivity, CONNECTIVITY_SCALE)
+    connectivity = boundary_connectivity(blocks, small, constants.GEODESIC_SCALE)
+    background = background_probability(connectivity, constants.CONNECTIVITY_SCALE)
     contrast = background_weighted_contrast(blocks, small, background)
     if small == tuple(grid_shape):
         return background, contrast
@@ -181,20 +169,22 @@ def refine_saliency(probability, color, grid_shape, n_clusters, seed):
         In [0, 1].
     """
     saliency = stretch(probability)
-    for _ in range(N_REFINEMENTS):
+    for _ in range(constants.N_REFINEMENTS):
         inside = saliency > split_threshold(saliency)
         if inside.all() or not inside.any():
             break
-        odds = side_odds(color, color, inside, n_clusters, seed, MIN_VARIANCE)
-        likely = expit(MIXTURE_WEIGHT * odds)
+        odds = side_odds(
+            color, color, inside, n_clusters, seed, constants.SITE_MIN_VARIANCE
+        )
+        likely = expit(constants.SITE_MIXTURE_WEIGHT * odds)
         saliency = stretch(
             optimize_saliency(
                 color,
                 grid_shape,
-                (1 - likely) * (1 - saliency) / SMOOTHNESS,
-                likely * saliency / SMOOTHNESS,
-                EDGE_SCALE,
-                SMOOTHNESS_FLOOR,
+                (1 - likely) * (1 - saliency) / constants.SITE_SMOOTHNESS,
+                likely * saliency / constants.SITE_SMOOTHNESS,
+                constants.SITE_EDGE_SCALE,
+                constants.SMOOTHNESS_FLOOR,
             )
         )
     return saliency
@@ -250,30 +240,34 @@ def split_threshold(saliency):
     return (saliency[above].mean() + saliency[~above].mean()) / 2
 
 
-def foreground_confidence(probability, color, inside):
-    """How certain a mask is: about the intersection over union to expect of it.
+def straighten(saliency, threshold):
+    """Scale so that inside is above 0.5, whatever the threshold."""
+    return np.interp(saliency, [0, threshold, 1], [0, 0.5, 1])
 
-    The expected intersection over the expected union if every site belongs to the
-    object with its probability, calibrated on photos, times how much the mean colours
-    of both sides differ. Textures and skies differ little.
+
+def foreground_confidence(saliency, color):
+    """How certain a mask is: the intersection over union to expect of it.
+
+    The expected intersection over the expected union if every site belonged to the
+    object with its saliency, times how much the mean colours of both sides differ.
+    Textures and skies differ little. Nothing is calibrated on masks.
 
     Parameters
     ----------
-    probability : ndarray of shape (h * w,)
-        Of every site to be part of an object.
+    saliency : ndarray of shape (h * w,)
+        In [0, 1], above 0.5 inside the mask.
     color : ndarray of shape (h * w, n_features)
         As for :func:`foreground_saliency`.
-    inside : ndarray of bool of shape (h * w,)
 
     Returns
     -------
     confidence : float
         In [0, 1]; 0 for masks that are empty or everywhere.
     """
+    inside = saliency > 0.5
     if inside.all() or not inside.any():
         return 0.0
-    shared = probability[inside].sum()
-    expected = shared / (inside.sum() + probability[~inside].sum())
+    expected = saliency[inside].sum() / (inside.sum() + saliency[~inside].sum())
     apart = color[inside].mean(axis=0) - color[~inside].mean(axis=0)
-    differs = 1 - np.exp(-(apart @ apart) / SIDE_CONTRAST**2)
-    return float(differs * expected**CALIBRATION)
+    differs = 1 - np.exp(-(apart @ apart) / constants.SIDE_CONTRAST**2)
+    return float(differs * expected)

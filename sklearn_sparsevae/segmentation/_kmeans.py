@@ -41,10 +41,11 @@ class KMeansSegmenter(BaseSegmenter):
         Cluster the sites of each image by themselves, or those of all images of
         ``fit`` together (mini-batch k-means), so that a label means the same in every
         image.
-    foreground : {"auto", "boundary"} or None, default=None
-        None returns the clusters. ``"boundary"`` returns 1 for foreground and 0 for
-        background, as :class:`SpectralSegmenter` does but without its regions.
-        ``"auto"`` is ``"boundary"`` for two clusters, else None.
+    foreground : {"auto", "boundary", "clusters"} or None, default=None
+        None returns the clusters. The others return 1 for foreground and 0 for
+        background: ``"boundary"`` as :class:`SpectralSegmenter` does but without its
+        regions, ``"clusters"`` all clusters but the one most connected to the border of
+        the image. ``"auto"`` is ``"boundary"`` for two clusters, else None.
     refine : {"color"} or None, default="color"
         Move the outline of the foreground to the edges of the photo's thumbnail, which
         codes of images carry along. Without thumbnails, at ``resolution="grid"`` and
@@ -56,7 +57,7 @@ class KMeansSegmenter(BaseSegmenter):
         scene, whose rows are its sites.
     min_confidence : float, default=0.3
         An image whose foreground is less certain has no object: its mask is 0
-        everywhere. The default leaves out textures and skies.
+        everywhere. The default leaves out textures and skies. Not for ``"clusters"``.
     n_init : int, default=3
         Starts of k-means, of which the best is kept.
     n_jobs : int, optional
@@ -72,8 +73,9 @@ class KMeansSegmenter(BaseSegmenter):
     labels_ : ndarray of int of shape (n_images, H, W), (n_images, h, w) or (n_rows,)
         Labels of the data of ``fit``; a list of label maps where those were in a list.
     confidence_ : ndarray of shape (n_images,)
-        In [0, 1]: the intersection over union that is expected of the foreground, or
-        the share of variance between clusters; 0 for flat images.
+        In [0, 1]: the intersection over union that is expected of the foreground, from
+        the photo alone; of clusters the share of variance between them; 0 for flat
+        images.
     cluster_centers_ : ndarray of shape (n_clusters, n_features)
         Only for ``scope="dataset"`` and for a scene.
     is_scene_ : bool
@@ -133,12 +135,14 @@ class KMeansSegmenter(BaseSegmenter):
         self.cluster_centers_ = self._k_means_.cluster_centers_
 
     def _regions(self, codes, shape):
-        features = unit_rows(codes.sites())
-        if self.scope == "dataset":
-            labels = self._predict_scene(features)
-        elif is_flat(features) or (has_one_color(codes) and look(codes).is_flat):
-            labels = np.zeros(features.shape[0], dtype=np.int32)
-        else:
-            labels = cluster_rows(features, self.n_clusters, self.n_init, self._seed_)
+        labels = self._cluster_codes(codes)
         label_map = magnify_labels(labels, codes.grid_shape, shape)
         return label_map, separation(codes.sites(), labels)
+
+    def _cluster_codes(self, codes):
+        features = unit_rows(codes.sites())
+        if self.scope == "dataset":
+            return self._predict_scene(features)
+        if is_flat(features) or (has_one_color(codes) and look(codes).is_flat):
+            return np.zeros(features.shape[0], dtype=np.int32)
+        return cluster_rows(features, self.n_clusters, self.n_init, self._seed_)

@@ -1,4 +1,7 @@
-"""Spectral clustering over the sites of each image."""
+"""Spectral clustering over the sites of each image.
+
+Longer than other modules by the description of the parameters.
+"""
 
 import dataclasses
 from numbers import Integral, Real
@@ -68,12 +71,14 @@ class SpectralSegmenter(BaseSegmenter):
         image have a variance of 1. ``numpy.inf`` leaves the codes out.
     radius : float, default=4.0
         Distance, in sites, up to which sites are compared for these clusters.
-    foreground : {"auto", "boundary"} or None, default="auto"
-        None returns the regions. ``"boundary"`` returns 1 for foreground and 0 for
-        background: regions are foreground that are little connected to the border of
-        the image [2]_, look unlike it, and are near the centre, warm and dark; the
-        colours of both sides then sharpen the split. ``"auto"`` is ``"boundary"`` for
-        two clusters, else None.
+    foreground : {"auto", "boundary", "clusters"} or None, default="auto"
+        None returns the regions. The others return 1 for foreground and 0 for
+        background. ``"boundary"``: regions are foreground that look unlike the border
+        of the image, are enclosed by others, near the centre and warm; the colours of
+        both sides then sharpen the split. ``"clusters"``, as in SC-VAE [4]_:
+        ``n_clusters`` clusters of the codes alone, by the affinity ``(1 + cos) / 2`` of
+        all pairs of sites, are foreground but for the one most connected to the border
+        [2]_. ``"auto"`` is ``"boundary"`` for two clusters, else None.
     refine : {"color"} or None, default="color"
         Move the outline of the foreground to the edges of the photo's thumbnail, which
         codes of images carry along. Without thumbnails, at ``resolution="grid"`` and
@@ -86,7 +91,7 @@ class SpectralSegmenter(BaseSegmenter):
         pairs; new rows then get the label of the nearest row of ``fit``.
     min_confidence : float, default=0.3
         An image whose foreground is less certain has no object: its mask is 0
-        everywhere. The default leaves out textures and skies.
+        everywhere. The default leaves out textures and skies. Not for ``"clusters"``.
     n_init : int, default=3
         Starts of k-means, of which the best is kept.
     n_jobs : int, optional
@@ -102,8 +107,9 @@ class SpectralSegmenter(BaseSegmenter):
     labels_ : ndarray of int of shape (n_images, H, W), (n_images, h, w) or (n_rows,)
         Labels of the data of ``fit``; a list of label maps where those were in a list.
     confidence_ : ndarray of shape (n_images,)
-        In [0, 1]: the intersection over union that is expected of the foreground, or
-        the share of variance between regions; 0 for flat images.
+        In [0, 1]: the intersection over union that is expected of the foreground, from
+        the photo alone; of regions and ``"clusters"`` the share of variance between
+        them; 0 for flat images.
     is_scene_ : bool
         Whether ``fit`` saw one scene rather than images.
     n_atoms_ : int
@@ -121,7 +127,8 @@ class SpectralSegmenter(BaseSegmenter):
     Notes
     -----
     For the foreground, grids of more than 1,024 sites are averaged to at most that many
-    first. What each ingredient is worth on photos is measured in
+    first. No mask was used to fit anything: ``_constants.py`` says of every number
+    where it comes from. What each ingredient is worth on photos is measured in
     ``benchmarks/segmentation``.
 
     References
@@ -131,6 +138,8 @@ class SpectralSegmenter(BaseSegmenter):
        Background Detection". CVPR 2014.
     .. [3] P. Arbelaez, M. Maire, C. Fowlkes, J. Malik. "Contour Detection and
        Hierarchical Image Segmentation". PAMI 2011.
+    .. [4] P. Xiao et al. "SC-VAE: Sparse Coding-based Variational Autoencoder with
+       Learned ISTA". Pattern Recognition, 2025.
 
     Examples
     --------
@@ -146,7 +155,7 @@ class SpectralSegmenter(BaseSegmenter):
 
     n_clusters: int | Literal["auto"] = dataclasses.field(default=2, kw_only=False)
     threshold: float = 0.6
-    foreground: Literal["auto", "boundary"] | None = "auto"
+    foreground: Literal["auto", "boundary", "clusters"] | None = "auto"
     n_regions: int = 32
     color_scale: float = 3.0
     texture_scale: float = 0.5
@@ -166,10 +175,11 @@ class SpectralSegmenter(BaseSegmenter):
     }
 
     def _fit(self, X):
-        if self.n_clusters == "auto" and self.foreground == "boundary":
+        if self.n_clusters == "auto" and self.foreground in ("boundary", "clusters"):
             raise ValueError(
-                "Got n_clusters='auto' with foreground='boundary', where it is the "
-                "number of Gaussians of each side; expected a number, such as 2."
+                f"Got n_clusters='auto' with foreground={self.foreground!r}, where it "
+                "is the number of Gaussians of each side, or of clusters; expected a "
+                "number, such as 2."
             )
         super()._fit(X)
 
@@ -181,13 +191,22 @@ class SpectralSegmenter(BaseSegmenter):
                 "clusters, or SparseCodes. For images in a plain matrix set "
                 "grid_shape=(h, w)."
             )
+        distinct, group, labels = self._cluster_rows(X)
+        self._neighbors_ = KNeighborsClassifier(1).fit(distinct, labels)
+        return labels[group]
+
+    def _cluster_rows(self, X):
+        """Distinct rows, which of them each row is, and their labels."""
         distinct, group, weights = distinct_rows(X)
         n_clusters = 1 if is_flat(X) else self.n_clusters
         embedding = spectral_embedding(distinct, n_clusters, weights)
-        labels = fit_k_means(
+        model = fit_k_means(
             embedding, n_clusters, self.n_init, self._seed_, weights=weights
-        ).labels_
-        self._neighbors_ = KNeighborsClassifier(1).fit(distinct, labels)
+        )
+        return distinct, group, model.labels_
+
+    def _cluster_codes(self, codes):
+        _, group, labels = self._cluster_rows(codes.sites())
         return labels[group]
 
     def _predict_scene(self, X):
@@ -270,7 +289,9 @@ class SpectralSegmenter(BaseSegmenter):
 
     def _object_probability(self, sites):
         """Mean over regions of what the cues say of their sites."""
-        probability = object_probability(sites)
+        return self._mean_over_regions(object_probability(sites), sites)
+
+    def _mean_over_regions(self, probability, sites):
         labels = self._cut(sites, self.n_regions)
         mean = np.bincount(labels, probability) / np.maximum(np.bincount(labels), 1)
         return mean[labels]

@@ -25,12 +25,21 @@ from sklearn_sparsevae.datasets import (
     _flowers,
     fetch_bsds500,
     fetch_cub,
+    fetch_dut_omron,
+    fetch_duts,
     fetch_isic2016,
     fetch_oxford_flowers,
 )
 from sklearn_sparsevae.datasets._lock import only_one
 
-FETCHERS = [fetch_bsds500, fetch_cub, fetch_isic2016, fetch_oxford_flowers]
+WITH_SUBSETS = [
+    fetch_bsds500,
+    fetch_cub,
+    fetch_duts,
+    fetch_isic2016,
+    fetch_oxford_flowers,
+]
+FETCHERS = [*WITH_SUBSETS, fetch_dut_omron]
 
 
 @pytest.fixture(autouse=True)
@@ -198,6 +207,34 @@ def test_isic2016_pairs_photos_with_lesions(isic2016, photo):
     assert isic2016(subset="test").names == ["ISIC_0000003"]
 
 
+@pytest.mark.parametrize("name", ["duts", "dut_omron"])
+def test_photos_find_their_masks(name, tmp_path, write_zip, encode, photo):
+    photos = {f"A-Image/b{i}.jpg": encode(photo(6, 9, i), "jpg") for i in (2, 1)}
+    masks = {f"A-Mask/b{i}.png": encode(photo(6, 9, i)[..., 0]) for i in (1, 2, 3)}
+    if name == "duts":
+        fetch = functools.partial(fetch_duts, subset="test", data_home=tmp_path)
+        archives = {"DUTS-TE.zip": photos | masks}
+    else:
+        fetch = functools.partial(fetch_dut_omron, data_home=tmp_path)
+        archives = dict(
+            zip(
+                ("DUT-OMRON-image.zip", "DUT-OMRON-gt-pixelwise.zip.zip"),
+                (photos, masks),
+            )
+        )
+    for archive, members in archives.items():
+        write_zip(tmp_path / name / archive, members)
+    found = fetch()
+    assert found.names == ["b1", "b2"]
+    assert found.images.shapes == [(6, 9, 3)] * 2
+    assert_array_equal(found.masks[1], photo(6, 9, 2)[..., 0] > 127)
+    last = list(archives)[-1]
+    without = {n: c for n, c in archives[last].items() if n != "A-Mask/b2.png"}
+    write_zip(tmp_path / name / last, without)
+    with pytest.raises(ValueError, match="no mask of 'b2' [(]and 0 more[)]"):
+        fetch()
+
+
 def test_a_missing_mask_is_named(isic2016, tmp_path, write_zip):
     name = "ISBI2016_ISIC_Part1_Test_GroundTruth.zip"
     write_zip(tmp_path / "isic2016" / name, {"ISIC_0000003.png": b""})
@@ -208,11 +245,11 @@ def test_a_missing_mask_is_named(isic2016, tmp_path, write_zip):
 
 @pytest.mark.parametrize("fetch", FETCHERS)
 def test_what_is_missing_is_named_when_downloads_are_forbidden(fetch, tmp_path):
-    with pytest.raises(OSError, match=r"is missing and download_.* put there .*https:"):
+    with pytest.raises(OSError, match=r"is missing and download_.* put there .*http"):
         fetch(data_home=tmp_path, download_if_missing=False)
 
 
-@pytest.mark.parametrize("fetch", FETCHERS)
+@pytest.mark.parametrize("fetch", WITH_SUBSETS)
 def test_unknown_subsets_are_refused(fetch, tmp_path):
     with pytest.raises(ValueError, match="Got subset='dev'; expected one of 'train'"):
         fetch(subset="dev", data_home=tmp_path)

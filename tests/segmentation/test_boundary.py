@@ -121,7 +121,7 @@ def test_contrast_is_the_weighted_sum_of_distances():
             near = np.exp(-((p - q) ** 2).sum() / (2 * 0.3**2))
             apart = np.linalg.norm(features[i] - features[j])
             expected[i] += apart * near * background[j]
-    found = background_weighted_contrast(features, grid, background, 0.3)
+    found = background_weighted_contrast(features, grid, background)
     assert_allclose(found, expected / expected.max())
 
 

@@ -1,5 +1,8 @@
 """Foreground from cues, regions and colour edges, piece by piece."""
 
+import ast
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,15 +10,21 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import sparse
 from scipy.linalg import eigh, subspace_angles
+from scipy.sparse import csgraph
 from scipy.spatial.distance import cdist
+from scipy.special import logit
 
 from sklearn_sparsevae.codes import SparseCodes
 from sklearn_sparsevae.segmentation import KMeansSegmenter, SpectralSegmenter
+from sklearn_sparsevae.segmentation import _constants as constants
 from sklearn_sparsevae.segmentation._boundary import (
     border_affinity,
+    border_distance,
+    border_sites,
     factorize,
     linked_pairs,
     neighbor_pairs,
+    pair_lengths,
     relax,
 )
 from sklearn_sparsevae.segmentation._edges import (
@@ -25,6 +34,7 @@ from sklearn_sparsevae.segmentation._edges import (
 )
 from sklearn_sparsevae.segmentation._foreground import (
     foreground_confidence,
+    object_cues,
     object_probability,
 )
 from sklearn_sparsevae.segmentation._normalized_cut import local_embedding, nearby_pairs
@@ -116,20 +126,79 @@ def test_texture_does_not_depend_on_signs_and_has_unit_variance():
     assert_allclose(abs(look(signs).texture), abs(texture), atol=1e-5)
 
 
-def test_confidence_grows_with_probability_and_contrast():
-    inside = np.repeat([True, False], [10, 30])
-    color = np.where(inside[:, None], 30.0, 0.0)
-    values = [
-        foreground_confidence(np.where(inside, p, 0.1), color, inside)
-        for p in (0.2, 0.5, 0.9)
+def test_confidence_is_the_expected_iou_of_sides_that_differ():
+    rng = np.random.default_rng(0)
+    inside = np.repeat([True, False], [30, 90])
+    color = np.where(inside[:, None], 300.0, 0.0)
+    saliency = np.where(inside, rng.uniform(0.6, 1, 120), rng.uniform(0, 0.4, 120))
+    draws = rng.random((4000, 120)) < saliency
+    expected = (draws & inside).sum() / (draws | inside).sum()
+    assert foreground_confidence(saliency, color) == pytest.approx(expected, abs=0.01)
+    dull = foreground_confidence(saliency, color / 150)
+    assert dull < foreground_confidence(saliency, color) / 2
+    for nothing in (0.1, 0.9):
+        assert foreground_confidence(np.full(120, nothing), color) == 0
+
+
+@pytest.mark.parametrize("grid", [(1, 1), (1, 5), (5, 7), (2, 2)])
+def test_border_distance_is_that_of_the_nearest_border_site(grid):
+    features = random_sites(grid).color
+    found = border_distance(features, grid)
+    on_border = border_sites(grid)
+    assert_allclose(found[on_border], 0, atol=1e-5)
+    if grid == (5, 7):
+        lengths = pair_lengths(features, neighbor_pairs(grid), grid)
+        graph = sparse.csr_array((lengths, neighbor_pairs(grid)), shape=(35, 35))
+        paths = csgraph.dijkstra(graph, directed=False)
+        assert_allclose(found, paths[:, on_border].min(axis=1), atol=1e-5)
+        assert found.max() > 1
+
+
+def test_each_cue_is_larger_within_the_object():
+    mask = disk((192, 192), 45)
+    codes = code(photo_of(mask, noise=0.05))
+    sites = look(codes)
+    inside = mask.reshape(24, 8, 24, 8).mean((1, 3)).ravel() > 0.5
+    cues = object_cues(sites)
+    assert list(cues) == list(constants.CUE_MEANS) == list(constants.CUE_DEVIATIONS)
+    for name, cue in cues.items():
+        assert cue[inside].mean() > cue[~inside].mean(), name
+
+
+def test_cues_have_equal_weights():
+    sites = random_sites((6, 7))
+    cues = object_cues(sites)
+    scaled = [
+        (c - constants.CUE_MEANS[n]) / constants.CUE_DEVIATIONS[n]
+        for n, c in cues.items()
     ]
-    assert values == sorted(values) and 0 < values[0] and values[-1] < 1
-    dull = foreground_confidence(np.where(inside, 0.9, 0.1), color / 15, inside)
-    assert dull < values[-1] / 2
-    sure = foreground_confidence(inside.astype(float), color, inside)
-    assert sure == pytest.approx(1, abs=1e-3)
-    for nothing in (inside & False, inside | True):
-        assert foreground_confidence(np.ones(40), color, nothing) == 0
+    odds = logit(object_probability(sites)) - constants.PRIOR_LOG_ODDS
+    assert_allclose(odds, sum(scaled) / 2)
+    others = sites._replace(is_lab=False)
+    odds = logit(object_probability(others)) - constants.PRIOR_LOG_ODDS
+    assert_allclose(odds, sum(scaled[:3]) / np.sqrt(3))
+
+
+def test_every_constant_says_where_it_comes_from():
+    helpers = {"CHOSEN", "STANDARDIZED", "SOURCES"}
+    names = {n for n in vars(constants) if n.isupper()} - helpers
+    assert names == set(constants.SOURCES)
+    for name, source in constants.SOURCES.items():
+        kind, _, which = source.partition(": ")
+        assert source == constants.CHOSEN or (kind in ("rule", "literature") and which)
+        assert "fitted" not in source, name
+    # Nor are there numbers elsewhere that decide what is an object.
+    folder = Path(constants.__file__).parent
+    for module in ("_foreground", "_boundary"):
+        tree = ast.parse((folder / f"{module}.py").read_text())
+        assigned = [
+            target.id
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if target.id.isupper() and not target.id.startswith("_")
+        ]
+        assert assigned == []
 
 
 # Regions -----------------------------------------------------------------------------

@@ -15,7 +15,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_sparsevae.codes import SparseCodes
-from sklearn_sparsevae.segmentation import KMeansSegmenter, SpectralSegmenter
+from sklearn_sparsevae.segmentation import (
+    KMeansSegmenter,
+    SpectralSegmenter,
+    region_boundary_connectivity,
+)
 from sklearn_sparsevae.segmentation._sites import MAX_SITES, covered_shape, magnify
 
 SEGMENTERS = [
@@ -25,8 +29,10 @@ SEGMENTERS = [
     KMeansSegmenter(2, scope="dataset", foreground="boundary", random_state=0),
     SpectralSegmenter(foreground=None, random_state=0),
     SpectralSegmenter(foreground="boundary", random_state=0),
+    KMeansSegmenter(foreground="clusters", random_state=0),
+    SpectralSegmenter(foreground="clusters", random_state=0),
 ]
-FOREGROUND = [s for s in SEGMENTERS if s.foreground]
+FOREGROUND = [s for s in SEGMENTERS if s.foreground == "boundary"]
 every_segmenter = pytest.mark.parametrize("segmenter", SEGMENTERS, ids=repr)
 every_foreground = pytest.mark.parametrize("segmenter", FOREGROUND, ids=repr)
 
@@ -246,6 +252,50 @@ def test_abstention(segmenter):
     assert_array_equal(picky.labels_[sure], found.labels_[sure])
     assert not picky.labels_[~sure].any()
     assert found.labels_[~sure].any()
+
+
+@every_foreground
+def test_saliency_is_above_a_half_in_the_foreground(segmenter):
+    codes, masks = make_codes()
+    never = clone(segmenter).set_params(min_confidence=0).fit(codes)
+    saliency = never.predict_saliency(codes)
+    assert saliency.dtype == np.float32 and saliency.min() >= 0 and saliency.max() <= 1
+    assert_array_equal(saliency > 0.5, never.labels_)
+    always = clone(segmenter).set_params(min_confidence=1).fit(codes)
+    assert not always.labels_.any()
+    assert_array_equal(always.predict_saliency(codes), saliency)
+    one_by_one = never.predict_saliency([codes[i : i + 1] for i in range(4)])
+    assert isinstance(one_by_one, list)
+    assert_array_equal(np.stack(one_by_one), saliency)
+
+
+def test_regions_have_no_saliency():
+    codes, _ = make_codes()
+    segmenter = KMeansSegmenter(3, random_state=0).fit(codes)
+    with pytest.raises(ValueError, match="segmenter of regions; expected .*foreground"):
+        segmenter.predict_saliency(codes)
+
+
+@pytest.mark.parametrize("Segmenter", [KMeansSegmenter, SpectralSegmenter])
+@pytest.mark.parametrize("n_clusters", [2, 3])
+def test_clusters_are_those_of_the_codes_but_the_one_on_the_border(
+    Segmenter, n_clusters
+):
+    codes, _ = make_codes(2)
+    options = {"resolution": "grid", "random_state": 0}
+    clusters = Segmenter(
+        n_clusters, foreground="clusters", min_confidence=1, **options
+    ).fit(codes)
+    for i in range(2):
+        if Segmenter is KMeansSegmenter:
+            alone = KMeansSegmenter(n_clusters, **options).fit(codes[i : i + 1])
+        else:  # all pairs of rows of a scene, wherever they are
+            scene = codes[i : i + 1].sites().toarray()
+            alone = SpectralSegmenter(n_clusters, random_state=0).fit(scene)
+        labels = alone.labels_.reshape(codes.grid_shape)
+        background = region_boundary_connectivity(labels).argmax()
+        assert_array_equal(clusters.labels_[i], labels != background)
+    assert_array_equal(clusters.predict_saliency(codes), clusters.labels_)
 
 
 def test_noise_is_less_sure_than_an_object():
