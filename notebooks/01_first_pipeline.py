@@ -218,10 +218,11 @@ plt.show()
 # %% [markdown]
 # ## Segments
 #
-# Sites with similar atoms and similar colours belong together. `SpectralSegmenter(4)`
-# cuts each photo into four such regions. Without a number, as in the Pipeline above, it
-# asks which regions look unlike the border of the photo, and calls them the object.
-# Both start from the same codes, so the photos are coded once.
+# A region ends where colours and atoms change. `SpectralSegmenter(4)` merges small pieces
+# of each photo across the weakest boundaries until four regions are left. Without a
+# number, as in the Pipeline above, it asks what looks unlike the border of the photo,
+# and calls that the object. Both start from the same codes, so the photos are coded
+# once.
 
 # %%
 from sklearn_sparsevae.plotting import SegmentationDisplay
@@ -240,8 +241,8 @@ plt.show()
 # ## Is there an object at all?
 #
 # Nothing says that a photo has one. `predict_confidence` is about the overlap with the
-# true mask that you should expect, between 0 and 1. Below `min_confidence` the mask
-# stays empty. A lawn, which is the same everywhere, shows it.
+# true mask that you should expect, between 0 and 1; no true mask was used to find it.
+# Below `min_confidence` the mask stays empty. A lawn, which is the same everywhere, shows it.
 
 # %%
 from skimage import data

@@ -68,8 +68,8 @@ plt.show()
 
 # %%
 # Regions are drawn in the mean colour of their pixels. K-means looks at the codes
-# alone, so that a region may be scattered over the photo; spectral clustering also asks
-# what lies between two sites, and its regions hang together.
+# alone, so that a region may be scattered over the photo; ``SpectralSegmenter`` merges
+# small pieces across their weakest boundaries, and its regions hang together.
 #
 # The outline of the object follows the squares of the grid with ``refine=None``, and
 # the edges of the photo by default. The number is the confidence, about the overlap
