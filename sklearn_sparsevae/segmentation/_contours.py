@@ -9,7 +9,8 @@ Two cues, as in gPb [1]_, without the weights that it learned from drawn boundar
 
 Texture is which atoms sparse codes use: those of small patches around each pixel, and
 those of the sites that are segmented. gPb has textons in their place. All constants
-were chosen on training photos of BSDS500, by the covering of what people drew on them.
+were chosen on 120 training photos of BSDS500, by the covering of what people drew on
+them.
 
 References
 ----------
