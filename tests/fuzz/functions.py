@@ -587,7 +587,7 @@ DISPLAYS = [
     ),
     display(
         "BoundaryDisplay.from_estimator",
-        estimator=estimator("SpectralSegmenter"),
+        estimator=estimator(*(s for s in _SEGMENTERS if s[0].startswith("Spectral"))),
         X=of_codes("X", CODES[2]),
         images=images("images"),
     ),

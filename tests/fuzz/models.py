@@ -358,8 +358,8 @@ def usable(model, values):
 METHODS = [
     "transform", "inverse_transform", "reconstruct", "compare", "score", "interpolate",
     "traverse", "atoms_as_images", "sample", "score_samples", "sparse_maps", "n_tokens",
-    "predict", "predict_confidence", "predict_boundaries", "iter_transform",
-    "iter_reconstruct", "iter_predict",
+    "predict", "predict_confidence", "predict_boundaries", "predict_saliency",
+    "iter_transform", "iter_reconstruct", "iter_predict",
 ]  # fmt: skip
 TARGETS = [
     target
