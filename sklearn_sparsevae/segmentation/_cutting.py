@@ -1,5 +1,6 @@
 """Regions from a map of boundaries."""
 
+import math
 from numbers import Real
 
 import numpy as np
@@ -56,7 +57,7 @@ def cut_boundaries(
         )
     if isinstance(threshold, bool) or not isinstance(threshold, Real):
         raise TypeError(f"Got threshold={threshold!r}; expected a number.")
-    if not np.isfinite(threshold):
+    if not -math.inf < threshold < math.inf:
         raise ValueError(f"Got threshold={threshold!r}; expected a finite number.")
     inside = boundaries <= threshold
     pixels = np.arange(boundaries.size).reshape(boundaries.shape)
