@@ -218,11 +218,11 @@ plt.show()
 # %% [markdown]
 # ## Segments
 #
-# A region ends where colours and atoms change. `SpectralSegmenter(4)` merges small pieces
-# of each photo across the weakest boundaries until four regions are left. Without a
-# number, as in the Pipeline above, it asks what looks unlike the border of the photo,
-# and calls that the object. Both start from the same codes, so the photos are coded
-# once.
+# A region ends where colours and atoms change. `SpectralSegmenter(4)` merges small
+# pieces of each photo across the weakest boundaries until four regions are left.
+# Without a number, as in the Pipeline above, it asks what looks unlike the border of
+# the photo, and calls that the object. Both start from the same codes, so the photos
+# are coded once.
 
 # %%
 from sklearn_sparsevae.plotting import SegmentationDisplay
@@ -242,7 +242,8 @@ plt.show()
 #
 # Nothing says that a photo has one. `predict_confidence` is about the overlap with the
 # true mask that you should expect, between 0 and 1; no true mask was used to find it.
-# Below `min_confidence` the mask stays empty. A lawn, which is the same everywhere, shows it.
+# Below `min_confidence` the mask stays empty. A lawn, which is the same everywhere,
+# shows it.
 
 # %%
 from skimage import data
