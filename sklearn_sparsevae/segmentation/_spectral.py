@@ -216,8 +216,8 @@ class SpectralSegmenter(BaseSegmenter):
     def predict_boundaries(self, X: Codes) -> ImagesOut:
         """How strong a boundary there is beside each pixel, whatever ``n_clusters`` is.
 
-        The maps are ultrametric [3]_: the boundaries above a threshold enclose regions,
-        and those of a higher threshold are unions of those of a lower one.
+        The maps are ultrametric: the boundaries above a threshold enclose regions, and
+        those of a higher threshold are unions of those of a lower one.
         :func:`cut_boundaries` gives them.
 
         Parameters
