@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from sklearn_sparsevae._typing import Codes, Images
 from sklearn_sparsevae.plotting._common import (
     as_images,
-    as_list,
     axes_grid,
     check_has,
     show_image,
 )
-from sklearn_sparsevae.plotting._segmentation import photos_to_draw, split_off_segmenter
+from sklearn_sparsevae.plotting._segmentation import (
+    maps_of_images,
+    photos_to_draw,
+    split_off_segmenter,
+)
 
 
 class BoundaryDisplay:
@@ -142,14 +145,7 @@ class BoundaryDisplay:
 
 
 def _check_maps(images, maps):
-    maps = as_list(maps, "boundaries")
-    expected = [image.shape[:2] for image in images]
-    if [one.shape for one in maps] != expected:
-        raise ValueError(
-            f"Got boundaries of shapes {[one.shape for one in maps]}; expected "
-            f"{expected}, one map for each of the images and of its size. Segmenters "
-            "give them with resolution='image'."
-        )
+    maps = maps_of_images(images, maps, "boundaries")
     for one in maps:
         if one.dtype.kind not in "fiub" or not (
             np.min(one, initial=0) >= 0 and np.max(one, initial=0) <= 1

@@ -258,7 +258,8 @@ def _photos_of(encoder, X):
     return as_images([image for p in first._open(X).parts() for image in p.unit()], "X")
 
 
-def _check_maps(images, maps, name):
+def maps_of_images(images, maps, name):
+    """List of maps, one for each image and of its size."""
     maps = as_list(maps, name)
     expected = [image.shape[:2] for image in images]
     if [one.shape for one in maps] != expected:
@@ -267,6 +268,11 @@ def _check_maps(images, maps, name):
             "one for each of the images and of its size. Segmenters give them with "
             "resolution='image'."
         )
+    return maps
+
+
+def _check_maps(images, maps, name):
+    maps = maps_of_images(images, maps, name)
     for one in maps:
         if one.dtype.kind not in "biu":
             raise ValueError(

@@ -273,12 +273,7 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
                 "Got a segmenter of regions; expected one with a foreground. Fit it "
                 "with foreground='boundary'."
             )
-        parts = as_parts(X, self.grid_shape_, self._image_shape_)
-        check_atoms(parts, self.n_atoms_)
-        fitted.n_jobs, fitted.verbose = self.n_jobs, self.verbose
-        maps = fitted._each_image(fitted._saliency, parts, "predict_saliency")
-        saliency = [np.clip(one, 0, 1).astype(np.float32) for one, _ in maps]
-        return saliency if is_list_of_codes(X) else np.stack(saliency)
+        return fitted._maps(fitted._clipped_saliency, X, "predict_saliency")
 
     def score(self, X: Codes, y: "Labels") -> float:
         """Mean intersection over union with masks.
@@ -323,9 +318,24 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
             X = check_scene(fitted, X, reset=False)
             labels = fitted._predict_scene(X)
             return labels, np.array([separation(X, labels)])
+        return fitted._segment(self._open(X), as_list, "predict", out)
+
+    def _open(self, X):
+        """Return codes of images like those of the fit, part by part."""
         parts = as_parts(X, self.grid_shape_, self._image_shape_)
         check_atoms(parts, self.n_atoms_)
-        return fitted._segment(parts, as_list, "predict", out)
+        return parts
+
+    def _maps(self, function, X, method):
+        """Return a map of float32 for each image, as a list for a list."""
+        parts = self._open(X)
+        found = self._each_image(function, parts, method)
+        if is_list_of_codes(X):
+            return list(found)
+        maps = np.empty((parts[0].shape[0], *self._map_shape(parts[0])), np.float32)
+        for i, one in enumerate(found):
+            maps[i] = one
+        return maps
 
     def _segment(self, parts, as_list, method, out=None):
         """Label maps and confidence of all images, one job per image."""
@@ -385,6 +395,9 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
         if confidence == 0:
             return np.zeros(self._map_shape(codes)), confidence
         return self._magnify(saliency, sites, codes), confidence
+
+    def _clipped_saliency(self, codes):
+        return np.clip(self._saliency(codes)[0], 0, 1).astype(np.float32)
 
     def _cluster_saliency(self, codes):
         """All clusters of the codes but the one most connected to the border."""

@@ -20,11 +20,6 @@ from sklearn_sparsevae.segmentation._contours import (
     boundary_hierarchy,
 )
 from sklearn_sparsevae.segmentation._foreground import object_probability
-from sklearn_sparsevae.segmentation._input import (
-    as_parts,
-    check_atoms,
-    is_list_of_codes,
-)
 from sklearn_sparsevae.segmentation._normalized_cut import (
     local_embedding,
     spectral_embedding,
@@ -257,17 +252,7 @@ class SpectralSegmenter(BaseSegmenter):
                 "rows have no neighbours; expected one of images. Fit it to "
                 "SparseCodes, or set its grid_shape=(h, w)."
             )
-        parts = as_parts(X, self.grid_shape_, self._image_shape_)
-        check_atoms(parts, self.n_atoms_)
-        fitted.n_jobs, fitted.verbose = self.n_jobs, self.verbose
-        maps = fitted._each_image(fitted._boundaries, parts, "predict_boundaries")
-        if is_list_of_codes(X):
-            return list(maps)
-        shape = (parts[0].shape[0], *fitted._map_shape(parts[0]))
-        boundaries = np.empty(shape, np.float32)
-        for i, one in enumerate(maps):
-            boundaries[i] = one
-        return boundaries
+        return fitted._maps(fitted._boundaries, X, "predict_boundaries")
 
     def _boundaries(self, codes):
         picture = picture_of(codes, self._on_grid(codes))
