@@ -83,7 +83,7 @@ def figure(path, spec=None, folder=FOLDER):
 
 
 def value(path, folder=FOLDER):
-    """Number, text or object that a file has under a name as of `figure`."""
+    """Return number, text or object that has a name as of `figure`."""
     return _look_up(path, folder)[0]
 
 

@@ -24,8 +24,8 @@ SEGMENTATION = [
         printed="IoU 81.2 / 67.3 % on Flowers, 53.2 / 58.2 on CUB, 61.6 / 60.8 on ISIC "
         "2016 (2 / 3 clusters)",
         here=f"ECSSD, 200 photos: {{{RECIPES[0]}}} / {{{RECIPES[1]}}}; the same "
-        f"centred disc in all photos {{{DISC}}}, two clusters of Lab colours by k-means "
-        f"{{{LAB}}}. To hold, it has to be above the disc, in part above k-means.",
+        f"centred disc in all photos {{{DISC}}}, k-means of Lab colours into two "
+        f"clusters {{{LAB}}}. To hold, it has to be above the disc, in part above k-means.",
         holds=lambda r: max(map(r, RECIPES)) > r(DISC),
         in_part=lambda r: max(map(r, RECIPES)) > r(LAB),
     ),
