@@ -30,9 +30,12 @@ has are taken from there, so that an interrupted run goes on; ``--fresh`` forget
 
 ``--cost`` times training steps of the three policies in turn instead.
 
+With ``--sigma`` models are trained to take away noise, and judged by that.
+
 Run ``python benchmarks/ssc_vae.py --data bsds500.zip``.
 """
 
+import functools
 import json
 import pathlib
 import time
@@ -46,6 +49,7 @@ from threadpoolctl import threadpool_limits
 
 from sklearn_sparsevae import metrics
 from sklearn_sparsevae.datasets import random_crops
+from sklearn_sparsevae.degrade import gaussian_noise
 
 LUMINANCE = np.array([0.299, 0.587, 0.114])
 SMALL_CROPS, SMALL_SITES = 160, 8  # crops to train on, and sites a side
@@ -81,6 +85,8 @@ def make_model(name, alpha, seed, args):
     """Estimator of a row; ``alpha`` is None where there is none."""
     options = COMMON | PRESETS[args.preset] | _common.epochs(args)
     options |= {"device": args.device, "random_state": seed}
+    if args.sigma:
+        options["degrade"] = functools.partial(gaussian_noise, sigma=args.sigma)
     if name == "DL":
         options["n_nonzero_coefs"] = N_NONZEROS
     if name in _bsds.POLICIES:
@@ -97,7 +103,7 @@ def settings(args):
             yield "DL", None, seed
         for name in _bsds.POLICIES:
             yield name, ALPHA[args.shrinkage], seed
-    for seed in range(args.seeds):
+    for seed in range(args.seeds if not args.sigma else 0):
         for name, factors in curves.items():
             for factor in factors:
                 yield name, round(factor * ALPHA[args.shrinkage], 4), seed
@@ -127,7 +133,10 @@ def measure(name, alpha, seed, args, train, test):
     """Fit one model and judge it; a row of the table."""
     model = make_model(name, alpha, seed, args)
     cpu, _ = _common.timed_fit(model, train)
-    codes = model.transform(test)
+    given = test
+    if args.sigma:
+        given = gaussian_noise(test, sigma=args.sigma, random_state=_common.SEED)
+    codes = model.transform(given)
     output = model.inverse_transform(codes)
     row = {
         "method": name,
@@ -142,7 +151,7 @@ def measure(name, alpha, seed, args, train, test):
         "cpu_minutes": cpu / 60,
     }
     if name in ("SC + In", "SSC"):
-        row["alike"] = alike(model.thresholds(test))
+        row["alike"] = alike(model.thresholds(given))
     if args.vgg:
         row["lpips"] = metrics.lpips(test, output, network=args.vgg)
     if args.inception:
@@ -356,6 +365,7 @@ def parse():
     add("--device", default="cpu", help="cpu or cuda")
     add("--seeds", type=_common.positive, default=3)
     add("--shrinkage", choices=ALPHA, default="support")
+    add("--sigma", type=float, help="train and judge by Gaussian noise, of 255")
     add("--vgg", help="torchvision's weights of VGG16, for LPIPS")
     add("--inception", help="torch-fidelity's weights of Inception, for FID")
     add("--cost", action="store_true", help="time training steps, nothing else")
@@ -363,6 +373,8 @@ def parse():
     args = options.parse_args()
     name = "cost" if args.cost else args.preset
     args.name = f"ssc_vae_{name}_{args.shrinkage}"
+    if args.sigma:
+        args.name += f"_noise{args.sigma:g}"
     args.json = args.json or _common.RESULTS / f"{args.name}.json"
     return args, _bsds.find_archive(options, args.data)
 
@@ -404,6 +416,7 @@ def main():
         "n_test": len(test),
         "preset": COMMON | PRESETS[args.preset] | _common.epochs(args),
         "shrinkage": args.shrinkage,
+        **({"sigma": args.sigma} if args.sigma else {}),
         "rows": [],
     }
     content = earlier(args, content)
@@ -411,13 +424,13 @@ def main():
         rows = measure_all(args, train, test, content)
     print_table(rows)
     enough = sparse_enough(rows, ALPHA[args.shrinkage])
-    content["goals"] = [*compare(rows, args.seeds), enough]
+    content["goals"] = [*([] if args.sigma else compare(rows, args.seeds)), enough]
     _common.write_json(args.json, content)
     _record.record(
         args,
         args.name,
         tables={"methods": to_table(rows, args.shrinkage, args.seeds)},
-        figures=leads(rows, args.seeds),
+        figures={} if args.sigma else leads(rows, args.seeds),
         settings={k: v for k, v in content.items() if k not in ("rows", "goals")},
         seeds=range(args.seeds),
     )
