@@ -18,6 +18,7 @@ from sklearn_sparsevae.bottlenecks import (
     Bottleneck,
     CompactCodes,
     DictionaryLearning,
+    FiniteScalarQuantization,
     Gaussian,
     LearnedISTA,
     LearnedPursuit,
@@ -103,6 +104,23 @@ def quantized_codes(model, rows):
         codes[torch.arange(len(rows)), nearest] += 1
         rows = rows - model.components.detach()[nearest]
     return codes
+
+
+def grid_quantizer(latent_dim, n_components, **params):
+    assert n_components == 14
+    return FiniteScalarQuantization(latent_dim, (7, 2), **params)
+
+
+def grid_codes(model, rows):
+    """The combination of levels that is nearest to the bounded numbers, by search."""
+    state = {k: v.double() for k, v in model.state_dict().items()}
+    rows = rows.double() / state["unit"]
+    numbers = torch.tanh(rows @ state["filters"].mT + state["bias"])
+    grids = [torch.linspace(-1, 1, n).double() for n in model.levels]
+    points = torch.cartesian_prod(*grids[::-1]).flip(1)  # the first digit runs fastest
+    # The distance in steps of each number's own levels.
+    apart = (numbers[:, None] - points).abs() * (model.levels - 1)
+    return torch.eye(len(points))[apart.pow(2).sum(2).argmin(1)]
 
 
 def thresholded_codes(model, rows):
@@ -234,8 +252,19 @@ BOTTLENECKS = {
             "patches": functools.partial(
                 VectorQuantization, n_quantizers=2, patch_size=2
             ),
+            "rotation": functools.partial(
+                VectorQuantization, n_quantizers=2, gradient="rotation"
+            ),
+            "linear": functools.partial(VectorQuantization, codebook="linear"),
         },
         quantized_codes,
+    ),
+    FiniteScalarQuantization: (
+        {
+            "default": grid_quantizer,
+            "patches": functools.partial(grid_quantizer, patch_size=2),
+        },
+        grid_codes,
     ),
 }
 VARIANTS = [
