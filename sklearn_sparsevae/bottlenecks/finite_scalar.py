@@ -24,7 +24,7 @@ class FiniteScalarQuantization(Bottleneck):
 
     Every combination of levels is a code: K is their product, and nothing can fall out
     of use by training. The numbers are linear in a latent, and so is what is decoded
-    from them.
+    from them. There is no loss but that of the images.
 
     Parameters
     ----------
@@ -32,9 +32,6 @@ class FiniteScalarQuantization(Bottleneck):
         Length n of a latent.
     levels : sequence of int
         Levels L, at least 2, of each number.
-    commitment_weight : float
-        Weight of the squared distance of latents to what is decoded, which [1]_ does
-        without. It trains the encoder alone.
     patch_size : int
         Side of the square of latents that is coded together.
 
@@ -52,12 +49,10 @@ class FiniteScalarQuantization(Bottleneck):
         latent_dim: int,
         levels: Sequence[int],
         *,
-        commitment_weight: float = 0.25,
         patch_size: int = 1,
     ) -> None:
         super().__init__()
         self.latent_dim, self.patch_size = latent_dim, patch_size
-        self.commitment_weight = commitment_weight
         self.n_components = math.prod(levels)
         length, n_numbers = latent_dim * patch_size**2, len(levels)
         if n_numbers > length:
@@ -115,18 +110,17 @@ class FiniteScalarQuantization(Bottleneck):
         return self._codes(levels, rows.shape[:3])
 
     def forward(self, latents: torch.Tensor) -> dict[str, Any]:
-        """Round, with the gradient straight through the rounding."""
+        """Round; the gradient passes straight through that."""
         grid_rows = self.to_rows(latents)
         rows, grid = grid_rows.flatten(0, 2), grid_rows.shape[:3]
         bounded = self._bounded(rows)
         levels = self._to_level(bounded.detach())
         rounded = bounded + (self._to_unit(levels) - bounded).detach()
         decoded = self._from_numbers(rounded)
-        distance = (rows - decoded.detach()).pow(2).sum(1).mean()
         return {
             "latents": self.from_rows(decoded.unflatten(0, grid)),
             "codes": self._codes(levels, grid),
-            "losses": {"commitment": self.commitment_weight * distance},
+            "losses": {},
         }
 
     def _bounded(self, rows):

@@ -56,7 +56,8 @@ class VQVAE(BaseSparseAutoencoder):
         Latents a side that are coded together: sites are squares of
         ``patch_size * 2 ** n_downsamples`` pixels a side.
     commitment_weight : float, default=0.25
-        Weight beta of the term that keeps the latents near their codes.
+        Weight beta of the term that keeps the latents near their codes;
+        ``quantizer="fsq"`` has none.
     gradient : {"straight_through", "rotation"}, default="straight_through"
         What the encoder receives of the decoder's gradient: all of it as it is, or
         turned and scaled as the latent would be to become its code [4]_.
@@ -135,7 +136,6 @@ class VQVAE(BaseSparseAutoencoder):
             return FiniteScalarQuantization(
                 backbone.latent_dim,
                 self._checked_levels(),
-                commitment_weight=self.commitment_weight,
                 patch_size=self.patch_size,
             )
         if self.codebook == "linear":

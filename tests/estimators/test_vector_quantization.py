@@ -156,7 +156,7 @@ def test_a_grid_has_the_product_of_its_levels(images, tiny):
     codes = model.transform(images)
     assert codes.n_atoms == len(model.components_) == 24
     assert (codes.data == 1).all() and (np.diff(codes.sites().indptr) == 1).all()
-    assert set(model.history_) >= {"train_reconstruction", "train_commitment"}
+    assert "train_commitment" not in model.history_
     back = model.inverse_transform(codes)
     np.testing.assert_allclose(back, model.reconstruct(images), atol=1e-5)
 
