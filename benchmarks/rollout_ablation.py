@@ -10,10 +10,6 @@ fraction), *nnz* its mean number of non-zeros; both include the three channel me
 Both knobs should be monotone: PSNR rises with the steps and falls with alpha, but for
 differences within the spread.
 
-``--shrinkage soft`` has the paper's rollout in place of the pursuit: soft thresholds,
-one for each atom, free matrices W_e and S that all steps share, the L1 norm, and the
-fixed DCT; only the steps vary, from 1 to 30 as in the paper.
-
 Run ``python benchmarks/rollout_ablation.py --data cifar10_jpeg.zip``.
 """
 
@@ -33,25 +29,13 @@ KNOBS = {
     "n_rollout_steps": [2, 4, 8, 16, 32],
     "alpha": [0.01, 0.02, 0.03, 0.06, 0.1, 0.2, 0.3],
 }
-# The paper's rollout, and its steps.
-SOFT_KNOBS = {"n_rollout_steps": [1, 5, 15, 30]}
-SOFT = {
-    "shrinkage": "soft",
-    "penalty": "l1",
-    "alpha": 0.1,
-    "dictionary": "dct",
-    "threshold": "atom",
-    "momentum": False,
-    "coupled": False,
-    "bottleneck_params": {"step_scalars": False},
-}
 SIGNS = {"n_rollout_steps": 1, "alpha": -1}  # of the change of PSNR
 SEEDS = [0, 1, 2]
 MEASURES = ("psnr", "hoyer", "nonzeros")
 EPOCHS = 2
 
 
-def search(train, test, max_epochs, knobs, params):
+def search(train, test, max_epochs, knobs, **params):
     """Fit on the training images with every setting, score on the others."""
     fold = np.repeat([-1, 0], [len(train), len(test)])  # -1: never held out
     model = SparseCodingVAE(
@@ -166,13 +150,10 @@ def main():
     options = _cifar.parser(
         __doc__.splitlines()[0], n_train=1000, json_name="rollout_ablation.json"
     )
-    options.add_argument("--shrinkage", choices=("support", "soft"))
     args, train, test = _cifar.start(options)
     max_epochs = args.max_epochs or EPOCHS
-    soft = args.shrinkage == "soft"
-    knobs, params = (SOFT_KNOBS, SOFT) if soft else (KNOBS, {})
     with threadpool_limits(args.threads):
-        rows = to_rows(search(train, test, max_epochs, knobs, params), knobs)
+        rows = to_rows(search(train, test, max_epochs, KNOBS), KNOBS)
     print(f"\n{_cifar.TITLE}: {len(train)} training and {len(test)} test images")
     for knob, own in rows.items():
         print_rows(own, knob)
@@ -188,7 +169,7 @@ def main():
     _common.write_json(args.json, content)
     _record.record(
         args,
-        "rollout_ablation_soft" if soft else "rollout_ablation",
+        "rollout_ablation",
         tables={knob: to_table(own, knob) for knob, own in rows.items()},
         settings=_cifar.settings(train, test, max_epochs=max_epochs),
         seeds=SEEDS,
