@@ -25,7 +25,8 @@ SEGMENTATION = [
         "2016 (2 / 3 clusters)",
         here=f"ECSSD, 200 photos: {{{RECIPES[0]}}} / {{{RECIPES[1]}}}; the same "
         f"centred disc in all photos {{{DISC}}}, k-means of Lab colours into two "
-        f"clusters {{{LAB}}}. To hold, it has to be above the disc, in part above k-means.",
+        f"clusters {{{LAB}}}. To hold, it has to be above the disc, in part above "
+        "k-means.",
         holds=lambda r: max(map(r, RECIPES)) > r(DISC),
         in_part=lambda r: max(map(r, RECIPES)) > r(LAB),
     ),

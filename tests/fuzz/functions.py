@@ -356,6 +356,14 @@ OPERATIONS = [
     of_self("sites", lambda answer, values: answer.toarray()),
     dataclasses.replace(
         of_self(
+            "pool",
+            lambda answer, values: answer.sites().toarray(),
+            grid_shape=argument("grid_shape", *constants((2, 2))),
+        ),
+        own_errors=(ValueError,),
+    ),
+    dataclasses.replace(
+        of_self(
             "astype",
             keeps_grid,
             dtype=argument(
