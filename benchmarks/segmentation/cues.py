@@ -203,8 +203,8 @@ def step_rows(scenes, own):
     edges = [s.edges(x) for s, x in zip(scenes, refined)]
     least = SpectralSegmenter().min_confidence
     kept = [
-        foreground_confidence(x, s.sites.color) >= least
-        for s, x in zip(scenes, refined)
+        foreground_confidence(x, p, s.sites.color) >= least
+        for s, p, x in zip(scenes, pooled, refined)
     ]
     votes = [s.refine(voted(s, p)) for s, p in zip(scenes, cues)]
     direct = [s.refine(p) for s, p in zip(scenes, cues)]
