@@ -35,7 +35,7 @@ from sklearn_sparsevae import (
 )
 
 NAME = "downsampling"
-N_TRAIN, N_TEST, MAX_EPOCHS = 1000, 300, 3
+N_TRAIN, N_TEST, MAX_EPOCHS = 500, 200, 2
 SEEDS = (0,)
 HALVINGS = (1, 2, 3, 4, 5)
 LATENT_DIM, N_STEPS = 256, 16
