@@ -137,7 +137,7 @@ def draw(found, path):
     """Draw a panel for each degradation, a line for each method."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 3.4), layout="constrained")
+    figure = Figure(figsize=(12, 3.4), layout="constrained")
     axes = figure.subplots(1, len(DEGRADATIONS), sharey=True)
     for ax, (_, label, levels) in zip(axes, DEGRADATIONS.values()):
         shown = ["none", *(label.format(level) for level in levels)]
@@ -148,6 +148,7 @@ def draw(found, path):
             ax.plot(
                 shown, values, dashed, marker="o", markersize=3, lw=width, label=name
             )
+        ax.tick_params(labelsize=8)
         ax.grid(alpha=0.3)
     axes[0].set_ylabel("mean IoU")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center")
