@@ -68,8 +68,9 @@ def _option(call):
     flag = first.value if isinstance(first, ast.Constant) else None
     is_option = isinstance(flag, str) and flag.startswith("--")
     words = [k for k in call.keywords if k.arg not in NOT_MEASURED]
-    has_default = name == "parser" or any(k.arg == "default" for k in words)
-    if name != "parser" and not is_option or flag in OUTPUT or not has_default:
+    sets_defaults = name in ("parser", "set_defaults")
+    has_default = is_option and any(k.arg == "default" for k in words)
+    if flag in OUTPUT or not (sets_defaults or has_default):
         return None
     return f"{flag or name}({', '.join(sorted(map(_settings_of, words)))})"
 

@@ -133,6 +133,7 @@ path = "where"
 
 def main():
     options = parser(__doc__, n_train=10, json_name="a.json")
+    options.set_defaults(n_test=50)
     options.add_argument("--steps", type=int, default=3, help="how many")
     options.add_argument("--all", action="store_true")
 '''
@@ -144,6 +145,7 @@ def main():
         ("N, RATES = 100", "N, RATES = 200"),
         ("(1, 2)", "(1, 3)"),
         ("n_train=10", "n_train=20"),
+        ("n_test=50", "n_test=60"),
         ("default=3", "default=4"),
     ],
 )

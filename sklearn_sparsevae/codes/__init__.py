@@ -13,6 +13,9 @@ from sklearn_sparsevae.codes._conversion import as_codes, concatenate_codes
 from sklearn_sparsevae.codes._counts import (
     are_counts as are_counts,  # not public: estimators and metrics ask it
 )
+from sklearn_sparsevae.codes._pooling import (
+    region_of_sites as region_of_sites,  # not public: estimators ask it
+)
 from sklearn_sparsevae.codes._quantization import quantize_codes
 from sklearn_sparsevae.codes._saving import load_codes, save_codes
 from sklearn_sparsevae.codes._sparse_codes import SparseCodes

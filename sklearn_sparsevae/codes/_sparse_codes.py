@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,6 +30,7 @@ from sklearn_sparsevae.codes._checks import (
 )
 from sklearn_sparsevae.codes._html import as_html, size_of
 from sklearn_sparsevae.codes._layout import assemble, canonical, narrow, split_sites
+from sklearn_sparsevae.codes._pooling import SIGNS, pooled
 from sklearn_sparsevae.codes._selection import is_scale, row_key
 
 
@@ -242,6 +243,59 @@ class SparseCodes(sparse.csr_array):
         return self._trusted(
             matrix, (1, 1), self.n_atoms, n_mean_atoms=self.n_mean_atoms
         )
+
+    def pool(
+        self,
+        grid_shape: Grid = (2, 2),
+        *,
+        signs: Literal["apart", "ignored"] = "apart",
+    ) -> SparseCodes:
+        """Average how much each atom is used over the sites of a region.
+
+        What classifiers take: a thing that moves by a site uses the same columns, and
+        codes of images of different sizes have equally many.
+
+        Parameters
+        ----------
+        grid_shape : tuple of int (h, w), default=(2, 2)
+            Regions per column and per row of an image; (1, 1) keeps nothing of where
+            things are.
+        signs : {"apart", "ignored"}, default="apart"
+            An atom and its negative look unlike, so that means of positive and of
+            negative values stand apart, in columns ``2 * k`` and ``2 * k + 1`` of a
+            region for atom ``k``; or mean magnitudes.
+
+        Returns
+        -------
+        codes : SparseCodes of shape (n_images, h * w * n_atoms * (1 or 2))
+            One site for each region, with values of 0 or more. Not codes that can be
+            decoded: ``image_shape`` and ``thumbnails`` are None.
+
+        Raises
+        ------
+        ValueError
+            If there are more regions than sites along an axis, or ``signs`` is not one
+            of the two.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_sparsevae.codes import SparseCodes
+        >>> codes = SparseCodes([[1.0, 3.0, 0.0, -4.0]], grid_shape=(1, 4))
+        >>> codes.pool((1, 2)).toarray().tolist()
+        [[2.0, 0.0, 0.0, 2.0]]
+        >>> codes.pool((1, 1), signs="ignored").toarray().tolist()
+        [[2.0]]
+        """
+        grid_shape = check_grid_shape(grid_shape)
+        if not (isinstance(signs, str) and signs in SIGNS):
+            raise ValueError(f"Got signs={signs!r}; expected 'apart' or 'ignored'.")
+        check_pointers(self)
+        matrix, n_atoms = pooled(self, grid_shape, signs)
+        n_mean_atoms = self.n_mean_atoms * n_atoms // self.n_atoms
+        narrow(matrix)
+        codes = self._trusted(matrix, grid_shape, n_atoms, n_mean_atoms=n_mean_atoms)
+        return canonical(codes)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the codes, with all that they know, to a file that runs nothing.

@@ -6,6 +6,7 @@ from sklearn_sparsevae.estimators.code_prior import CodePrior
 from sklearn_sparsevae.estimators.denoiser import Denoiser
 from sklearn_sparsevae.estimators.dictionary_learning import DictionaryLearningVAE
 from sklearn_sparsevae.estimators.gaussian import GaussianVAE
+from sklearn_sparsevae.estimators.patch_encoder import PatchEncoder
 from sklearn_sparsevae.estimators.sparse_coding import SparseCodingVAE
 from sklearn_sparsevae.estimators.spike_slab import SpikeSlabVAE
 from sklearn_sparsevae.estimators.vector_quantization import VQVAE
@@ -17,6 +18,7 @@ __all__ = [
     "Denoiser",
     "DictionaryLearningVAE",
     "GaussianVAE",
+    "PatchEncoder",
     "SparseCodingVAE",
     "SpikeSlabVAE",
     "export_onnx",

@@ -63,15 +63,19 @@ class ImageEstimator(
 
     def _keep(self, net, photos, spec, names):
         """Set what is known after a fit."""
-        targets = photos if photos.targets is None else photos.targets
-        low, high = spec.value_range.limits
-        if photos.value_range.free:
-            low, high = targets.span()
         if net is not getattr(self, "net_", None):
             self._net_params_ = self._net_parameters()
         self.net_ = net
         self.history_ = {} if net is None else net.epochs
         self.n_epochs_ = 0 if net is None else len(net.history)
+        self._keep_input(photos, spec, names)
+
+    def _keep_input(self, photos, spec, names):
+        """Set what is known of the images after a fit."""
+        targets = photos if photos.targets is None else photos.targets
+        low, high = spec.value_range.limits
+        if photos.value_range.free:
+            low, high = targets.span()
         self._input = spec
         self.layout_ = photos.trained_layout
         self.image_shape_ = self.layout_.image_shape

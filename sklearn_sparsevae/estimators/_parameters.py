@@ -267,21 +267,13 @@ class Losses:
 
 
 @parameters
-class Running:
-    """Where and how to run.
+class Computing:
+    """Where to compute.
 
     Parameters
     ----------
     device : str
         "auto" (a GPU when there is one), "cpu", "cuda", "cuda:1", ...
-    callbacks : list
-        skorch callbacks that also follow the training.
-    checkpoint : str or path-like
-        Folder in which `fit` keeps its state after every epoch. The same fit of the
-        same data goes on from there, and ends as without the interruption; once
-        finished, it is that model again at once. Other parameters or data are refused
-        while the folder holds only a fit that was interrupted. Those of a search may
-        share one. See :ref:`resume`.
     random_state : int, RandomState instance or None
         Seed of everything random. The global generators are left alone.
     verbose : int
@@ -293,17 +285,39 @@ class Running:
     title: ClassVar[str] = "Running"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "device": [str],
-        "callbacks": [list, tuple, None],
-        "checkpoint": [str, os.PathLike, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
 
     device: str = "auto"
-    callbacks: list[Any] | tuple[Any, ...] | None = None
-    checkpoint: str | os.PathLike[str] | None = None
     random_state: RandomState = None
     verbose: int = 0
+
+
+@parameters
+class Running(Computing):
+    """How a training runs.
+
+    Parameters
+    ----------
+    callbacks : list
+        skorch callbacks that also follow the training.
+    checkpoint : str or path-like
+        Folder in which `fit` keeps its state after every epoch. The same fit of the
+        same data goes on from there, and ends as without the interruption; once
+        finished, it is that model again at once. Other parameters or data are refused
+        while the folder holds only a fit that was interrupted. Those of a search may
+        share one. See :ref:`resume`.
+    """
+
+    title: ClassVar[str] = "Running"
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "callbacks": [list, tuple, None],
+        "checkpoint": [str, os.PathLike, None],
+    }
+
+    callbacks: list[Any] | tuple[Any, ...] | None = None
+    checkpoint: str | os.PathLike[str] | None = None
 
 
 @parameters

@@ -28,6 +28,7 @@ ESTIMATORS = {
     "DictionaryLearningVAE": "sklearn_sparsevae.estimators",
     "GaussianVAE": "sklearn_sparsevae.estimators",
     "KMeansSegmenter": "sklearn_sparsevae.segmentation",
+    "PatchEncoder": "sklearn_sparsevae.estimators",
     "SparseCodingVAE": "sklearn_sparsevae.estimators",
     "SpectralSegmenter": "sklearn_sparsevae.segmentation",
     "SpikeSlabVAE": "sklearn_sparsevae.estimators",

@@ -28,6 +28,7 @@ from sklearn_sparsevae.training.graph import Graph, write_graph
 from sklearn_sparsevae.training.inference import Coder
 from sklearn_sparsevae.training.losses import PIXEL_LOSSES
 from sklearn_sparsevae.training.net import Net, RunSettings
+from sklearn_sparsevae.training.patch_coding import PatchCoder, PatchDictionary
 from sklearn_sparsevae.training.ranks import fitted_together, from_first
 from sklearn_sparsevae.training.reconstruction import (
     ReconstructionNet,
@@ -49,6 +50,8 @@ __all__ = [
     "Graph",
     "ImageBatches",
     "Net",
+    "PatchCoder",
+    "PatchDictionary",
     "PriorNet",
     "ReconstructionNet",
     "Restorer",

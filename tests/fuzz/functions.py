@@ -356,6 +356,14 @@ OPERATIONS = [
     of_self("sites", lambda answer, values: answer.toarray()),
     dataclasses.replace(
         of_self(
+            "pool",
+            lambda answer, values: answer.sites().toarray(),
+            grid_shape=argument("grid_shape", *constants((2, 2))),
+        ),
+        own_errors=(ValueError,),
+    ),
+    dataclasses.replace(
+        of_self(
             "astype",
             keeps_grid,
             dtype=argument(
@@ -608,6 +616,11 @@ DISPLAYS = [
         labels=maps("labels"),
     ),
     display("SparsityQualityDisplay.from_cv_results", cv_results=_results),
+    display(
+        "ThresholdDisplay.from_estimator",
+        estimator=estimator(*(e for e in ESTIMATORS if "SparseCoding" in e[0])),
+        X=images("X"),
+    ),
     display(
         "TraversalDisplay.from_estimator",
         estimator=estimator(),

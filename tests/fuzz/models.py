@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 
 import sklearn_sparsevae
-from sklearn_sparsevae import CodePrior, GaussianVAE
+from sklearn_sparsevae import CodePrior, GaussianVAE, PatchEncoder
 from tests.fuzz import inputs
 from tests.fuzz.arguments import (
     LABELS,
@@ -27,6 +27,7 @@ from tests.fuzz.inputs import CODES, IMAGES, arrays, constants, sampled
 
 AUTOENCODERS = ["VQVAE", "DictionaryLearningVAE", "SparseCodingVAE", "GaussianVAE"]
 AUTOENCODERS += ["SpikeSlabVAE"]
+OF_IMAGES = [*AUTOENCODERS, "ClosedLoopVAE", "PatchEncoder"]
 SEGMENTERS = ["KMeansSegmenter", "SpectralSegmenter"]
 
 
@@ -46,6 +47,7 @@ MODELS = {
     **dict.fromkeys(AUTOENCODERS, {**SMALL, "n_downsamples": 2}),
     "ClosedLoopVAE": {**SMALL, "n_components": (8,), "latent_dim": 6},
     "CodePrior": {"width": 16, "n_layers": 1, "max_epochs": 1, "random_state": 0},
+    "PatchEncoder": {"n_components": 8, "patch_size": 3, "random_state": 0},
     "KMeansSegmenter": {"random_state": 0, "n_init": 1},
     "SpectralSegmenter": {"random_state": 0, "n_init": 1, "n_regions": 8},
 }
@@ -82,6 +84,16 @@ KINDS = {
 }
 ONLY = {
     "ClosedLoopVAE": ["photos", "vectors", "grey", "flat", "range", "lazy", "unfitted"],
+    "PatchEncoder": [
+        "photos",
+        "vectors",
+        "grey",
+        "flat",
+        "range",
+        "sizes",
+        "lazy",
+        "unfitted",
+    ],  # fmt: skip
     "CodePrior": ["codes", "counts", "unfitted"],
     **dict.fromkeys(
         SEGMENTERS, ["codes", "codes of images", "list of grids", "scene", "unfitted"]
@@ -111,7 +123,7 @@ def fitted(name, kind):
     else:
         X = dict(CODES)["codes" if kind in ("unfitted", "scene") else kind](rng)
         X = X.toarray() if kind == "scene" else X
-    if name in ONLY and kind == "unfitted" and name != "ClosedLoopVAE":
+    if kind == "unfitted" and name not in OF_IMAGES:
         X = inputs.codes(rng)
     model = getattr(sklearn_sparsevae, name)(**params)
     if kind == "unfitted":
@@ -165,7 +177,7 @@ def resolved(values, inverse=False):
 def method(name, method_name):
     """Target of a method that leaves the model as it is."""
     cls, inverse = getattr(sklearn_sparsevae, name), method_name == "inverse_transform"
-    takes_codes = inverse or name not in [*AUTOENCODERS, "ClosedLoopVAE"]
+    takes_codes = inverse or name not in OF_IMAGES
     usual = {"components": [0, 1], "values": [0.0, 1.0], "random_state": 0}
     arguments = {"model": with_kinds(name)}
     for parameter in inspect.signature(getattr(cls, method_name)).parameters.values():
@@ -284,9 +296,7 @@ def fit(name, method_name, of_params):
             "start": start,
             "X": dataclasses.replace(
                 data["X"],
-                usual=(
-                    IMAGES[0] if name in [*AUTOENCODERS, "ClosedLoopVAE"] else CODES[0]
-                ),
+                usual=IMAGES[0] if name in OF_IMAGES else CODES[0],
             ),
         }
     arguments = data | (dict(params_of(name)) if of_params else {})
@@ -341,6 +351,8 @@ def usable(model, values):
         return model.predict(X)
     if isinstance(model, CodePrior):
         return model.score(X), model.sample(1, random_state=0)
+    if isinstance(model, PatchEncoder):
+        return model.transform(X)
     lengths = {len(column) for column in model.history_.values()} or {0}
     assert lengths == {model.n_epochs_}, "n_epochs_ is not that of history_"
     codes = model.transform(X, **given)
@@ -359,7 +371,7 @@ METHODS = [
     "transform", "inverse_transform", "reconstruct", "compare", "score", "interpolate",
     "traverse", "atoms_as_images", "sample", "score_samples", "sparse_maps", "n_tokens",
     "predict", "predict_confidence", "predict_boundaries", "predict_saliency",
-    "iter_transform", "iter_reconstruct", "iter_predict",
+    "iter_transform", "iter_reconstruct", "iter_predict", "thresholds",
 ]  # fmt: skip
 TARGETS = [
     target
@@ -388,10 +400,7 @@ TARGETS = [
 ]
 
 ESTIMATORS = [
-    *(
-        (n, lambda rng, n=n: fitted(n, "photos").model)
-        for n in [*AUTOENCODERS, "ClosedLoopVAE"]
-    ),
+    *((n, lambda rng, n=n: fitted(n, "photos").model) for n in OF_IMAGES),
     ("of vectors", lambda rng: fitted("VQVAE", "vectors").model),
     ("of grey", lambda rng: fitted("VQVAE", "grey").model),
     ("of a range", lambda rng: fitted("VQVAE", "range").model),

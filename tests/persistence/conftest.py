@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MaxAbsScaler
+from sklearn.svm import LinearSVC
 
 from sklearn_sparsevae import (
     VQVAE,
@@ -18,6 +19,7 @@ from sklearn_sparsevae import (
     DictionaryLearningVAE,
     GaussianVAE,
     KMeansSegmenter,
+    PatchEncoder,
     SparseCodingVAE,
     SpectralSegmenter,
     save,
@@ -104,6 +106,8 @@ def others():
     yield "attributes", Case(GaussianVAE(**SMALL), IMAGES, None, attributes)
     yield "online", Case(online, IMAGES)
     yield "ema", Case(VQVAE(**SMALL, codebook_update="ema"), IMAGES)
+    yield "linear", Case(VQVAE(**SMALL, codebook="linear", gradient="rotation"), IMAGES)
+    yield "fsq", Case(VQVAE(**SMALL, quantizer="fsq", levels=[4, 3]), IMAGES)
     yield "vectors", Case(SparseCodingVAE(**vectors), rows)
     yield "fixed", Case(fixed, IMAGES)
     untrained = VQVAE(**SMALL | {"max_epochs": 0})  # an epoch has a thousand crops
@@ -118,6 +122,7 @@ def others():
     short = {"width": 4, "n_batches": 2, "max_epochs": 1, "random_state": 0}
     yield "Denoiser", Case(Denoiser(**short), IMAGES)
     yield "Denoiser, patches", Case(Denoiser(method="patches", random_state=0), IMAGES)
+    yield "PatchEncoder", Case(PatchEncoder(6, patch_size=4, random_state=0), IMAGES)
     loop = ClosedLoopVAE((4, 6), latent_dim=6, max_epochs=1, random_state=0)
     yield "loop", Case(loop, IMAGES)
     loop = ClosedLoopVAE(4, latent_dim=6, max_epochs=1, random_state=0, target="y")
@@ -141,6 +146,9 @@ def others():
     inner = Pipeline([("off", "passthrough"), ("enc", DictionaryLearningVAE(**SMALL))])
     steps = [("a b", inner), ("scale", MaxAbsScaler()), ("last", LogisticRegression())]
     yield "Pipeline with others", Case(Pipeline(steps), IMAGES, LABELS)
+    patches = PatchEncoder(6, patch_size=4, random_state=0)
+    steps = [("enc", patches), ("scale", MaxAbsScaler()), ("svc", LinearSVC())]
+    yield "Pipeline of patches", Case(Pipeline(steps), IMAGES, LABELS)
 
 
 CASES = dict([*autoencoders(), *others()])
