@@ -1,16 +1,3 @@
-# Claims of LASERS and SSC-VAE
-
-Entries as `benchmarks/claims/_registry.py` has them, for modules `_lasers.py` and
-`_ssc_vae.py` beside it. The verdict that came out stands in a comment above each.
-Commands are those that the results name.
-
-Not a claim that a result could decide: Figures 1 to 3 of LASERS and 2 of SSC-VAE (schemes).
-Figures 9 to 12 and 14 to 42 of LASERS, 3 to 5 of SSC-VAE are pictures of what their tables
-measure; FLIP maps are drawn by `metrics.flip(..., return_maps=True)`.
-
-## LASERS
-
-```python
 """Claims of LASERS: Li, Sarwate, 2024."""
 
 from _registry import Claim
@@ -32,11 +19,13 @@ RECONSTRUCTION = [
         says="Dictionary learning in the latents reconstructs better than vector "
         "quantisation, all else equal.",
         place="Tables 1 to 3, Figures 9 to 22; size of codebook 512, 5 non-zeros",
-        printed="PSNR of DL-VAE / VQ-VAE: 25.9 / 18.1 on MNIST, 29.2 / 22.9 on CIFAR-10 "
+        printed="PSNR of DL-VAE / VQ-VAE: 25.9 / 18.1 on MNIST, 29.2 / 22.9 on "
+        "CIFAR-10 "
         "(28.81 / 22.36 in Table 2), 29.1 / 21.9 on Flowers, 32.2 / 23.8 on FFHQ "
         "(30.80 / 23.45 in Table 3)",
         here=f"CIFAR-10 (JPEG), 512 atoms or codes: {{{SWEEP}.5.psnr}} dB and "
-        f"{{{SIZES}.512.vq_psnr}}. The code of a site is five atoms and five numbers on "
+        f"{{{SIZES}.512.vq_psnr}}. The code of a site is five atoms and five numbers "
+        "on "
         "one side and one index on the other; lasers-rate has equal bits.",
         holds=lambda r: r.above(f"{SWEEP}.5.psnr", f"{SIZES}.512.vq_psnr"),
     ),
@@ -64,12 +53,12 @@ RECONSTRUCTION = [
         printed="no figures",
         here="CPU-seconds of a fit at eight numbers a site: "
         "{comparison.models.dl-vae.cpu_seconds}, one level of vector quantisation "
-        "{comparison.models.vq-vae.cpu_seconds}. To hold, at most half as much again, in "
+        "{comparison.models.vq-vae.cpu_seconds}. To hold, at most half as much again, "
+        "in "
         "part at most twice as much.",
         holds=lambda r: _overhead(r) <= 1.5,
         in_part=lambda r: _overhead(r) <= 2,
     ),
-    # cannot be tested here
     Claim(
         name="lasers-lpips-fid",
         says="LPIPS and FID are lower, too.",
@@ -78,7 +67,6 @@ RECONSTRUCTION = [
         cannot="The weights of VGG16 and Inception are not at hand. With them: "
         "`claims/discriminator.py --vgg ... --inception ...`.",
     ),
-    # cannot be tested here
     Claim(
         name="lasers-large-data",
         says="That is so for MNIST, Oxford Flowers and FFHQ, too.",
@@ -107,7 +95,8 @@ SIZES_AND_SPARSITY = [
         printed="see lasers-more-nonzeros",
         here=f"dB from {{{SWEEP}.2.psnr}} with 2 to {{{SWEEP}.4.psnr}} with 4, from "
         f"{{{SWEEP}.8.psnr}} with 8 to {{{SWEEP}.10.psnr}} with 10. Latents have 48 "
-        "numbers here and 16 there. To hold, the last step has to be at most half of the "
+        "numbers here and 16 there. To hold, the last step has to be at most half of "
+        "the "
         "first, in part less.",
         holds=lambda r: _last_step(r) <= 0.5,
         in_part=lambda r: _last_step(r) < 1,
@@ -139,7 +128,8 @@ SIZES_AND_SPARSITY = [
         name="lasers-more-codes",
         says="More codes than 256 make VQ-VAE worse.",
         place="Table 4",
-        printed="22.53, 23.59, 22.36 dB with 64, 256 and 512; VQ-GAN 23.69, 25.74, 24.93",
+        printed="22.53, 23.59, 22.36 dB with 64, 256 and 512; VQ-GAN 23.69, 25.74, "
+        "24.93",
         here=", ".join(f"{{{SIZES}.{k}.vq_psnr}}" for k in (64, 256, 512)) + " dB",
         holds=lambda r: r.above(f"{SIZES}.256.vq_psnr", f"{SIZES}.512.vq_psnr"),
     ),
@@ -150,11 +140,14 @@ SIZES_AND_SPARSITY = [
         place="Figure 4, Sections 5 and 5.2",
         printed="perplexity of 512: VQ-VAE 275, DL-VAE 507 (a measure that is near 512 "
         "for any small codes)",
-        here=f"atoms in use {{{SIZES}.512.dl_atoms}}, codes {{{SIZES}.512.vq_codes}}, of "
-        "512, where both start from data and what falls out of use is replaced; started "
+        here=f"atoms in use {{{SIZES}.512.dl_atoms}}, codes {{{SIZES}.512.vq_codes}}, "
+        "of "
+        "512, where both start from data and what falls out of use is replaced; "
+        "started "
         "at random dictionary learning uses "
         "{lasers_ingredients.ingredients.atoms-start-at-random.atoms}. To hold, DL has "
-        "to use 90 % and VQ at most 60, in part DL more than VQ. (`claim_usage` has both "
+        "to use 90 % and VQ at most 60, in part DL more than VQ. (`claim_usage` has "
+        "both "
         "epoch by epoch, with textbook starts.)",
         holds=lambda r: (
             r(f"{SIZES}.512.dl_atoms") > 0.9 * 512
@@ -168,7 +161,8 @@ LATENTS = [
     # holds in part
     Claim(
         name="lasers-latent-error",
-        says="Dictionary learning comes nearer to the latents than vector quantisation.",
+        says="Dictionary learning comes nearer to the latents than vector "
+        "quantisation.",
         place="Section 5.1, Figures 5 and 6",
         printed="squared error 0.0039 and 0.0701, each of its own model",
         here="the same latents of a `GaussianVAE` for both, error over their variance: "
@@ -176,7 +170,8 @@ LATENTS = [
         f"{{{FROZEN}.dl-5.bits}} bits a latent and {{{FROZEN}.rq-9-levels.bits}}: nine "
         f"residual codes {{{FROZEN}.rq-9-levels.error}}; in {{{FROZEN}.dl-2.bits}} and "
         f"{{{FROZEN}.rq-4-levels.bits}}: 2 atoms {{{FROZEN}.dl-2.error}}, 4 codes "
-        f"{{{FROZEN}.rq-4-levels.error}}. To hold, less error at equal bits as well, in "
+        f"{{{FROZEN}.rq-4-levels.error}}. To hold, less error at equal bits as well, "
+        "in "
         "part than one code.",
         holds=lambda r: (
             r.above(f"{FROZEN}.vq.error", f"{FROZEN}.dl-5.error")
@@ -195,9 +190,11 @@ LATENTS = [
         "vector quantisation 14.70",
         here=f"latents of 16 numbers: 5 atoms {{{FROZEN}.dl-5.to_model}} dB, one code "
         f"{{{FROZEN}.vq.to_model}}, nine residual codes "
-        f"{{{FROZEN}.rq-9-levels.to_model}}; 16 atoms, as many as a latent has numbers, "
+        f"{{{FROZEN}.rq-9-levels.to_model}}; 16 atoms, as many as a latent has "
+        "numbers, "
         f"{{{FROZEN}.dl-16.to_model}} in {{{FROZEN}.dl-16.bits}} bits. Those of Stable "
-        "Diffusion have 4 numbers, fewer than non-zeros. To hold, 5 atoms have to reach "
+        "Diffusion have 4 numbers, fewer than non-zeros. To hold, 5 atoms have to "
+        "reach "
         "40 dB, in part be above one code.",
         holds=lambda r: (
             r(f"{FROZEN}.dl-5.to_model") > 40
@@ -211,9 +208,11 @@ LATENTS = [
         says="Once there is a dictionary it needs no fine-tuning on such latents.",
         place="Section 12.3",
         printed="no comparison",
-        here=f"5 of 512, error: trained {{{FROZEN}.dl-5.error}}, the dictionary that it "
+        here=f"5 of 512, error: trained {{{FROZEN}.dl-5.error}}, the dictionary that "
+        "it "
         f"starts from {{{FROZEN}.dl-5-not-trained.error}}, atoms at random "
-        f"{{{FROZEN}.dl-5-atoms-at-random.error}}. To hold, training has to be worth less "
+        f"{{{FROZEN}.dl-5-atoms-at-random.error}}. To hold, training has to be worth "
+        "less "
         "than a tenth of the error of the start, in part of that of random atoms less "
         "than a half.",
         holds=lambda r: (
@@ -226,13 +225,15 @@ LATENTS = [
     # holds in part
     Claim(
         name="lasers-atoms-spread",
-        says="Codes of a codebook cluster and look alike, atoms of a dictionary spread.",
+        says="Codes of a codebook cluster and look alike, atoms of a dictionary "
+        "spread.",
         place="Section 5.2, Figures 7 and 8 (UMAP)",
         printed="pictures",
         here="mean cosine of the angle to the nearest other one, on the same latents: "
         f"codes {{{FROZEN}.vq.alike}} (less their mean), atoms {{{FROZEN}.dl-5.alike}} "
         f"(either sign), random atoms {{{FROZEN}.dl-5-atoms-at-random.alike}}; "
-        "`docs/images/atoms_map.png` has both by PCA. To hold, atoms have to be 0.1 less "
+        "`docs/images/atoms_map.png` has both by PCA. To hold, atoms have to be 0.1 "
+        "less "
         "alike, in part at all.",
         holds=lambda r: r.above(f"{FROZEN}.vq.alike", f"{FROZEN}.dl-5.alike", by=0.1),
         in_part=lambda r: r.above(f"{FROZEN}.vq.alike", f"{FROZEN}.dl-5.alike"),
@@ -240,13 +241,15 @@ LATENTS = [
     # holds in part
     Claim(
         name="lasers-one-atom",
-        says="With one non-zero dictionary learning essentially is vector quantisation.",
+        says="With one non-zero dictionary learning essentially is vector "
+        "quantisation.",
         place="Section 3.2",
         printed="stated",
         here=f"one of 64 atoms with a coefficient of 3 bits, error "
         f"{{{FROZEN}.dl-1-of-64-9-bits.error}} in {{{FROZEN}.dl-1-of-64-9-bits.bits}} "
         f"bits; one of 512 codes {{{FROZEN}.vq.error}} in {{{FROZEN}.vq.bits}}: shape "
-        "and gain apart are another code. To hold, errors have to differ by less than a "
+        "and gain apart are another code. To hold, errors have to differ by less than "
+        "a "
         "twentieth, in part by a fifth.",
         holds=lambda r: _one_atom(r) < 0.05,
         in_part=lambda r: _one_atom(r) < 0.2,
@@ -257,8 +260,10 @@ LATENTS = [
         says="Latents are coded in patches in practice, which large images need.",
         place="Section 3.2, `patch_size`",
         printed="no figures, and no size of the patches",
-        here=f"20 of 512 atoms for 2x2 latents, error {{{FROZEN}.dl-20-for-2x2.error}}; "
-        f"5 of 512 for each {{{FROZEN}.dl-5.error}}, as many non-zeros. To hold, patches "
+        here="20 of 512 atoms for 2x2 latents, error "
+        f"{{{FROZEN}.dl-20-for-2x2.error}}; "
+        f"5 of 512 for each {{{FROZEN}.dl-5.error}}, as many non-zeros. To hold, "
+        "patches "
         "may have a tenth more error, in part a half.",
         holds=lambda r: _patches(r) <= 1.1,
         in_part=lambda r: _patches(r) <= 1.5,
@@ -275,7 +280,8 @@ ALGORITHMS = [
         printed="stated",
         here=f"frozen latents, 512 atoms: error {{{FROZEN}.dl-5-online.error}} in "
         f"{{{FROZEN}.dl-5-online.seconds}} CPU-seconds, by gradient "
-        f"{{{FROZEN}.dl-5.error}} in {{{FROZEN}.dl-5.seconds}}. Whole models (one seed): "
+        f"{{{FROZEN}.dl-5.error}} in {{{FROZEN}.dl-5.seconds}}. Whole models (one "
+        "seed): "
         "{lasers_ingredients.ingredients.dictionary_update-online.psnr} and "
         "{lasers_ingredients.ingredients.default.psnr} dB. To hold, not better by a "
         "twentieth of the error, and half as long again; in part one of both.",
@@ -318,7 +324,8 @@ ALGORITHMS = [
         place="Section 3.3, Equation 7",
         printed="stated",
         here="with it {lasers_ingredients.ingredients.default.psnr} dB, without "
-        "{lasers_ingredients.ingredients.no-straight-through.psnr}, one seed. To hold, a "
+        "{lasers_ingredients.ingredients.no-straight-through.psnr}, one seed. To hold, "
+        "a "
         "decibel.",
         holds=lambda r: r.above(
             "lasers_ingredients.ingredients.default.psnr",
@@ -329,7 +336,8 @@ ALGORITHMS = [
     # holds
     Claim(
         name="lasers-adaptive-weight",
-        says="The weight of the discriminator balances the gradients at the last layer.",
+        says="The weight of the discriminator balances the gradients at the last "
+        "layer.",
         place="Section 3.4, Equations 14 to 16",
         printed="an equation",
         here="the ratio of the norms of both gradients",
@@ -341,7 +349,8 @@ ALGORITHMS = [
     # holds in part
     Claim(
         name="lasers-mixture-prior",
-        says="A mixture of two Gaussians, one for coefficients that are off and one for "
+        says="A mixture of two Gaussians, one for coefficients that are off and one "
+        "for "
         "those that are on, is the prior of sparse codes.",
         place="Section 3.1, Equations 8 and 9",
         printed="stated; not used in the training",
@@ -350,7 +359,8 @@ ALGORITHMS = [
         "{claim_mixture_prior.priors.two.bits}, exactly zero or one Gaussian "
         "{claim_mixture_prior.priors.spike.bits}. Codes of a pursuit are exactly zero, "
         "where the density of a mixture has no bound, so that no estimator has it; "
-        "`SpikeSlabVAE` and `CodePrior` are what there is. To hold, two have to be better "
+        "`SpikeSlabVAE` and `CodePrior` are what there is. To hold, two have to be "
+        "better "
         "than one and not worse than the spike, in part than one.",
         holds=lambda r: (
             _two_gaussians(r)
@@ -387,38 +397,37 @@ DOWNSTREAM = [
             for s in (10, 20, 30)
         ),
     ),
-    # cannot be tested here
     Claim(
         name="lasers-diffusion",
-        says="Text becomes images through dictionary-learned latents of Stable Diffusion.",
+        says="Text becomes images through dictionary-learned latents of Stable "
+        "Diffusion.",
         place="Section 12.3, Figures 37 to 42",
         printed="pictures of four prompts, FID 0.01061 and 63.90",
-        cannot="Weights of Stable Diffusion are not at hand; lasers-frozen-latents tests "
+        cannot="Weights of Stable Diffusion are not at hand; lasers-frozen-latents "
+        "tests "
         "the bottleneck on latents of another model.",
     ),
 ]
 
 
-# To be added to CLAIMS once this has been recorded (about four CPU-minutes):
-# python benchmarks/claims/discriminator.py
 DISCRIMINATOR = [
-    # to be measured
     Claim(
         name="lasers-flip",
         says="What is left looks less different, too: FLIP is lower.",
         place="Tables 2 and 3, Figures 9 to 22",
         printed="FLIP of DL-VAE / VQ-VAE: 0.05181 / 0.05842 on CIFAR-10, 0.07783 / "
         "0.09929 on FFHQ",
-        here=f"{{{GAN}.dl-vae.flip}} and {{{GAN}.vq-vae.flip}}, of clipped images at 67 "
+        here=f"{{{GAN}.dl-vae.flip}} and {{{GAN}.vq-vae.flip}}, of clipped images at "
+        "67 "
         "pixels a degree",
         holds=lambda r: r.above(f"{GAN}.vq-vae.flip", f"{GAN}.dl-vae.flip"),
     ),
-    # to be measured
     Claim(
         name="lasers-discriminator-psnr",
         says="A discriminator raises the PSNR of both.",
         place="Tables 1 to 4: 20 more epochs, with a discriminator",
-        printed="on CIFAR-10 DL-GAN 31.1 and DL-VAE 29.2 dB, VQ-GAN 23.2 and VQ-VAE 22.9",
+        printed="on CIFAR-10 DL-GAN 31.1 and DL-VAE 29.2 dB, VQ-GAN 23.2 and VQ-VAE "
+        "22.9",
         here="as many epochs for both, the discriminator in the last half of them: "
         f"DL-GAN {{{GAN}.dl-gan.psnr}}, DL-VAE {{{GAN}.dl-vae.psnr}}, VQ-GAN "
         f"{{{GAN}.vq-gan.psnr}}, VQ-VAE {{{GAN}.vq-vae.psnr}} dB. To hold, above for "
@@ -426,20 +435,19 @@ DISCRIMINATOR = [
         holds=lambda r: all(_discriminator(r, k, "psnr") for k in ("dl", "vq")),
         in_part=lambda r: any(_discriminator(r, k, "psnr") for k in ("dl", "vq")),
     ),
-    # to be measured
     Claim(
         name="lasers-discriminator-detail",
         says="A discriminator makes the output sharper.",
         place="Section 3.4",
         printed="pictures",
         here="what a blur of one pixel takes away from the output, over that of the "
-        f"image: DL-GAN {{{GAN}.dl-gan.detail .3f}}, DL-VAE {{{GAN}.dl-vae.detail .3f}}, "
+        f"image: DL-GAN {{{GAN}.dl-gan.detail .3f}}, DL-VAE "
+        f"{{{GAN}.dl-vae.detail .3f}}, "
         f"VQ-GAN {{{GAN}.vq-gan.detail .3f}}, VQ-VAE {{{GAN}.vq-vae.detail .3f}}. To "
         "hold, more for both, in part for one.",
         holds=lambda r: all(_discriminator(r, k, "detail") for k in ("dl", "vq")),
         in_part=lambda r: any(_discriminator(r, k, "detail") for k in ("dl", "vq")),
     ),
-    # to be measured
     Claim(
         name="lasers-own-network",
         says="With the paper's network, too, the bottleneck decides.",
@@ -512,253 +520,11 @@ def _two_gaussians(r):
     )
 
 
-CLAIMS = [*RECONSTRUCTION, *SIZES_AND_SPARSITY, *LATENTS, *ALGORITHMS, *DOWNSTREAM]
-```
-
-## SSC-VAE
-
-```python
-"""Claims of SSC-VAE: Wang et al., AAAI 2025."""
-
-from _registry import Claim
-
-# Names of results.
-GREY = "ssc_vae_grey_soft.methods"
-SUPPORT = "ssc_vae_cpu_support.methods"
-ALL = "comparison.models"
-
 CLAIMS = [
-    # holds in part
-    Claim(
-        name="ssc-vae-order",
-        says="SSC-VAE reconstructs better than SC-VAE, SC-VAE better than VQ-VAE, and "
-        "VQ-VAE better than a VAE.",
-        place="Table 1, Figure 3",
-        printed="BSDS500: 31.19, 28.97, 24.33 and 13.39 dB",
-        here="numbers for 4x4 pixels and dB: SSC {comparison.models.ssc-vae.numbers} "
-        "{comparison.models.ssc-vae.psnr}, SC {comparison.models.sc-vae.numbers} "
-        "{comparison.models.sc-vae.psnr}, VQ {comparison.models.vq-vae.numbers} "
-        "{comparison.models.vq-vae.psnr}, VAE {comparison.models.vae.numbers} "
-        "{comparison.models.vae.psnr}. To hold, SSC half a decibel above SC and the rest "
-        "in order, in part SC above VQ.",
-        holds=lambda r: (
-            r.above(f"{ALL}.ssc-vae.psnr", f"{ALL}.sc-vae.psnr", by=0.5)
-            and r.above(f"{ALL}.sc-vae.psnr", f"{ALL}.vq-vae.psnr")
-            and r.above(f"{ALL}.vq-vae.psnr", f"{ALL}.vae.psnr")
-        ),
-        in_part=lambda r: r.above(f"{ALL}.sc-vae.psnr", f"{ALL}.vq-vae.psnr"),
-    ),
-    # holds
-    Claim(
-        name="ssc-vae-inference",
-        says="Thresholds inferred for every atom and site are better than one.",
-        place="Table 3: SC-VAE + In",
-        printed="BSDS500 29.55 and 28.97 dB; ultrasound 32.93 and 32.53",
-        here="CIFAR-10 (JPEG), the paper's kind of rollout, one seed, over one threshold "
-        "at equal non-zeros: {ingredients.soft.threshold-vector.gap} dB, with "
-        "{ingredients.soft.threshold-vector.atoms} of "
-        "{ingredients.soft.none.atoms} atoms in use. To hold, more than a decibel; seeds "
-        "differ by half of one.",
-        holds=lambda r: r("ingredients.soft.threshold-vector.gap") > 1,
-    ),
-    # does not hold
-    Claim(
-        name="ssc-vae-refinement",
-        says="Attention over atoms and sites refines them further.",
-        place="Table 3: SSC-VAE",
-        printed="BSDS500 31.19 and 29.55 dB; ultrasound 35.78 and 32.93",
-        here="over one threshold at equal non-zeros, as before: refined "
-        "{ingredients.soft.threshold-structured.gap} dB, inferred "
-        "{ingredients.soft.threshold-vector.gap}. To hold, half a decibel more.",
-        holds=lambda r: (
-            r("ingredients.soft.threshold-structured.gap")
-            - r("ingredients.soft.threshold-vector.gap")
-            > 0.5
-        ),
-    ),
-    # does not hold
-    Claim(
-        name="ssc-vae-pursuit",
-        says="That is so whatever computes the codes.",
-        place="our question: the default of `SparseCodingVAE` selects a support",
-        printed="nothing",
-        here=f"BSDS500, 512 atoms: SSC {{{SUPPORT}.ssc.psnr}}, SC + In "
-        f"{{{SUPPORT}.sc-in.psnr}}, SC {{{SUPPORT}.sc.psnr}} dB at "
-        f"{{{SUPPORT}.ssc.nonzeros}} non-zeros. To hold, a tenth of a decibel.",
-        holds=lambda r: r.above(f"{SUPPORT}.ssc.psnr", f"{SUPPORT}.sc.psnr", by=0.1),
-    ),
-    # does not hold
-    Claim(
-        name="ssc-vae-denoising",
-        says="SSC-VAE takes noise away better than SC-VAE.",
-        place="Table 2, Figure 4, ultrasound",
-        printed="33.16, 31.09, 29.72 and 30.20, 30.00, 29.13 dB at sigma 10, 20 and 30",
-        here="BSDS500: {restoration.psnr.ssc.noise10}, {restoration.psnr.ssc.noise20}, "
-        "{restoration.psnr.ssc.noise30} and {restoration.psnr.sc.noise10}, "
-        "{restoration.psnr.sc.noise20}, {restoration.psnr.sc.noise30} dB, one seed. To "
-        "hold, above at all strengths by 0.1, in part at one.",
-        holds=lambda r: all(
-            r.above(
-                f"restoration.psnr.ssc.noise{s}", f"restoration.psnr.sc.noise{s}", 0.1
-            )
-            for s in (10, 20, 30)
-        ),
-        in_part=lambda r: any(
-            r.above(
-                f"restoration.psnr.ssc.noise{s}", f"restoration.psnr.sc.noise{s}", 0.1
-            )
-            for s in (10, 20, 30)
-        ),
-    ),
-    # holds
-    Claim(
-        name="ssc-vae-denoising-vq",
-        says="SSC-VAE takes noise away better than VQ-VAE.",
-        place="Table 2",
-        printed="33.16, 31.09, 29.72 and 28.72, 28.71, 28.18 dB",
-        here="{restoration.psnr.ssc.noise10}, {restoration.psnr.ssc.noise20}, "
-        "{restoration.psnr.ssc.noise30} and {restoration.psnr.vq.noise10}, "
-        "{restoration.psnr.vq.noise20}, {restoration.psnr.vq.noise30} dB, one seed. To "
-        "hold, above at all strengths by half a decibel.",
-        holds=lambda r: all(
-            r.above(
-                f"restoration.psnr.ssc.noise{s}", f"restoration.psnr.vq.noise{s}", 0.5
-            )
-            for s in (10, 20, 30)
-        ),
-    ),
-    # holds
-    Claim(
-        name="ssc-vae-complexity",
-        says="That costs 2 % more operations than SC-VAE.",
-        place="Table 4",
-        printed="160.42 and 156.52 GMac (VQ-VAE 152.16), 22.95 and 19.12 million "
-        "parameters",
-        here="{claim_cost.models.ssc-vae.gmac} and {claim_cost.models.sc-vae.gmac} GMac, "
-        "{claim_cost.more_gmac .1f} % more, {claim_cost.models.ssc-vae.controller} "
-        "million parameters in the controller. The rollout adds "
-        "{claim_cost.rollout_gmac .2f} GMac to VQ-VAE's bottleneck (printed 4.36), the "
-        "controller {claim_cost.controller_gmac .2f} (printed 3.90, and 3.83 million). To "
-        "hold, at most 3 % more operations, in part the printed ones within a tenth.",
-        holds=lambda r: r("claim_cost.more_gmac") <= 3,
-        in_part=lambda r: abs(r("claim_cost.controller_gmac") / 3.90 - 1) < 0.1,
-    ),
-    # cannot be tested here
-    Claim(
-        name="ssc-vae-ultrasound",
-        says="The gain is largest on ultrasound, where structure counts.",
-        place="Tables 1 to 3, Abstract",
-        printed="3.25 dB over SC-VAE, 6.58 over VQ-VAE",
-        cannot="The ultrasound data set is not at hand. Photos with speckle are restored "
-        "by `Denoiser(gain=...)`, which is another model (see Denoising in the results).",
-    ),
-    # cannot be tested here
-    Claim(
-        name="ssc-vae-lpips-fid",
-        says="LPIPS and FID are lower, too.",
-        place="Tables 1 to 3",
-        printed="BSDS500: LPIPS 0.02 and 0.08 (SC-VAE), FID 16.40 and 36.22",
-        cannot="The weights of VGG16 and Inception are not at hand. With them: "
-        "`ssc_vae.py --vgg ... --inception ...`.",
-    ),
-    # cannot be tested here
-    Claim(
-        name="ssc-vae-mini-imagenet",
-        says="That is so for mini-ImageNet, too, and with the paper's setting.",
-        place="Table 1; 256x256 pixels, 200 epochs on a GPU",
-        printed="35.48, 31.20, 24.41 and 11.46 dB",
-        cannot="The data set is not at hand, and the setting takes a GPU for days: "
-        "`recipes.SSC_VAE`, `ssc_vae.py --preset paper --device cuda`.",
-    ),
+    *RECONSTRUCTION,
+    *SIZES_AND_SPARSITY,
+    *LATENTS,
+    *ALGORITHMS,
+    *DISCRIMINATOR,
+    *DOWNSTREAM,
 ]
-
-
-# Three seeds on grey photos, with the controller at the paper's width for its atoms. They
-# take the place of the two of the same names once this has been recorded:
-# python benchmarks/ssc_vae.py --preset grey --shrinkage soft --n-test 40
-GREY_PHOTOS = [
-    # to be measured
-    Claim(
-        name="ssc-vae-inference",
-        says="Thresholds inferred for every atom and site are better than one.",
-        place="Table 3: SC-VAE + In",
-        printed="BSDS500 29.55 and 28.97 dB; ultrasound 32.93 and 32.53",
-        here="over SC at equal non-zeros, in the paper's rollout, with a controller as "
-        f"wide for its atoms as there, in grey: {{{GREY}.sc-in.lead .2f}} dB "
-        f"({{{GREY}.sc-in.lead.std .2f}}). In colour, with the default controller and one "
-        "seed: {ingredients.soft.threshold-vector.gap} dB. To hold, above by two "
-        "deviations, in part in colour alone.",
-        holds=lambda r: _ahead(r, f"{GREY}.sc-in.lead"),
-        in_part=lambda r: r("ingredients.soft.threshold-vector.gap") > 0.5,
-    ),
-    # to be measured
-    Claim(
-        name="ssc-vae-refinement",
-        says="Attention over atoms and sites refines them further.",
-        place="Table 3: SSC-VAE",
-        printed="BSDS500 31.19 and 29.55 dB; ultrasound 35.78 and 32.93",
-        here=f"over SC at equal non-zeros, in grey: {{{GREY}.ssc.lead .2f}} dB "
-        f"({{{GREY}.ssc.lead.std .2f}}) and {{{GREY}.sc-in.lead .2f}} "
-        f"({{{GREY}.sc-in.lead.std .2f}}) without attention. In colour, with the default "
-        "controller and one seed: {ingredients.soft.threshold-structured.gap} and "
-        "{ingredients.soft.threshold-vector.gap}. To hold, above in grey, in part in "
-        "colour alone.",
-        holds=lambda r: r.above(f"{GREY}.ssc.lead", f"{GREY}.sc-in.lead"),
-        in_part=lambda r: (
-            r("ingredients.soft.threshold-structured.gap")
-            > r("ingredients.soft.threshold-vector.gap")
-        ),
-    ),
-    # to be measured
-    Claim(
-        name="ssc-vae-threshold-maps",
-        says="Maps of the thresholds of different atoms look alike and follow the image.",
-        place="Figure 1, Section 1",
-        printed="pictures",
-        here="mean correlation over the sites between two atoms, in grey: inferred "
-        f"{{{GREY}.sc-in.alike .2f}}, refined {{{GREY}.ssc.alike .2f}}. "
-        "`plotting.ThresholdDisplay` draws them. To hold, refined ones have to be above "
-        "0.5, in part above 0.1.",
-        holds=lambda r: r(f"{GREY}.ssc.alike") > 0.5,
-        in_part=lambda r: r(f"{GREY}.ssc.alike") > 0.1,
-    ),
-]
-
-
-def _ahead(r, path):
-    """Whether a lead is above zero by two deviations."""
-    return r(path) > 2 * r.std(path)
-```
-
-The pages of results take these sections once their files are there:
-
-`docs/results/reconstruction.rst`, before "On frozen latents":
-
-```rst
-With a discriminator
-~~~~~~~~~~~~~~~~~~~~
-
-LASERS' Tables 1 to 3 in miniature: :result:`claim_discriminator.settings.n_train` images of
-CIFAR-10 (JPEG), :result:`claim_discriminator.settings.max_epochs` epochs, in the last half of
-which a discriminator takes part (VQ-GAN, DL-GAN); the rows of the paper's network have
-:result:`claim_discriminator.settings.light_epochs` epochs and one seed. In brackets the
-deviation over three seeds. *Detail* is what a blur takes away from the output, over that of
-the image: 1 is as sharp as the image. The last row has a bottleneck that loses nothing: what
-it reaches is the limit that the paper's network sets in so short a training. The paper's own
-would take about :result:`claim_discriminator.hours .0f` CPU-hours for one model.
-
-.. results-table:: claim_discriminator
-```
-
-and before "What that costs":
-
-```rst
-The same in small, with the paper's rollout, latents of half as many numbers as there are
-atoms, and a controller half as wide, as in the paper: 160 crops of grey photos of BSDS500,
-8x8 pixels a site, three epochs, three seeds.
-
-.. results-table:: ssc_vae_grey_soft
-
-*Correlation of thresholds* is that between two atoms, over the sites: their maps look alike,
-which :class:`~sklearn_sparsevae.plotting.ThresholdDisplay` shows.
-```
