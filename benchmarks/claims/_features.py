@@ -16,8 +16,8 @@ CLAIMS = [
         f"{{{CODES}.sparsecodingvae.accuracy}} % right from pooled codes, "
         f"{{{CODES}.pixels.accuracy}} from pixels, "
         f"{{{CODES}.pca-of-patches.accuracy}} from PCA of patches, "
-        f"{{{CODES}.dictionary-learning-omp-scikit-learn.accuracy}} from scikit-learn's "
-        "dictionary. To hold, above all, in part above pixels.",
+        f"{{{CODES}.dictionary-learning-omp-scikit-learn.accuracy}} from "
+        "scikit-learn's dictionary. To hold, above all, in part above pixels.",
         holds=lambda r: all(
             r.above(f"{CODES}.sparsecodingvae.accuracy", f"{CODES}.{other}.accuracy")
             for other in (
