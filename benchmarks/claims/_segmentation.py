@@ -14,6 +14,8 @@ REGIONS_COLOR = "regions.methods.boundaries-colour-alone-chosen.covering"
 FIVE = "regions.methods.k-means-of-sc-codes-5-connected.covering"
 FIVE_LAB = "regions.methods.k-means-of-lab-5.covering"
 ONE = "regions.methods.one-region.covering"
+DEGRADED = "ecssd_degraded.noise"
+NOISY = ("sc-vae-recipe-codes-alone-2-clusters", "ours-spectralsegmenter")
 
 CLAIMS = [
     Claim(
@@ -68,6 +70,24 @@ CLAIMS = [
         in_part=lambda r: r.above(FIVE, FIVE_LAB),
     ),
     Claim(
+        name="sc-vae-noise",
+        says="Segmentation by sparse codes is robust to noise.",
+        place="Section 5.4, Figure 10",
+        printed="a curve over sigma on CUB, flat beside those of ReDO and DS-ComGAN",
+        here="20 photos of ECSSD, IoU as they are and with noise of 50 (of 255): the "
+        f"paper's recipe {{{DEGRADED}.sc-vae-recipe-codes-alone-2-clusters.none}} and "
+        f"{{{DEGRADED}.sc-vae-recipe-codes-alone-2-clusters.noise-50}}, "
+        "`SpectralSegmenter()` "
+        f"{{{DEGRADED}.ours-spectralsegmenter.none}} and "
+        f"{{{DEGRADED}.ours-spectralsegmenter.noise-50}}, GrabCut "
+        f"{{{DEGRADED}.grabcut-border-rectangle.none}} and "
+        f"{{{DEGRADED}.grabcut-border-rectangle.noise-50}}. To hold, both may lose 0.05; "
+        "in part the recipe. With colour alone the loss is the same: the grid is what "
+        "makes it robust.",
+        holds=lambda r: max(_lost_to_noise(r, *NOISY)) <= 0.05,
+        in_part=lambda r: max(_lost_to_noise(r, NOISY[0])) <= 0.05,
+    ),
+    Claim(
         name="sc-vae-trained-methods",
         says="Segmentation is better than most methods that train for it, with "
         "adversaries or attention.",
@@ -84,3 +104,8 @@ CLAIMS = [
 def _of_codes(r):
     """Return what codes add over colour, for objects and for regions."""
     return r(OURS) - r(COLOR), r(REGIONS) - r(REGIONS_COLOR)
+
+
+def _lost_to_noise(r, *methods):
+    """Return the IoU that methods lose to strong noise."""
+    return [r(f"{DEGRADED}.{m}.none") - r(f"{DEGRADED}.{m}.noise-50") for m in methods]
