@@ -44,11 +44,13 @@ CLAIMS = [
     ),
     Claim(
         name="features-of-whitened-patches",
-        says="Soft-thresholded codes of whitened, overlapping patches, pooled with signs "
+        says="Soft-thresholded codes of whitened, overlapping patches, pooled with "
+        "signs "
         "apart, make a linear classifier good.",
         place="Coates and Ng 2011; the goal of 65 % in five CPU-minutes is our own",
         printed="79.6 % of CIFAR-10 from 50,000 images and 4,000 atoms",
-        here=f"{{{RECIPE}.patchencoder.accuracy}} % from 10,000 images and 800 atoms in "
+        here=f"{{{RECIPE}.patchencoder.accuracy}} % from 10,000 images and 800 atoms "
+        "in "
         f"{{{RECIPE}.patchencoder.cpu_minutes}} CPU-minutes",
         holds=lambda r: (
             r(f"{RECIPE}.patchencoder.accuracy") >= 65
@@ -62,7 +64,8 @@ CLAIMS = [
         printed="nothing",
         here="of features, without an encoder: "
         f"{{{RECIPE}.512-atoms-every-second-place.accuracy}} % with overlap, "
-        f"{{{RECIPE}.the-same-no-overlap.accuracy}} without. Whether an encoder makes up "
+        f"{{{RECIPE}.the-same-no-overlap.accuracy}} without. Whether an encoder makes "
+        "up "
         "for it was not tested.",
         holds=lambda r: (
             not r.above(

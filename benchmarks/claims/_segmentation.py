@@ -81,7 +81,8 @@ CLAIMS = [
         f"{{{DEGRADED}.ours-spectralsegmenter.none}} and "
         f"{{{DEGRADED}.ours-spectralsegmenter.noise-50}}, GrabCut "
         f"{{{DEGRADED}.grabcut-border-rectangle.none}} and "
-        f"{{{DEGRADED}.grabcut-border-rectangle.noise-50}}. To hold, both may lose 0.05; "
+        f"{{{DEGRADED}.grabcut-border-rectangle.noise-50}}. To hold, both may lose "
+        "0.05; "
         "in part the recipe. With colour alone the loss is the same: the grid is what "
         "makes it robust.",
         holds=lambda r: max(_lost_to_noise(r, *NOISY)) <= 0.05,
