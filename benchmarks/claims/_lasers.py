@@ -13,7 +13,6 @@ RATES = ("bpp_0_5", "bpp_1", "bpp_2", "bpp_4")
 NONZEROS = (2, 4, 5, 8, 10)
 
 RECONSTRUCTION = [
-    # holds
     Claim(
         name="lasers-reconstruction",
         says="Dictionary learning in the latents reconstructs better than vector "
@@ -29,7 +28,6 @@ RECONSTRUCTION = [
         "one side and one index on the other; lasers-rate has equal bits.",
         holds=lambda r: r.above(f"{SWEEP}.5.psnr", f"{SIZES}.512.vq_psnr"),
     ),
-    # does not hold
     Claim(
         name="lasers-rate",
         says="The latent space is more expressive than by vector quantisation: what "
@@ -45,7 +43,6 @@ RECONSTRUCTION = [
         holds=lambda r: all(lead > 0 for lead in _leads(r)),
         in_part=lambda r: any(lead > 0 for lead in _leads(r)),
     ),
-    # holds
     Claim(
         name="lasers-overhead",
         says="That costs a modest computational overhead.",
@@ -78,7 +75,6 @@ RECONSTRUCTION = [
 ]
 
 SIZES_AND_SPARSITY = [
-    # holds
     Claim(
         name="lasers-more-nonzeros",
         says="More non-zeros give a higher PSNR.",
@@ -87,7 +83,6 @@ SIZES_AND_SPARSITY = [
         here=", ".join(f"{{{SWEEP}.{s}.psnr}}" for s in NONZEROS) + " dB",
         holds=lambda r: _rises(r, [f"{SWEEP}.{s}.psnr" for s in NONZEROS]),
     ),
-    # holds in part
     Claim(
         name="lasers-nonzeros-saturate",
         says="Each further non-zero adds less.",
@@ -101,7 +96,6 @@ SIZES_AND_SPARSITY = [
         holds=lambda r: _last_step(r) <= 0.5,
         in_part=lambda r: _last_step(r) < 1,
     ),
-    # holds
     Claim(
         name="lasers-nonzeros-perplexity",
         says="More non-zeros use the atoms less evenly.",
@@ -114,7 +108,6 @@ SIZES_AND_SPARSITY = [
             < min(r(f"{SWEEP}.{s}.atoms") for s in (2, 4))
         ),
     ),
-    # holds
     Claim(
         name="lasers-more-atoms",
         says="More atoms give a higher PSNR of DL-VAE.",
@@ -123,7 +116,6 @@ SIZES_AND_SPARSITY = [
         here=", ".join(f"{{{SIZES}.{k}.dl_psnr}}" for k in (64, 256, 512)) + " dB",
         holds=lambda r: _rises(r, [f"{SIZES}.{k}.dl_psnr" for k in (64, 256, 512)]),
     ),
-    # does not hold
     Claim(
         name="lasers-more-codes",
         says="More codes than 256 make VQ-VAE worse.",
@@ -133,7 +125,6 @@ SIZES_AND_SPARSITY = [
         here=", ".join(f"{{{SIZES}.{k}.vq_psnr}}" for k in (64, 256, 512)) + " dB",
         holds=lambda r: r.above(f"{SIZES}.256.vq_psnr", f"{SIZES}.512.vq_psnr"),
     ),
-    # holds in part
     Claim(
         name="lasers-collapse",
         says="Dictionary learning does not suffer from the collapse of codebooks.",
@@ -158,7 +149,6 @@ SIZES_AND_SPARSITY = [
 ]
 
 LATENTS = [
-    # holds in part
     Claim(
         name="lasers-latent-error",
         says="Dictionary learning comes nearer to the latents than vector "
@@ -180,7 +170,6 @@ LATENTS = [
         ),
         in_part=lambda r: r.above(f"{FROZEN}.vq.error", f"{FROZEN}.dl-5.error"),
     ),
-    # holds in part
     Claim(
         name="lasers-frozen-latents",
         says="Put into the latents of a model that stays as it is, dictionary learning "
@@ -202,7 +191,6 @@ LATENTS = [
         ),
         in_part=lambda r: r.above(f"{FROZEN}.dl-5.to_model", f"{FROZEN}.vq.to_model"),
     ),
-    # holds
     Claim(
         name="lasers-no-fine-tuning",
         says="Once there is a dictionary it needs no fine-tuning on such latents.",
@@ -222,7 +210,6 @@ LATENTS = [
             r(f"{FROZEN}.dl-5.error") > 0.5 * r(f"{FROZEN}.dl-5-atoms-at-random.error")
         ),
     ),
-    # holds in part
     Claim(
         name="lasers-atoms-spread",
         says="Codes of a codebook cluster and look alike, atoms of a dictionary "
@@ -238,7 +225,6 @@ LATENTS = [
         holds=lambda r: r.above(f"{FROZEN}.vq.alike", f"{FROZEN}.dl-5.alike", by=0.1),
         in_part=lambda r: r.above(f"{FROZEN}.vq.alike", f"{FROZEN}.dl-5.alike"),
     ),
-    # holds in part
     Claim(
         name="lasers-one-atom",
         says="With one non-zero dictionary learning essentially is vector "
@@ -254,7 +240,6 @@ LATENTS = [
         holds=lambda r: _one_atom(r) < 0.05,
         in_part=lambda r: _one_atom(r) < 0.2,
     ),
-    # holds in part
     Claim(
         name="lasers-patches",
         says="Latents are coded in patches in practice, which large images need.",
@@ -271,7 +256,6 @@ LATENTS = [
 ]
 
 ALGORITHMS = [
-    # holds in part
     Claim(
         name="lasers-online",
         says="Block-coordinate updates of the dictionary are no better than gradients, "
@@ -288,7 +272,6 @@ ALGORITHMS = [
         holds=lambda r: all(_online(r)),
         in_part=lambda r: any(_online(r)),
     ),
-    # holds
     Claim(
         name="lasers-omp",
         says="Greedy pursuit codes better than thresholding.",
@@ -308,7 +291,6 @@ ALGORITHMS = [
             <= r("reconstruction.codes.shrinkage-soft.nonzeros")
         ),
     ),
-    # holds
     Claim(
         name="lasers-batch-omp",
         says="Batch-OMP gives the codes of OMP.",
@@ -317,7 +299,6 @@ ALGORITHMS = [
         here="compared with scikit-learn's `orthogonal_mp`",
         tests=("tests/sparse/test_batch_omp.py::test_codes_are_those_of_scikit_learn",),
     ),
-    # holds
     Claim(
         name="lasers-straight-through",
         says="Encoders train through the selection by a straight-through gradient.",
@@ -333,7 +314,6 @@ ALGORITHMS = [
             by=1,
         ),
     ),
-    # holds
     Claim(
         name="lasers-adaptive-weight",
         says="The weight of the discriminator balances the gradients at the last "
@@ -346,7 +326,6 @@ ALGORITHMS = [
             "::test_adaptive_weight_is_the_ratio_of_gradients",
         ),
     ),
-    # holds in part
     Claim(
         name="lasers-mixture-prior",
         says="A mixture of two Gaussians, one for coefficients that are off and one "
@@ -374,7 +353,6 @@ ALGORITHMS = [
 ]
 
 DOWNSTREAM = [
-    # holds
     Claim(
         name="lasers-restoration",
         says="Models with dictionary learning restore better than with vector "
