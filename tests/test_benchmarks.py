@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy import sparse
+from scipy.sparse.csgraph import maximum_bipartite_matching
 
 ROOT = Path(__file__).parents[1] / "benchmarks"
 
@@ -343,3 +345,19 @@ def test_degraded_photos_are_photos(rng, monkeypatch):
             np.testing.assert_array_equal(worse, degrade(photo, level))
             losses.append(np.abs(worse.astype(float) - photo).mean())
         assert 0 < losses[0] < losses[1], degrade
+
+
+def test_boundaries_are_matched_one_to_one_and_as_many_as_can_be(rng, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "segmentation"))
+    import _boundaries
+
+    for _ in range(10):
+        found, drawn = rng.random((2, 30, 40)) < 0.1
+        partner = _boundaries.match(found, drawn, 2.3)
+        one, other = np.argwhere(found), np.argwhere(drawn)
+        near = ((one[:, None] - other) ** 2).sum(2) <= 2.3**2
+        most = maximum_bipartite_matching(sparse.csr_array(near), perm_type="column")
+        has = np.flatnonzero(partner >= 0)
+        assert near[has, partner[has]].all() and len(set(partner[has])) == len(has)
+        assert len(has) == (most >= 0).sum()
+    assert (_boundaries.match(found, np.zeros_like(drawn), 2.3) == -1).all()
