@@ -15,6 +15,6 @@ PAPERS = {
     "LASERS": _lasers.CLAIMS,
     "Closed-loop transcription": _closed_loop.CLAIMS,
     "VAEs": _lecture.CLAIMS,
-    "Codes as features": _features.CLAIMS,
     "Priors of sparse codes": _lecture.PRIORS,
+    "Codes as features": _features.CLAIMS,
 }
