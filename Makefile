@@ -9,8 +9,8 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 STUDIES = $(filter-out benchmarks/suite.py benchmarks/readme.py, \
 	$(sort $(wildcard benchmarks/[a-z]*.py)))
 
-.PHONY: help demo test test-docs test-lowest coverage fuzz lint bench studies readme docs \
-	notebooks dist clean
+.PHONY: help demo test test-docs test-lowest coverage fuzz lint bench studies claims \
+	readme docs notebooks dist clean
 .NOTPARALLEL:
 
 help:
@@ -45,6 +45,9 @@ bench: .venv/installed-benchmarks ## print the table of the benchmark suite
 
 studies: .venv/installed-benchmarks ## run the long studies on the data in SPARSEVAE_DATA
 	set -e; for script in $(STUDIES); do $(BIN)/python $$script; done
+
+claims: .venv/installed-benchmarks ## list the papers' claims; CLAIM=name measures one anew
+	$(BIN)/python benchmarks/claims $(CLAIM)
 
 readme: ## write figures and tables of README.md anew, from benchmarks/results
 	$(PYTHON) benchmarks/readme.py

@@ -12,6 +12,7 @@ import re
 import sys
 import tomllib
 
+import _measures
 import _results
 
 from sklearn_sparsevae._files import write_text
@@ -108,6 +109,7 @@ def record(args, name, *, tables, settings, seeds=(0,), figures=None, note=None)
     project = tomllib.loads((_results.FOLDER.parents[1] / "pyproject.toml").read_text())
     content = {
         "command": command(sys.argv),
+        "measures": _measures.measures(pathlib.Path(sys.argv[0]).read_text()),
         "version": project["project"]["version"],
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": {"threads": args.threads, "cores": os.cpu_count()},

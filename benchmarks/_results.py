@@ -9,6 +9,9 @@ A file is a JSON object with
 
 ``command``, ``version``, ``date``
     How it was measured, with which version of the package, and when.
+``measures`` (may be missing)
+    Hash of the settings that the script then had; where they are others now, whatever
+    shows the file says so (`_measures`).
 ``machine``, ``settings``, ``seeds``, ``cpu_seconds``
     Threads and cores; what the figures depend on; seeds of the fits; CPU time of all.
 ``note`` (may be missing)
@@ -35,8 +38,11 @@ import itertools
 import json
 import pathlib
 
+import _measures
+
 FOLDER = pathlib.Path(__file__).parent / "results"
 BEST = {"max": max, "min": min}
+STALE = "*Stale: the script has had other settings since.*"
 
 
 class MissingResult(LookupError):
@@ -70,29 +76,40 @@ def figure(path, spec=None, folder=FOLDER):
     spec : str, optional
         As of `format`; that of the column when None.
     """
+    found, default = _look_up(path, folder)
+    if isinstance(found, dict):
+        found = find(found, "mean", path)
+    return show(found, default if spec is None else spec)
+
+
+def value(path, folder=FOLDER):
+    """Return number, text or object that has a name as of `figure`."""
+    return _look_up(path, folder)[0]
+
+
+def _look_up(path, folder):
+    """Value of a figure, and the format of its column."""
     name, *keys = path.split(".")
     content = read(name, folder)
     if not keys:
         raise MissingResult(f"{path!r} names a file, not a figure of it")
     place, default = name, ""
     if keys[0] in content["figures"]:
-        value = content["figures"]
+        found = content["figures"]
     elif keys[0] in content["tables"]:
-        value, place = find(content["tables"], keys.pop(0), name), f"{name}, table"
-        if len(keys) > 1 and keys[1] in value["columns"]:
-            default = value["columns"][keys[1]].get("format", "")
-        value = value["rows"]
+        found, place = find(content["tables"], keys.pop(0), name), f"{name}, table"
+        if len(keys) > 1 and keys[1] in found["columns"]:
+            default = found["columns"][keys[1]].get("format", "")
+        found = found["rows"]
     else:
-        value = content
+        found = content
     for key in keys:
-        if isinstance(value, list):
-            value = {str(i): part for i, part in enumerate(value)}
-        value, place = find(value, key, place), f"{place}.{key}"
-    if isinstance(value, dict):
-        value = find(value, "mean", place)
-    if value is None:
+        if isinstance(found, list):
+            found = {str(i): part for i, part in enumerate(found)}
+        found, place = find(found, key, place), f"{place}.{key}"
+    if found is None:
         raise MissingResult(f"{path} is empty")
-    return show(value, default if spec is None else spec)
+    return found, default
 
 
 @dataclasses.dataclass(frozen=True)
@@ -207,7 +224,8 @@ def source(content):
     n_threads = content["machine"].get("threads")
     threads = f", {n_threads} thread{'s' * (n_threads > 1)}" if n_threads else ""
     text = f"`{content['command']}` (version {content['version']}, {content['date']}"
-    return " ".join(filter(None, [f"{text}{threads}).", content.get("note")]))
+    stale = STALE if _measures.is_stale(content) else None
+    return " ".join(filter(None, [f"{text}{threads}).", stale, content.get("note")]))
 
 
 if __name__ == "__main__":

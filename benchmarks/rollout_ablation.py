@@ -35,15 +35,19 @@ MEASURES = ("psnr", "hoyer", "nonzeros")
 EPOCHS = 2
 
 
-def search(train, test, max_epochs):
+def search(train, test, max_epochs, knobs, **params):
     """Fit on the training images with every setting, score on the others."""
     fold = np.repeat([-1, 0], [len(train), len(test)])  # -1: never held out
     model = SparseCodingVAE(
-        n_components=512, n_downsamples=2, max_epochs=max_epochs, random_state=0
+        n_components=512,
+        n_downsamples=2,
+        max_epochs=max_epochs,
+        random_state=0,
+        **params,
     )
     grid = GridSearchCV(
         model,
-        [{knob: values, "random_state": SEEDS} for knob, values in KNOBS.items()],
+        [{knob: values, "random_state": SEEDS} for knob, values in knobs.items()],
         scoring=make_scorers(*MEASURES),
         refit=False,
         cv=PredefinedSplit(fold),
@@ -53,10 +57,10 @@ def search(train, test, max_epochs):
     return grid.fit(np.concatenate([train, test])).cv_results_
 
 
-def to_rows(results):
+def to_rows(results, knobs):
     """Return the rows of each knob: a dict for each of its values."""
     rows = {}
-    for knob, values in KNOBS.items():
+    for knob, values in knobs.items():
         rows[knob] = []
         for value in values:
             # A masked array holds the values of a knob, with no mask where it is set.
@@ -64,6 +68,7 @@ def to_rows(results):
             own &= ~np.ma.getmaskarray(results[f"param_{knob}"])
             means = {name: results[f"mean_test_{name}"][own] for name in MEASURES}
             row = {name: float(found.mean()) for name, found in means.items()}
+            row["by_seed"] = {name: found.tolist() for name, found in means.items()}
             row["spread"] = float(np.ptp(means["psnr"]))
             row["fit_seconds"] = float(results["mean_fit_time"][own].mean())
             rows[knob].append({knob: value, **row})
@@ -91,6 +96,7 @@ def to_table(rows, knob):
     )
     made = [
         row
+        | {name: _record.spread(found) for name, found in row["by_seed"].items()}
         | {"key": f"{knob}-{_record.key(f'{row[knob]:g}')}", "label": f"{row[knob]:g}"}
         for row in rows
     ]
@@ -119,8 +125,9 @@ def draw(rows, path):
         return
     figure = Figure(figsize=(8, 6), layout="constrained")
     names = {"psnr": "PSNR (dB)", "hoyer": "Hoyer's sparsity"}
-    axes = figure.subplots(2, 2)
-    for line, (knob, values) in zip(axes, KNOBS.items(), strict=True):
+    axes = figure.subplots(len(rows), 2, squeeze=False)
+    for line, knob in zip(axes, rows, strict=True):
+        values = [row[knob] for row in rows[knob]]
         for ax, (key, label) in zip(line, names.items(), strict=True):
             ax.plot(values, [row[key] for row in rows[knob]], marker="o")
             ax.set(xlabel=knob, ylabel=label, xscale="log", xticks=values)
@@ -146,7 +153,7 @@ def main():
     args, train, test = _cifar.start(options)
     max_epochs = args.max_epochs or EPOCHS
     with threadpool_limits(args.threads):
-        rows = to_rows(search(train, test, max_epochs))
+        rows = to_rows(search(train, test, max_epochs, KNOBS), KNOBS)
     print(f"\n{_cifar.TITLE}: {len(train)} training and {len(test)} test images")
     for knob, own in rows.items():
         print_rows(own, knob)

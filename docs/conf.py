@@ -48,6 +48,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "sphinxcontrib.bibtex",
     "results",
+    "claims",
 ]
 templates_path = ["_templates"]
 # The gallery leaves notebooks beside its pages, which are downloads.

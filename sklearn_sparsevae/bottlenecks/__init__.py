@@ -2,6 +2,7 @@
 
 from sklearn_sparsevae.bottlenecks.base import Bottleneck, CompactCodes, MeansApart
 from sklearn_sparsevae.bottlenecks.dictionary_learning import DictionaryLearning
+from sklearn_sparsevae.bottlenecks.finite_scalar import FiniteScalarQuantization
 from sklearn_sparsevae.bottlenecks.gaussian import Gaussian
 from sklearn_sparsevae.bottlenecks.lista import PENALTIES, LearnedISTA
 from sklearn_sparsevae.bottlenecks.probabilistic import ProbabilisticBottleneck
@@ -18,6 +19,7 @@ __all__ = [
     "Bottleneck",
     "CompactCodes",
     "DictionaryLearning",
+    "FiniteScalarQuantization",
     "Gaussian",
     "LearnedISTA",
     "LearnedPursuit",

@@ -103,7 +103,7 @@ class Bottleneck(nn.Module, abc.ABC):
     def forward(self, latents: torch.Tensor) -> dict[str, Any]:
         """Return ``latents`` (decoded), ``codes`` and ``losses``: scalars by name.
 
-        Losses are means over all sites of the batch.
+        Losses are means over all sites of the batch; there may be none.
         """
 
     def figures(self, codes: TorchCodes) -> dict[str, float]:

@@ -29,7 +29,7 @@ class AtomSelection(DeadAtomsReset, Bottleneck):
         Weight beta of the commitment term.
     patch_size : int
         Side of the square of latents that is coded together (LASERS, Section 3.2).
-    train_atoms : bool
+    by_gradient : bool
         Let the optimizer train the atoms by the codebook term.
     """
 
@@ -39,16 +39,17 @@ class AtomSelection(DeadAtomsReset, Bottleneck):
         n_components: int,
         commitment_weight: float,
         patch_size: int,
-        train_atoms: bool,
+        by_gradient: bool,
     ) -> None:
         super().__init__()
         self.latent_dim, self.n_components = latent_dim, n_components
         self.commitment_weight, self.patch_size = commitment_weight, patch_size
+        self.by_gradient = by_gradient
         generator = torch.Generator().manual_seed(0)
         start = torch.randn(
             n_components, latent_dim * patch_size**2, generator=generator
         )
-        self.atoms = nn.Parameter(normalize_atoms(start), requires_grad=train_atoms)
+        self.atoms = nn.Parameter(normalize_atoms(start), requires_grad=by_gradient)
         self._watch()
 
     @abc.abstractmethod
@@ -61,6 +62,10 @@ class AtomSelection(DeadAtomsReset, Bottleneck):
     def _targets(self, rows, indices):
         """Return what the selected atoms represent, ``(N, any number, n)``."""
         return rows[:, None]
+
+    def _pass_on(self, rows, decoded):
+        """Give the decoder what was decoded, and the encoder its gradient."""
+        return rows + (decoded - rows).detach()  # [LASERS Eq. 7]
 
     def encode(self, latents: torch.Tensor) -> CompactCodes:
         """Compact codes."""
@@ -77,14 +82,14 @@ class AtomSelection(DeadAtomsReset, Bottleneck):
         decoded = combine(CompactCodes(indices, values), self.components)
         distance = _distance(rows, decoded.detach())
         losses = {"commitment": self.commitment_weight * distance}  # [LASERS Eq. 3, 13]
-        if self.atoms.requires_grad:
+        if self.by_gradient:
             losses["codebook"] = _distance(rows.detach(), decoded)  # [LASERS Eq. 3, 13]
         if self.training:
             targets = self._targets(rows.detach(), indices).flatten(0, 1)
             self._observe(targets, indices)
-            if not self.atoms.requires_grad:
+            if not self.by_gradient:
                 self._learn(rows.detach(), indices, values)
-        passed = rows + (decoded - rows).detach()  # [LASERS Eq. 7]
+        passed = self._pass_on(rows, decoded)
         return {
             "latents": self.from_rows(passed.unflatten(0, grid)),
             "codes": CompactCodes(

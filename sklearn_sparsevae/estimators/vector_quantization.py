@@ -1,15 +1,30 @@
 """VQ-VAE and RQ-VAE: vector quantisation between an encoder and a decoder."""
 
 import dataclasses
+import math
 import numbers
+from collections.abc import Sequence
 from typing import Literal
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from sklearn_sparsevae.bottlenecks import VectorQuantization
+from sklearn_sparsevae._arguments import whole_number
+from sklearn_sparsevae.bottlenecks import (
+    FiniteScalarQuantization,
+    VectorQuantization,
+)
 from sklearn_sparsevae.estimators._docs import shares_parameters
 from sklearn_sparsevae.estimators._parameters import NOT_NEGATIVE, POSITIVE_INT
 from sklearn_sparsevae.estimators.base import BaseSparseAutoencoder
+
+# What a grid has no use for, and the values that leave it out.
+_WITHOUT_CODEBOOK = {
+    "n_quantizers": 1,
+    "codebook_update": "gradient",
+    "gradient": "straight_through",
+    "codebook": "free",
+}
+_MOST_CODES = 2**20
 
 
 @shares_parameters(terms=("reconstruction", "commitment", "codebook"))
@@ -27,7 +42,8 @@ class VQVAE(BaseSparseAutoencoder):
     Parameters
     ----------
     n_components : int, default=512
-        Number of codes K in the codebook.
+        Number of codes K in the codebook. ``quantizer="fsq"`` has the product of
+        ``levels`` in its place.
     n_quantizers : int, default=1
         Levels: 1 is VQ-VAE, more is RQ-VAE.
     codebook_update : {"gradient", "ema"}, default="gradient"
@@ -40,7 +56,22 @@ class VQVAE(BaseSparseAutoencoder):
         Latents a side that are coded together: sites are squares of
         ``patch_size * 2 ** n_downsamples`` pixels a side.
     commitment_weight : float, default=0.25
-        Weight beta of the term that keeps the latents near their codes.
+        Weight beta of the term that keeps the latents near their codes;
+        ``quantizer="fsq"`` has none.
+    gradient : {"straight_through", "rotation"}, default="straight_through"
+        What the encoder receives of the decoder's gradient: all of it as it is, or
+        turned and scaled as the latent would be to become its code [4]_.
+    codebook : {"free", "linear"}, default="free"
+        Codes that are trained one by one, or fixed ones (placed by k-means) times a
+        matrix that is trained, so that all of a large codebook stay in use [5]_.
+    quantizer : {"nearest", "fsq"}, default="nearest"
+        The nearest code of a codebook, or a few numbers, linear in the latent, each
+        rounded to one of its ``levels`` [6]_: no codebook, every combination is a
+        code. For one level (``n_quantizers=1``).
+    levels : sequence of int, default=(8, 8, 8)
+        For ``quantizer="fsq"``: levels of each number, at least 2. Their product is the
+        number of codes; [6]_ has (8, 6, 5) for 240, (8, 5, 5, 5) for 1,000,
+        (7, 5, 5, 5, 5) for 4,375 and (8, 8, 8, 6, 5) for 15,360.
     {parameters}
 
     Attributes
@@ -57,6 +88,12 @@ class VQVAE(BaseSparseAutoencoder):
        using Residual Quantization". CVPR 2022.
     .. [3] X. Li, A. D. Sarwate. "LASERS: LAtent Space Encoding for Representations with
        Sparsity for Generative Modeling", 2024.
+    .. [4] C. Fifty et al. "Restructuring Vector Quantization with the Rotation Trick".
+       ICLR 2025.
+    .. [5] Y. Zhu et al. "Addressing Representation Collapse in Vector Quantized Models
+       with One Linear Layer" (SimVQ). ICCV 2025.
+    .. [6] F. Mentzer, D. Minnen, E. Agustsson, M. Tschannen. "Finite Scalar
+       Quantization: VQ-VAE Made Simple" (FSQ). ICLR 2024.
 
     Examples
     --------
@@ -76,6 +113,10 @@ class VQVAE(BaseSparseAutoencoder):
         "decay": [Interval(numbers.Real, 0, 1, closed="left")],
         "patch_size": [POSITIVE_INT],
         "commitment_weight": [NOT_NEGATIVE],
+        "gradient": [StrOptions({"straight_through", "rotation"})],
+        "codebook": [StrOptions({"free", "linear"})],
+        "quantizer": [StrOptions({"nearest", "fsq"})],
+        "levels": [tuple, list],
     }
 
     n_components: int = dataclasses.field(default=512, kw_only=False)
@@ -84,14 +125,51 @@ class VQVAE(BaseSparseAutoencoder):
     decay: float = 0.99
     patch_size: int = 1
     commitment_weight: float = 0.25
+    gradient: Literal["straight_through", "rotation"] = "straight_through"
+    codebook: Literal["free", "linear"] = "free"
+    quantizer: Literal["nearest", "fsq"] = "nearest"
+    levels: Sequence[int] = (8, 8, 8)
 
     def _make_bottleneck(self, backbone):
+        if self.quantizer == "fsq":
+            self._refuse("quantizer", "fsq", **_WITHOUT_CODEBOOK)
+            return FiniteScalarQuantization(
+                backbone.latent_dim,
+                self._checked_levels(),
+                patch_size=self.patch_size,
+            )
+        if self.codebook == "linear":
+            self._refuse("codebook", "linear", codebook_update="gradient")
         return VectorQuantization(
             backbone.latent_dim,
             self.n_components,
             self.n_quantizers,
             codebook_update=self.codebook_update,
             decay=self.decay,
+            gradient=self.gradient,
+            codebook=self.codebook,
             commitment_weight=self.commitment_weight,
             patch_size=self.patch_size,
         )
+
+    def _refuse(self, name, value, **possible):
+        """Refuse settings that have no meaning beside one of them."""
+        for other, only in possible.items():
+            given = getattr(self, other)
+            if given != only:
+                raise ValueError(
+                    f"{name}={value!r} has no use for {other}={given!r}; leave "
+                    f"{other}={only!r}."
+                )
+
+    def _checked_levels(self):
+        """Levels as whole numbers of at least 2."""
+        levels = tuple(whole_number(n, "levels", least=2) for n in self.levels)
+        if not levels:
+            raise ValueError("levels is empty, expected a number for each dimension.")
+        if math.prod(levels) > _MOST_CODES:
+            raise ValueError(
+                f"levels={levels} make {math.prod(levels):,} codes; expected at most "
+                f"{_MOST_CODES:,}."
+            )
+        return levels

@@ -10,6 +10,8 @@ from scipy.sparse.linalg import eigsh
 from skimage.color import rgb2lab
 from sklearn.preprocessing import normalize
 
+from sklearn_sparsevae.segmentation._pooling import pooled_roots
+
 # A finer grid is averaged down to at most this many sites to find an object on.
 MAX_SITES = 1024
 # Up to this many rows a dense eigensolver is the faster one.
@@ -92,8 +94,7 @@ def has_one_color(codes):
 def site_texture(usage, grid_shape, least=_NOISE):
     """Which atoms are used around every site.
 
-    The square roots of pooled magnitudes, as in the Hellinger distance, along their
-    leading directions in this image.
+    The square roots of pooled magnitudes along their leading directions in this image.
 
     Parameters
     ----------
@@ -108,24 +109,12 @@ def site_texture(usage, grid_shape, least=_NOISE):
     texture : ndarray of shape (h * w, n)
         With a total variance of 1, or 0 where nothing varies.
     """
-    # Codes are known to as many digits, and everything below takes half the time.
-    grid = usage.toarray().astype(np.float32).reshape(*grid_shape, -1)
-    rows, columns = (_gaussian_average(n).astype(np.float32) for n in grid_shape)
-    pooled = np.tensordot(rows, np.matmul(columns, grid), 1)
-    pooled = np.sqrt(pooled.reshape(usage.shape))
+    pooled = pooled_roots(usage, grid_shape, _TEXTURE_REACH)
     centred = pooled - pooled.mean(axis=0)
     texture = principal_coordinates(centred, _N_TEXTURE)
     spread = np.sqrt(texture.var(axis=0).sum())
     flat = spread <= least * pooled.max(initial=0)
     return np.zeros_like(texture) if flat else texture / spread
-
-
-def _gaussian_average(n):
-    """Matrix that averages along an axis of n sites with Gaussian weights."""
-    apart = np.subtract.outer(np.arange(n), np.arange(n))
-    weights = np.exp(-((apart / _TEXTURE_REACH) ** 2) / 2)
-    weights[weights < 1e-9] = 0  # as float32 some would be subnormal, which is slow
-    return weights / weights.sum(axis=1, keepdims=True)
 
 
 def unit_rows(sites):

@@ -18,6 +18,7 @@ from sklearn_sparsevae.bottlenecks import (
     Bottleneck,
     CompactCodes,
     DictionaryLearning,
+    FiniteScalarQuantization,
     Gaussian,
     LearnedISTA,
     LearnedPursuit,
@@ -103,6 +104,23 @@ def quantized_codes(model, rows):
         codes[torch.arange(len(rows)), nearest] += 1
         rows = rows - model.components.detach()[nearest]
     return codes
+
+
+def grid_quantizer(latent_dim, n_components, **params):
+    assert n_components == 14
+    return FiniteScalarQuantization(latent_dim, (7, 2), **params)
+
+
+def grid_codes(model, rows):
+    """The combination of levels that is nearest to the bounded numbers, by search."""
+    state = {k: v.double() for k, v in model.state_dict().items()}
+    rows = rows.double() / state["unit"]
+    numbers = torch.tanh(rows @ state["filters"].mT + state["bias"])
+    grids = [torch.linspace(-1, 1, n).double() for n in model.levels]
+    points = torch.cartesian_prod(*grids[::-1]).flip(1)  # the first digit runs fastest
+    # The distance in steps of each number's own levels.
+    apart = (numbers[:, None] - points).abs() * (model.levels - 1)
+    return torch.eye(len(points))[apart.pow(2).sum(2).argmin(1)]
 
 
 def thresholded_codes(model, rows):
@@ -234,8 +252,19 @@ BOTTLENECKS = {
             "patches": functools.partial(
                 VectorQuantization, n_quantizers=2, patch_size=2
             ),
+            "rotation": functools.partial(
+                VectorQuantization, n_quantizers=2, gradient="rotation"
+            ),
+            "linear": functools.partial(VectorQuantization, codebook="linear"),
         },
         quantized_codes,
+    ),
+    FiniteScalarQuantization: (
+        {
+            "default": grid_quantizer,
+            "patches": functools.partial(grid_quantizer, patch_size=2),
+        },
+        grid_codes,
     ),
 }
 VARIANTS = [
@@ -328,7 +357,7 @@ def test_shapes(make, oracle, state):
     assert codes.shape == (BATCH, GRID[0] // side, GRID[1] // side, K)
     assert model.components.shape == (K, DIM * side**2)
     assert codes.dtype == out["latents"].dtype == torch.float32
-    assert out["losses"]
+    assert out["losses"] or isinstance(model, FiniteScalarQuantization)
     for loss in out["losses"].values():
         assert loss.shape == () and loss.isfinite()
     one_site = model.encode(latents_of(grid=(side, side)))
@@ -444,7 +473,7 @@ def test_zero_latents_are_nothing_special(make, oracle, state):
     else:
         assert not dense(out["codes"])[0].any()
         assert not out["latents"][0].any()
-    sum(out["losses"].values()).backward()
+    (out["latents"].sum() + sum(out["losses"].values())).backward()
     assert latents.grad.isfinite().all()
 
 
@@ -575,6 +604,8 @@ def test_every_parameter_is_in_one_group(make, oracle):
 def test_training_lowers_its_losses(make, oracle):
     if not any(p.requires_grad for p in make(DIM, K).parameters()):
         pytest.skip("has nothing to train")
+    if not make(DIM, K)(latents_of())["losses"]:
+        pytest.skip("has no loss of its own")
     latents = latents_of(seed=77, batch=40)
     before, after = (
         sum(state(make)(latents)["losses"].values()).item()

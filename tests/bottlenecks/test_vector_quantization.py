@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from sklearn_sparsevae.bottlenecks import VectorQuantization
+from sklearn_sparsevae.bottlenecks.vector_quantization import rotate_to
 
 DIM, K = 6, 40
 
@@ -184,3 +185,54 @@ def test_codes_trained_by_gradient_have_no_averages_that_move_them():
     for seed in range(3):
         model(latents_of(seed=seed))
     assert torch.equal(model.atoms.detach(), before)
+
+
+# ---- the gradient -------------------------------------------------------------------
+
+
+def householder(row, target):
+    """Rotation in the plane of two vectors that turns one to the other."""
+    start, end = row / np.linalg.norm(row), target / np.linalg.norm(target)
+    between = (start + end) / np.linalg.norm(start + end)
+    eye = np.eye(len(row))
+    return eye - 2 * np.outer(between, between) + 2 * np.outer(end, start)
+
+
+def test_the_rotation_takes_rows_to_their_codes_and_turns_the_gradient():
+    rng = np.random.default_rng(0)
+    rows, targets, gradient = rng.normal(size=(3, 5, DIM))
+    leaf = torch.tensor(rows, requires_grad=True)
+    passed = rotate_to(leaf, torch.tensor(targets))
+    np.testing.assert_allclose(passed.detach().numpy(), targets, rtol=1e-12)
+    passed.backward(torch.tensor(gradient))
+    for i, (row, target) in enumerate(zip(rows, targets, strict=True)):
+        turn = householder(row, target)
+        np.testing.assert_allclose(turn @ turn.T, np.eye(DIM), atol=1e-12)
+        scale = np.linalg.norm(target) / np.linalg.norm(row)
+        np.testing.assert_allclose(scale * turn @ row, target, rtol=1e-10)
+        np.testing.assert_allclose(
+            leaf.grad[i], scale * turn.T @ gradient[i], rtol=1e-9
+        )
+
+
+@pytest.mark.parametrize("target", [-1.0, 0.0])
+def test_without_a_rotation_the_gradient_goes_straight_through(target):
+    rows = torch.ones(1, DIM, requires_grad=True)
+    rotate_to(rows, target * torch.ones(1, DIM)).sum().backward()
+    assert torch.equal(rows.grad, torch.ones(1, DIM))
+
+
+def test_rows_that_are_replaced_are_codes_of_a_linear_codebook():
+    model = started(codebook="linear").train()
+    with torch.no_grad():
+        model.transform += 0.1 * torch.randn(
+            DIM, DIM, generator=torch.Generator().manual_seed(0)
+        )
+        model.usage[:] = 1
+        model.usage[3] = 0
+    model(latents_of(batch=40))
+    model.usage[:] = 1
+    model.usage[3] = 0
+    fresh = model.fresh[0]
+    assert model.reset_dead_atoms()[model.atoms].tolist() == [3]
+    torch.testing.assert_close(model.components[3], fresh, atol=1e-4, rtol=1e-4)

@@ -32,6 +32,8 @@ MODELS = {
     "residual averages": functools.partial(
         quantized, K, n_quantizers=4, codebook_update="ema"
     ),
+    "linear": functools.partial(quantized, K, codebook="linear", gradient="rotation"),
+    "grid": functools.partial(quantized, quantizer="fsq", levels=(4, 2)),
     "gaussian": functools.partial(GaussianVAE, K),
     "two levels": functools.partial(GaussianVAE, K, n_levels=2),
     "slab": functools.partial(slab, K),

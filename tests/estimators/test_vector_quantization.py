@@ -1,5 +1,7 @@
 """What only VQVAE promises: the code of a site is the nearest of a codebook."""
 
+import re
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
@@ -144,3 +146,62 @@ def test_more_levels_than_codes(images, tiny):
     np.testing.assert_allclose(
         model.inverse_transform(codes), model.reconstruct(images), atol=1e-5
     )
+
+
+# ---- other quantizers, codebooks and gradients --------------------------------------
+
+
+def test_a_grid_has_the_product_of_its_levels(images, tiny):
+    model = tiny(quantizer="fsq", levels=(4, 3, 2)).fit(images)
+    codes = model.transform(images)
+    assert codes.n_atoms == len(model.components_) == 24
+    assert (codes.data == 1).all() and (np.diff(codes.sites().indptr) == 1).all()
+    assert "train_commitment" not in model.history_
+    back = model.inverse_transform(codes)
+    np.testing.assert_allclose(back, model.reconstruct(images), atol=1e-5)
+
+
+def test_a_finer_grid_starts_with_a_smaller_error(images):
+    rows = images.reshape(-1, 3)
+    same = {"max_epochs": 0, "backbone": "identity", "random_state": 0}
+    errors = []
+    for levels in ((2, 2, 2), (4, 4, 4), (16, 16, 16)):
+        model = VQVAE(quantizer="fsq", levels=levels, **same).fit(rows)
+        errors.append(((model.reconstruct(rows) - rows) ** 2).sum(1).mean())
+    assert rows.var(axis=0).sum() > errors[0] > 2 * errors[1] > 4 * errors[2]
+
+
+@pytest.mark.parametrize(
+    "params, named",
+    [
+        ({"quantizer": "fsq", "n_quantizers": 2}, "n_quantizers=2"),
+        ({"quantizer": "fsq", "codebook_update": "ema"}, "codebook_update='ema'"),
+        ({"quantizer": "fsq", "gradient": "rotation"}, "gradient='rotation'"),
+        ({"quantizer": "fsq", "codebook": "linear"}, "codebook='linear'"),
+        ({"codebook": "linear", "codebook_update": "ema"}, "codebook_update='ema'"),
+        ({"quantizer": "fsq", "levels": ()}, "levels is empty"),
+        ({"quantizer": "fsq", "levels": (2,) * 49}, "codes; expected at most"),
+        ({"quantizer": "fsq", "levels": (8, 1)}, "levels=1; expected at least 2"),
+    ],
+)
+def test_settings_that_make_no_sense_together_are_refused(images, tiny, params, named):
+    with pytest.raises(ValueError, match=re.escape(named)):
+        tiny(**params).fit(images)
+
+
+def test_a_level_that_is_no_whole_number_is_refused(images, tiny):
+    with pytest.raises(TypeError, match="Got levels=2.5; expected an integer"):
+        tiny(quantizer="fsq", levels=(8, 2.5)).fit(images)
+
+
+def test_codes_of_a_linear_codebook_move_together(images):
+    """Only the matrix is trained, and components are its products."""
+    model = VQVAE(64, codebook="linear", max_epochs=2, random_state=0, n_downsamples=2)
+    codes = model.fit(images).transform(images)
+    module = model.net_.module_.bottleneck
+    expected = (module.atoms @ module.transform).detach().numpy()
+    np.testing.assert_allclose(model.components_, expected, rtol=1e-6)
+    assert not module.atoms.requires_grad
+    eye = np.eye(len(module.transform))
+    assert abs(module.transform.detach().numpy() - eye).max() > 1e-4
+    assert codes.n_atoms == 64

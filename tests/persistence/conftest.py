@@ -105,6 +105,8 @@ def others():
     yield "attributes", Case(GaussianVAE(**SMALL), IMAGES, None, attributes)
     yield "online", Case(online, IMAGES)
     yield "ema", Case(VQVAE(**SMALL, codebook_update="ema"), IMAGES)
+    yield "linear", Case(VQVAE(**SMALL, codebook="linear", gradient="rotation"), IMAGES)
+    yield "fsq", Case(VQVAE(**SMALL, quantizer="fsq", levels=[4, 3]), IMAGES)
     yield "vectors", Case(SparseCodingVAE(**vectors), rows)
     yield "fixed", Case(fixed, IMAGES)
     untrained = VQVAE(**SMALL | {"max_epochs": 0})  # an epoch has a thousand crops

@@ -1,0 +1,85 @@
+"""Claims on codes as features: of SC-VAE, LASERS, and Coates and Ng (2011)."""
+
+from _registry import Claim
+
+CODES = "features.methods"
+RECIPE = "features_patches.cifar"
+CLUSTERS = "claim_patch_clusters.patches"
+
+CLAIMS = [
+    Claim(
+        name="features-of-codes",
+        says="Sparse codes are rich representations for other tasks.",
+        place="SC-VAE, abstract and Section 1",
+        printed="no classification, segmentation alone",
+        here="a linear classifier of CIFAR-10 (JPEG) gets "
+        f"{{{CODES}.sparsecodingvae.accuracy}} % right from pooled codes, "
+        f"{{{CODES}.pixels.accuracy}} from pixels, "
+        f"{{{CODES}.pca-of-patches.accuracy}} from PCA of patches, "
+        f"{{{CODES}.dictionary-learning-omp-scikit-learn.accuracy}} from "
+        "scikit-learn's dictionary. To hold, above all, in part above pixels.",
+        holds=lambda r: all(
+            r.above(f"{CODES}.sparsecodingvae.accuracy", f"{CODES}.{other}.accuracy")
+            for other in (
+                "pixels",
+                "pca-of-patches",
+                "dictionary-learning-omp-scikit-learn",
+            )
+        ),
+        in_part=lambda r: r.above(
+            f"{CODES}.sparsecodingvae.accuracy", f"{CODES}.pixels.accuracy"
+        ),
+    ),
+    Claim(
+        name="features-atoms-and-indices",
+        says="Several atoms of a site say more than one index of a codebook.",
+        place="LASERS, Sections 1 and 3; of reconstruction there",
+        printed="no classification",
+        here="the same classifier: `DictionaryLearningVAE` "
+        f"{{{CODES}.dictionarylearningvae.accuracy}} %, `VQVAE` "
+        f"{{{CODES}.vqvae.accuracy}} %",
+        holds=lambda r: r.above(
+            f"{CODES}.dictionarylearningvae.accuracy", f"{CODES}.vqvae.accuracy"
+        ),
+    ),
+    Claim(
+        name="features-of-whitened-patches",
+        says="Soft-thresholded codes of whitened, overlapping patches, pooled with "
+        "signs "
+        "apart, make a linear classifier good.",
+        place="Coates and Ng 2011; the goal of 65 % in five CPU-minutes is our own",
+        printed="79.6 % of CIFAR-10 from 50,000 images and 4,000 atoms",
+        here=f"{{{RECIPE}.patchencoder.accuracy}} % from 10,000 images and 800 atoms "
+        "in "
+        f"{{{RECIPE}.patchencoder.cpu_minutes}} CPU-minutes",
+        holds=lambda r: (
+            r(f"{RECIPE}.patchencoder.accuracy") >= 65
+            and r(f"{RECIPE}.patchencoder.cpu_minutes") <= 5
+        ),
+    ),
+    Claim(
+        name="features-overlap",
+        says="Patches need not overlap.",
+        place="LASERS, footnote 1; behind a convolutional encoder, for reconstruction",
+        printed="nothing",
+        here="of features, without an encoder: "
+        f"{{{RECIPE}.512-atoms-every-second-place.accuracy}} % with overlap, "
+        f"{{{RECIPE}.the-same-no-overlap.accuracy}} without. Whether an encoder makes "
+        "up "
+        "for it was not tested.",
+        holds=lambda r: (
+            not r.above(
+                f"{RECIPE}.512-atoms-every-second-place.accuracy",
+                f"{RECIPE}.the-same-no-overlap.accuracy",
+            )
+        ),
+    ),
+    Claim(
+        name="features-clusters-at-full-size",
+        says="Clusters of codes hold patches of similar patterns, at 256x256 pixels on "
+        "FFHQ and ImageNet.",
+        place="SC-VAE, Section 5.3, Figures 7, 19 and 20",
+        printed="pictures of some of 1,000 clusters",
+        cannot="Neither data set is at hand.",
+    ),
+]
