@@ -75,6 +75,37 @@ CLAIMS = [
         ),
     ),
     Claim(
+        name="features-clusters-alike",
+        says="Clusters of code vectors hold patches of similar patterns.",
+        place="SC-VAE, Section 5.3, Figures 7, 19 and 20",
+        printed="pictures",
+        here="8x8 patches of CIFAR-10 (JPEG), mean correlation of two patches of a "
+        f"cluster: `SparseCodingVAE` {{{CLUSTERS}.sparsecodingvae.likeness}}, pixels "
+        f"{{{CLUSTERS}.pixels.likeness}}, PCA {{{CLUSTERS}.pca.likeness}}. To hold, "
+        "above k-means of both, in part above 0.1.",
+        holds=lambda r: all(
+            r.above(f"{CLUSTERS}.sparsecodingvae.likeness", f"{CLUSTERS}.{x}.likeness")
+            for x in ("pixels", "pca")
+        ),
+        in_part=lambda r: r(f"{CLUSTERS}.sparsecodingvae.likeness") > 0.1,
+    ),
+    Claim(
+        name="features-clusters-pure",
+        says="Clusters of code vectors are purer in the classes of images than those "
+        "of "
+        "pixels and of principal components.",
+        place="SC-VAE, Sections 5.3 and 5.4: codes are interpretable and distinct",
+        printed="nothing",
+        here="purity of clusters of patches: `SparseCodingVAE` "
+        f"{{{CLUSTERS}.sparsecodingvae.purity}} %, pixels "
+        f"{{{CLUSTERS}.pixels.purity}}, "
+        f"PCA {{{CLUSTERS}.pca.purity}}, `PatchEncoder` "
+        f"{{{CLUSTERS}.patchencoder.purity}}. To hold, `SparseCodingVAE` above pixels "
+        "and PCA by two deviations, in part `PatchEncoder`.",
+        holds=lambda r: _purer(r, "sparsecodingvae"),
+        in_part=lambda r: _purer(r, "patchencoder"),
+    ),
+    Claim(
         name="features-clusters-at-full-size",
         says="Clusters of codes hold patches of similar patterns, at 256x256 pixels on "
         "FFHQ and ImageNet.",
@@ -83,3 +114,11 @@ CLAIMS = [
         cannot="Neither data set is at hand.",
     ),
 ]
+
+
+def _purer(r, codes):
+    """Return whether clusters of codes are purer than those of pixels and of PCA."""
+    return all(
+        r.above(f"{CLUSTERS}.{codes}.purity", f"{CLUSTERS}.{x}.purity")
+        for x in ("pixels", "pca")
+    )
