@@ -289,12 +289,12 @@ plt.show()
 #
 # - *Pooling is what makes codes features of a texture.* As they are, they say what is
 #   where, and no two tiles agree on that. Pixels fail for the same reason.
-# - *Codes do not win here.* With four numbers a site they are better than four
+# - *Short codes do not win here.* With four numbers a site they are better than four
 #   components. But nothing says that four must do, and PCA of all components, pooled,
 #   is far ahead. Its components are waves, and their mean magnitudes are close to a
 #   power spectrum, which describes a texture well. A code with four atoms a site keeps
 #   what is strongest in each, and throws away the rest, which here is what tells the
-#   textures apart.
+#   textures apart. The recipe from above, whose codes are long, is level with PCA.
 #
 # Codes are a short description from which the image can be drawn again. When only a
 # class is wanted, and numbers are not scarce, that is not what makes a feature good.
