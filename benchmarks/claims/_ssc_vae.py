@@ -4,6 +4,7 @@ from _registry import Claim
 
 # Names of results.
 GREY = "ssc_vae_grey_soft.methods"
+COLOUR = "ssc_vae_colour_soft.methods"
 SUPPORT = "ssc_vae_cpu_support.methods"
 ALL = "comparison.models"
 
@@ -149,8 +150,12 @@ THRESHOLDS = [
         here=f"over one threshold at equal non-zeros, in grey: {{{GREY}.ssc.lead .2f}} "
         f"dB (deviation {{{GREY}.ssc.lead.std .2f}}). On CIFAR-10 (JPEG), one seed: "
         "refined {ingredients.soft.threshold-structured.gap} dB, inferred "
-        "{ingredients.soft.threshold-vector.gap}. To hold, above zero in grey by two "
-        "deviations, in part above the inferred ones on CIFAR-10.",
+        "{ingredients.soft.threshold-vector.gap}. In colour, with as many non-zeros: "
+        f"refined {{{COLOUR}.ssc.psnr .2f}} dB, inferred {{{COLOUR}.sc-in.psnr .2f}}, "
+        f"one {{{COLOUR}.sc.psnr .2f}} (deviations {{{COLOUR}.ssc.psnr.std .2f}}, "
+        f"{{{COLOUR}.sc-in.psnr.std .2f}}, {{{COLOUR}.sc.psnr.std .2f}}). To hold, "
+        "above zero in grey by two deviations, in part above the inferred ones on "
+        "CIFAR-10.",
         holds=lambda r: r(f"{GREY}.ssc.lead") > 2 * r.std(f"{GREY}.ssc.lead"),
         in_part=lambda r: (
             r("ingredients.soft.threshold-structured.gap")
