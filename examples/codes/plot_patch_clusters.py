@@ -36,7 +36,7 @@ encoder = SparseCodingVAE(
     n_atoms, n_downsamples=3, max_epochs=max_epochs, random_state=0
 ).fit(crops["train"])
 codes = encoder.transform(crops["test"])
-print(codes)
+print(codes.shape, codes.grid_shape, codes.n_atoms)
 
 patches = crops["test"].reshape(n_crops, 8, 8, 8, 8, 3).swapaxes(2, 3)
 patches = patches.reshape(-1, 8, 8, 3)
