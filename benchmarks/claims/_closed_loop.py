@@ -19,14 +19,13 @@ CLAIMS = [
         printed="no figure in the abstract",
         here="500 held-out digits: "
         "{closed_loop_digits.models.trained-classes-batches-of-433.psnr} dB after "
-        "training ({closed_loop_digits.models.before-training.psnr} before, PCA "
-        "with as many numbers "
-        "{closed_loop_digits.models.pca-whitened-32-components.psnr}), cosine of "
-        "both features "
-        "{closed_loop_digits.models.trained-classes-batches-of-433.cosine}; the "
-        "class of a regenerated digit by neighbours "
-        "{closed_loop_digits.models.trained-classes-batches-of-433.regenerated} "
-        "%. To hold: 20 dB, a cosine above 0.9.",
+        "training ({closed_loop_digits.models.before-training.psnr} before, PCA with "
+        "as many numbers {closed_loop_digits.models.pca-whitened-32-components.psnr}), "
+        "cosine of both features "
+        "{closed_loop_digits.models.trained-classes-batches-of-433.cosine}; the class "
+        "of a regenerated digit by neighbours "
+        "{closed_loop_digits.models.trained-classes-batches-of-433.regenerated} %. To "
+        "hold: 20 dB, a cosine above 0.9.",
         holds=lambda r: r(CLASSES + "psnr") >= 20 and r(CLASSES + "cosine") > 0.9,
         in_part=lambda r: r(CLASSES + "psnr") >= 20,
     ),
@@ -38,19 +37,16 @@ CLAIMS = [
         printed="no figure in the abstract",
         here="nearest subspace of a class "
         "{closed_loop_digits.models.before-training.subspaces} % before, "
-        "{closed_loop_digits.models.trained-classes-batches-of-433.subspaces} % "
-        "after; five neighbours "
-        "{closed_loop_digits.models.before-training.neighbours} and "
-        "{closed_loop_digits.models.trained-classes-batches-of-433.neighbours}; "
-        "linear probe {closed_loop_digits.models.before-training.linear} and "
+        "{closed_loop_digits.models.trained-classes-batches-of-433.subspaces} % after; "
+        "five neighbours {closed_loop_digits.models.before-training.neighbours} and "
+        "{closed_loop_digits.models.trained-classes-batches-of-433.neighbours}; linear "
+        "probe {closed_loop_digits.models.before-training.linear} and "
         "{closed_loop_digits.models.trained-classes-batches-of-433.linear}; rate "
         "reduction of classes on held-out digits "
         "{closed_loop_digits.models.before-training.reduction_of_classes} and "
         "{closed_loop_digits.models.trained-classes-batches-of-433.reduction_of_classes}"
-        ". "
-        "To hold: subspaces, neighbours and rate reduction higher by two "
-        "deviations, and the probe not lower; in part: subspaces and rate "
-        "reduction.",
+        ". To hold: subspaces, neighbours and rate reduction higher by two deviations, "
+        "and the probe not lower; in part: subspaces and rate reduction.",
         holds=lambda r: (
             all(
                 r.above(CLASSES + c, BEFORE + c)
@@ -70,12 +66,11 @@ CLAIMS = [
         place="what Section 1 says of structured representations, as a test",
         printed="nothing",
         here="gain of the probe {closed_loop_digits.gain} points of percent over three "
-        "seeds at {closed_loop_digits.models.trained-classes-batches-of-433.psnr} "
-        "dB; pixels {closed_loop_digits.models.pixels.linear} %, whitened PCA "
+        "seeds at {closed_loop_digits.models.trained-classes-batches-of-433.psnr} dB; "
+        "pixels {closed_loop_digits.models.pixels.linear} %, whitened PCA "
         "{closed_loop_digits.models.pca-whitened-32-components.linear} %. The "
-        "objective is blind to signs (`z` and `-z` lie in one subspace), which a "
-        "plane is not: stronger training raises the rate reduction and lowers "
-        "this.",
+        "objective is blind to signs (`z` and `-z` lie in one subspace), which a plane "
+        "is not: stronger training raises the rate reduction and lowers this.",
         holds=lambda r: (
             r("closed_loop_digits.gain") > 2 * r.std("closed_loop_digits.gain")
             and r(CLASSES + "psnr") >= 20
@@ -93,8 +88,7 @@ CLAIMS = [
         "{closed_loop_digits.models.trained-classes-batches-of-433.linear}, "
         "{closed_loop_digits.models.trained-classes-batches-of-433.neighbours}, "
         "{closed_loop_digits.models.trained-classes-batches-of-433.subspaces}; "
-        "whitened PCA "
-        "{closed_loop_digits.models.pca-whitened-32-components.linear}, "
+        "whitened PCA {closed_loop_digits.models.pca-whitened-32-components.linear}, "
         "{closed_loop_digits.models.pca-whitened-32-components.neighbours}, "
         "{closed_loop_digits.models.pca-whitened-32-components.subspaces}; pixels "
         "{closed_loop_digits.models.pixels.linear}, "
@@ -115,14 +109,12 @@ CLAIMS = [
         place="Abstract, with the objective of CTRL",
         printed="nothing",
         here="rate reduction of classes "
-        "{closed_loop_digits.models.before-training.reduction_of_classes} before "
-        "and "
+        "{closed_loop_digits.models.before-training.reduction_of_classes} before and "
         "{closed_loop_digits.models.trained-binary-batches-of-433.reduction_of_classes}"
-        " "
-        "after; subspaces {closed_loop_digits.models.before-training.subspaces} "
-        "and {closed_loop_digits.models.trained-binary-batches-of-433.subspaces} "
-        "%. The features start whitened, near the maximum of R, so the game has "
-        "nothing to raise.",
+        " after; subspaces {closed_loop_digits.models.before-training.subspaces} and "
+        "{closed_loop_digits.models.trained-binary-batches-of-433.subspaces} %. The "
+        "features start whitened, near the maximum of R, so the game has nothing to "
+        "raise.",
         holds=lambda r: r.above(
             BINARY + "reduction_of_classes", BEFORE + "reduction_of_classes"
         ),
@@ -135,15 +127,12 @@ CLAIMS = [
         printed="no figure in the abstract",
         here="batches of 64 in place of 433, the same number of images, one seed: "
         "{closed_loop_digits.models.trained-classes-batches-of-64.psnr} dB and a "
-        "cosine of "
-        "{closed_loop_digits.models.trained-classes-batches-of-64.cosine}, so "
-        "nothing breaks; but subspaces get "
-        "{closed_loop_digits.models.trained-classes-batches-of-64.subspaces} % "
-        "right "
+        "cosine of {closed_loop_digits.models.trained-classes-batches-of-64.cosine}, "
+        "so nothing breaks; but subspaces get "
+        "{closed_loop_digits.models.trained-classes-batches-of-64.subspaces} % right "
         "({closed_loop_digits.models.trained-classes-batches-of-433.subspaces} in "
-        "large batches, {closed_loop_digits.models.before-training.subspaces} "
-        "before), since six images of a class span too little. In part: images "
-        "stay at 20 dB.",
+        "large batches, {closed_loop_digits.models.before-training.subspaces} before), "
+        "since six images of a class span too little. In part: images stay at 20 dB.",
         holds=lambda r: (
             r(SMALL + "psnr") >= 20
             and r(SMALL + "subspaces") >= r(CLASSES + "subspaces") - 1
@@ -161,8 +150,8 @@ CLAIMS = [
         "({closed_loop_digits.models.before-training.psnr} dB): "
         "{closed_loop_digits.models.trained-classes-batches-of-433.psnr}, "
         "{closed_loop_digits.models.trained-classes-batches-of-64.psnr}, "
-        "{closed_loop_digits.models.trained-binary-batches-of-433.psnr}, none "
-        "with a deviation above 0.5 dB. No GAN was trained beside it.",
+        "{closed_loop_digits.models.trained-binary-batches-of-433.psnr}, none with a "
+        "deviation above 0.5 dB. No GAN was trained beside it.",
         holds=lambda r: all(
             r(BEFORE + "psnr") - r(x + "psnr") < 2.5 and r.std(x + "psnr") < 0.5
             for x in (CLASSES, SMALL, BINARY)
@@ -175,10 +164,9 @@ CLAIMS = [
         printed="nothing in the abstract",
         here="crops of photos by models of digits: "
         "{closed_loop_digits.models.before-training.unseen} dB before training, "
-        "{closed_loop_digits.models.trained-classes-batches-of-433.unseen} after; "
-        "PCA of digits "
-        "{closed_loop_digits.models.pca-whitened-32-components.unseen}. Digits "
-        "leave the corners of an image empty, photos do not.",
+        "{closed_loop_digits.models.trained-classes-batches-of-433.unseen} after; PCA "
+        "of digits {closed_loop_digits.models.pca-whitened-32-components.unseen}. "
+        "Digits leave the corners of an image empty, photos do not.",
         holds=lambda r: r(CLASSES + "unseen") > r(PCA + "unseen"),
         in_part=lambda r: r(CLASSES + "unseen") > r(PCA + "unseen") - 1,
     ),
@@ -188,10 +176,10 @@ CLAIMS = [
         place="Abstract",
         printed="no figure in the abstract",
         here="CIFAR-10 (JPEG) at 8 numbers for 4x4 pixels: closed loop "
-        "{comparison.models.closed-loop.psnr} dB, VAE "
-        "{comparison.models.vae.psnr}, PCA {comparison.models.pca.psnr}, VQ-VAE, "
-        "with one number, {comparison.models.vq-vae.psnr}. (The row was measured "
-        "with the decoder as the faster player.)",
+        "{comparison.models.closed-loop.psnr} dB, VAE {comparison.models.vae.psnr}, "
+        "PCA {comparison.models.pca.psnr}, VQ-VAE, with one number, "
+        "{comparison.models.vq-vae.psnr}. (The row was measured with the decoder as "
+        "the faster player.)",
         holds=lambda r: (
             r("comparison.models.closed-loop.psnr") > r("comparison.models.vae.psnr")
         ),

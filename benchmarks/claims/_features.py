@@ -14,8 +14,8 @@ CLAIMS = [
         printed="no classification, segmentation alone",
         here="a linear classifier of CIFAR-10 (JPEG) gets "
         f"{{{CODES}.sparsecodingvae.accuracy}} % right from pooled codes, "
-        f"{{{CODES}.pixels.accuracy}} from pixels, "
-        f"{{{CODES}.pca-of-patches.accuracy}} from PCA of patches, "
+        f"{{{CODES}.pixels.accuracy}} from pixels, {{{CODES}.pca-of-patches.accuracy}} "
+        "from PCA of patches, "
         f"{{{CODES}.dictionary-learning-omp-scikit-learn.accuracy}} from "
         "scikit-learn's dictionary. To hold, above all, in part above pixels.",
         holds=lambda r: all(
@@ -45,13 +45,11 @@ CLAIMS = [
     Claim(
         name="features-of-whitened-patches",
         says="Soft-thresholded codes of whitened, overlapping patches, pooled with "
-        "signs "
-        "apart, make a linear classifier good.",
+        "signs apart, make a linear classifier good.",
         place="Coates and Ng 2011; the goal of 65 % in five CPU-minutes is our own",
         printed="79.6 % of CIFAR-10 from 50,000 images and 4,000 atoms",
         here=f"{{{RECIPE}.patchencoder.accuracy}} % from 10,000 images and 800 atoms "
-        "in "
-        f"{{{RECIPE}.patchencoder.cpu_minutes}} CPU-minutes",
+        f"in {{{RECIPE}.patchencoder.cpu_minutes}} CPU-minutes",
         holds=lambda r: (
             r(f"{RECIPE}.patchencoder.accuracy") >= 65
             and r(f"{RECIPE}.patchencoder.cpu_minutes") <= 5
@@ -65,8 +63,7 @@ CLAIMS = [
         here="of features, without an encoder: "
         f"{{{RECIPE}.512-atoms-every-second-place.accuracy}} % with overlap, "
         f"{{{RECIPE}.the-same-no-overlap.accuracy}} without. Whether an encoder makes "
-        "up "
-        "for it was not tested.",
+        "up for it was not tested.",
         holds=lambda r: (
             not r.above(
                 f"{RECIPE}.512-atoms-every-second-place.accuracy",
@@ -92,14 +89,12 @@ CLAIMS = [
     Claim(
         name="features-clusters-pure",
         says="Clusters of code vectors are purer in the classes of images than those "
-        "of "
-        "pixels and of principal components.",
+        "of pixels and of principal components.",
         place="SC-VAE, Sections 5.3 and 5.4: codes are interpretable and distinct",
         printed="nothing",
         here="purity of clusters of patches: `SparseCodingVAE` "
         f"{{{CLUSTERS}.sparsecodingvae.purity}} %, pixels "
-        f"{{{CLUSTERS}.pixels.purity}}, "
-        f"PCA {{{CLUSTERS}.pca.purity}}, `PatchEncoder` "
+        f"{{{CLUSTERS}.pixels.purity}}, PCA {{{CLUSTERS}.pca.purity}}, `PatchEncoder` "
         f"{{{CLUSTERS}.patchencoder.purity}}. To hold, `SparseCodingVAE` above pixels "
         "and PCA by two deviations, in part `PatchEncoder`.",
         holds=lambda r: _purer(r, "sparsecodingvae"),

@@ -19,13 +19,11 @@ RECONSTRUCTION = [
         "quantisation, all else equal.",
         place="Tables 1 to 3, Figures 9 to 22; size of codebook 512, 5 non-zeros",
         printed="PSNR of DL-VAE / VQ-VAE: 25.9 / 18.1 on MNIST, 29.2 / 22.9 on "
-        "CIFAR-10 "
-        "(28.81 / 22.36 in Table 2), 29.1 / 21.9 on Flowers, 32.2 / 23.8 on FFHQ "
-        "(30.80 / 23.45 in Table 3)",
+        "CIFAR-10 (28.81 / 22.36 in Table 2), 29.1 / 21.9 on Flowers, 32.2 / 23.8 on "
+        "FFHQ (30.80 / 23.45 in Table 3)",
         here=f"CIFAR-10 (JPEG), 512 atoms or codes: {{{SWEEP}.5.psnr}} dB and "
         f"{{{SIZES}.512.vq_psnr}}. The code of a site is five atoms and five numbers "
-        "on "
-        "one side and one index on the other; lasers-rate has equal bits.",
+        "on one side and one index on the other; lasers-rate has equal bits.",
         holds=lambda r: r.above(f"{SWEEP}.5.psnr", f"{SIZES}.512.vq_psnr"),
     ),
     Claim(
@@ -51,8 +49,7 @@ RECONSTRUCTION = [
         here="CPU-seconds of a fit at eight numbers a site: "
         "{comparison.models.dl-vae.cpu_seconds}, one level of vector quantisation "
         "{comparison.models.vq-vae.cpu_seconds}. To hold, at most half as much again, "
-        "in "
-        "part at most twice as much.",
+        "in part at most twice as much.",
         holds=lambda r: _overhead(r) <= 1.5,
         in_part=lambda r: _overhead(r) <= 2,
     ),
@@ -91,8 +88,7 @@ SIZES_AND_SPARSITY = [
         here=f"dB from {{{SWEEP}.2.psnr}} with 2 to {{{SWEEP}.4.psnr}} with 4, from "
         f"{{{SWEEP}.8.psnr}} with 8 to {{{SWEEP}.10.psnr}} with 10. Latents have 48 "
         "numbers here and 16 there. To hold, the last step has to be at most half of "
-        "the "
-        "first, in part less.",
+        "the first, in part less.",
         holds=lambda r: _last_step(r) <= 0.5,
         in_part=lambda r: _last_step(r) < 1,
     ),
@@ -132,14 +128,11 @@ SIZES_AND_SPARSITY = [
         printed="perplexity of 512: VQ-VAE 275, DL-VAE 507 (a measure that is near 512 "
         "for any small codes)",
         here=f"atoms in use {{{SIZES}.512.dl_atoms}}, codes {{{SIZES}.512.vq_codes}}, "
-        "of "
-        "512, where both start from data and what falls out of use is replaced; "
-        "started "
-        "at random dictionary learning uses "
+        "of 512, where both start from data and what falls out of use is replaced; "
+        "started at random dictionary learning uses "
         "{lasers_ingredients.ingredients.atoms-start-at-random.atoms}. To hold, DL has "
         "to use 90 % and VQ at most 60, in part DL more than VQ. (`claim_usage` has "
-        "both "
-        "epoch by epoch, with textbook starts.)",
+        "both epoch by epoch, with textbook starts.)",
         holds=lambda r: (
             r(f"{SIZES}.512.dl_atoms") > 0.9 * 512
             and r(f"{SIZES}.512.vq_codes") < 0.6 * 512
@@ -161,8 +154,7 @@ LATENTS = [
         f"residual codes {{{FROZEN}.rq-9-levels.error}}; in {{{FROZEN}.dl-2.bits}} and "
         f"{{{FROZEN}.rq-4-levels.bits}}: 2 atoms {{{FROZEN}.dl-2.error}}, 4 codes "
         f"{{{FROZEN}.rq-4-levels.error}}. To hold, less error at equal bits as well, "
-        "in "
-        "part than one code.",
+        "in part than one code.",
         holds=lambda r: (
             r.above(f"{FROZEN}.vq.error", f"{FROZEN}.dl-5.error")
             and r.above(f"{FROZEN}.rq-9-levels.error", f"{FROZEN}.dl-5.error")
@@ -180,11 +172,9 @@ LATENTS = [
         here=f"latents of 16 numbers: 5 atoms {{{FROZEN}.dl-5.to_model}} dB, one code "
         f"{{{FROZEN}.vq.to_model}}, nine residual codes "
         f"{{{FROZEN}.rq-9-levels.to_model}}; 16 atoms, as many as a latent has "
-        "numbers, "
-        f"{{{FROZEN}.dl-16.to_model}} in {{{FROZEN}.dl-16.bits}} bits. Those of Stable "
-        "Diffusion have 4 numbers, fewer than non-zeros. To hold, 5 atoms have to "
-        "reach "
-        "40 dB, in part be above one code.",
+        f"numbers, {{{FROZEN}.dl-16.to_model}} in {{{FROZEN}.dl-16.bits}} bits. Those "
+        "of Stable Diffusion have 4 numbers, fewer than non-zeros. To hold, 5 atoms "
+        "have to reach 40 dB, in part be above one code.",
         holds=lambda r: (
             r(f"{FROZEN}.dl-5.to_model") > 40
             and r.above(f"{FROZEN}.dl-5.to_model", f"{FROZEN}.vq.to_model")
@@ -197,12 +187,10 @@ LATENTS = [
         place="Section 12.3",
         printed="no comparison",
         here=f"5 of 512, error: trained {{{FROZEN}.dl-5.error}}, the dictionary that "
-        "it "
-        f"starts from {{{FROZEN}.dl-5-not-trained.error}}, atoms at random "
+        f"it starts from {{{FROZEN}.dl-5-not-trained.error}}, atoms at random "
         f"{{{FROZEN}.dl-5-atoms-at-random.error}}. To hold, training has to be worth "
-        "less "
-        "than a tenth of the error of the start, in part of that of random atoms less "
-        "than a half.",
+        "less than a tenth of the error of the start, in part of that of random atoms "
+        "less than a half.",
         holds=lambda r: (
             r(f"{FROZEN}.dl-5.error") > 0.9 * r(f"{FROZEN}.dl-5-not-trained.error")
         ),
@@ -220,8 +208,7 @@ LATENTS = [
         f"codes {{{FROZEN}.vq.alike}} (less their mean), atoms {{{FROZEN}.dl-5.alike}} "
         f"(either sign), random atoms {{{FROZEN}.dl-5-atoms-at-random.alike}}; "
         "`docs/images/atoms_map.png` has both by PCA. To hold, atoms have to be 0.1 "
-        "less "
-        "alike, in part at all.",
+        "less alike, in part at all.",
         holds=lambda r: r.above(f"{FROZEN}.vq.alike", f"{FROZEN}.dl-5.alike", by=0.1),
         in_part=lambda r: r.above(f"{FROZEN}.vq.alike", f"{FROZEN}.dl-5.alike"),
     ),
@@ -235,8 +222,7 @@ LATENTS = [
         f"{{{FROZEN}.dl-1-of-64-9-bits.error}} in {{{FROZEN}.dl-1-of-64-9-bits.bits}} "
         f"bits; one of 512 codes {{{FROZEN}.vq.error}} in {{{FROZEN}.vq.bits}}: shape "
         "and gain apart are another code. To hold, errors have to differ by less than "
-        "a "
-        "twentieth, in part by a fifth.",
+        "a twentieth, in part by a fifth.",
         holds=lambda r: _one_atom(r) < 0.05,
         in_part=lambda r: _one_atom(r) < 0.2,
     ),
@@ -246,10 +232,9 @@ LATENTS = [
         place="Section 3.2, `patch_size`",
         printed="no figures, and no size of the patches",
         here="20 of 512 atoms for 2x2 latents, error "
-        f"{{{FROZEN}.dl-20-for-2x2.error}}; "
-        f"5 of 512 for each {{{FROZEN}.dl-5.error}}, as many non-zeros. To hold, "
-        "patches "
-        "may have a tenth more error, in part a half.",
+        f"{{{FROZEN}.dl-20-for-2x2.error}}; 5 of 512 for each {{{FROZEN}.dl-5.error}}, "
+        "as many non-zeros. To hold, patches may have a tenth more error, in part a "
+        "half.",
         holds=lambda r: _patches(r) <= 1.1,
         in_part=lambda r: _patches(r) <= 1.5,
     ),
@@ -265,8 +250,7 @@ ALGORITHMS = [
         here=f"frozen latents, 512 atoms: error {{{FROZEN}.dl-5-online.error}} in "
         f"{{{FROZEN}.dl-5-online.seconds}} CPU-seconds, by gradient "
         f"{{{FROZEN}.dl-5.error}} in {{{FROZEN}.dl-5.seconds}}. Whole models (one "
-        "seed): "
-        "{lasers_ingredients.ingredients.dictionary_update-online.psnr} and "
+        "seed): {lasers_ingredients.ingredients.dictionary_update-online.psnr} and "
         "{lasers_ingredients.ingredients.default.psnr} dB. To hold, not better by a "
         "twentieth of the error, and half as long again; in part one of both.",
         holds=lambda r: all(_online(r)),
@@ -306,8 +290,7 @@ ALGORITHMS = [
         printed="stated",
         here="with it {lasers_ingredients.ingredients.default.psnr} dB, without "
         "{lasers_ingredients.ingredients.no-straight-through.psnr}, one seed. To hold, "
-        "a "
-        "decibel.",
+        "a decibel.",
         holds=lambda r: r.above(
             "lasers_ingredients.ingredients.default.psnr",
             "lasers_ingredients.ingredients.no-straight-through.psnr",
@@ -329,8 +312,7 @@ ALGORITHMS = [
     Claim(
         name="lasers-mixture-prior",
         says="A mixture of two Gaussians, one for coefficients that are off and one "
-        "for "
-        "those that are on, is the prior of sparse codes.",
+        "for those that are on, is the prior of sparse codes.",
         place="Section 3.1, Equations 8 and 9",
         printed="stated; not used in the training",
         here="bits of the codes of a held-out digit: one Gaussian an atom "
@@ -339,8 +321,7 @@ ALGORITHMS = [
         "{claim_mixture_prior.priors.spike.bits}. Codes of a pursuit are exactly zero, "
         "where the density of a mixture has no bound, so that no estimator has it; "
         "`SpikeSlabVAE` and `CodePrior` are what there is. To hold, two have to be "
-        "better "
-        "than one and not worse than the spike, in part than one.",
+        "better than one and not worse than the spike, in part than one.",
         holds=lambda r: (
             _two_gaussians(r)
             and not r.above(
@@ -359,12 +340,11 @@ DOWNSTREAM = [
         "quantisation.",
         place="Sections 12.1 and 12.2, Tables 6 and 7",
         printed="super-resolution 29.23 and 28.78 dB, inpainting 30.08 and 28.78",
-        here="noise of 10, 20 and 30 taken away: "
-        "{restoration.psnr.dl.noise10}, {restoration.psnr.dl.noise20}, "
-        "{restoration.psnr.dl.noise30} dB and {restoration.psnr.vq.noise10}, "
-        "{restoration.psnr.vq.noise20}, {restoration.psnr.vq.noise30}, one seed. "
-        "Upscaling and holes were measured for dictionary learning alone: "
-        "{restoration_gaps.psnr.dl.upscale} dB (bicubic "
+        here="noise of 10, 20 and 30 taken away: {restoration.psnr.dl.noise10}, "
+        "{restoration.psnr.dl.noise20}, {restoration.psnr.dl.noise30} dB and "
+        "{restoration.psnr.vq.noise10}, {restoration.psnr.vq.noise20}, "
+        "{restoration.psnr.vq.noise30}, one seed. Upscaling and holes were measured "
+        "for dictionary learning alone: {restoration_gaps.psnr.dl.upscale} dB (bicubic "
         "{restoration_gaps.psnr.bicubic.upscale}) and {restoration_gaps.psnr.dl.hole} "
         "(biharmonic {restoration_gaps.psnr.biharmonic.hole}). To hold, half a decibel "
         "at each strength.",
@@ -382,8 +362,7 @@ DOWNSTREAM = [
         place="Section 12.3, Figures 37 to 42",
         printed="pictures of four prompts, FID 0.01061 and 63.90",
         cannot="Weights of Stable Diffusion are not at hand; lasers-frozen-latents "
-        "tests "
-        "the bottleneck on latents of another model.",
+        "tests the bottleneck on latents of another model.",
     ),
 ]
 
@@ -396,8 +375,7 @@ DISCRIMINATOR = [
         printed="FLIP of DL-VAE / VQ-VAE: 0.05181 / 0.05842 on CIFAR-10, 0.07783 / "
         "0.09929 on FFHQ",
         here=f"{{{GAN}.dl-vae.flip}} and {{{GAN}.vq-vae.flip}}, of clipped images at "
-        "67 "
-        "pixels a degree",
+        "67 pixels a degree",
         holds=lambda r: r.above(f"{GAN}.vq-vae.flip", f"{GAN}.dl-vae.flip"),
     ),
     Claim(
@@ -420,9 +398,8 @@ DISCRIMINATOR = [
         printed="pictures",
         here="what a blur of one pixel takes away from the output, over that of the "
         f"image: DL-GAN {{{GAN}.dl-gan.detail .3f}}, DL-VAE "
-        f"{{{GAN}.dl-vae.detail .3f}}, "
-        f"VQ-GAN {{{GAN}.vq-gan.detail .3f}}, VQ-VAE {{{GAN}.vq-vae.detail .3f}}. To "
-        "hold, more for both, in part for one.",
+        f"{{{GAN}.dl-vae.detail .3f}}, VQ-GAN {{{GAN}.vq-gan.detail .3f}}, VQ-VAE "
+        f"{{{GAN}.vq-vae.detail .3f}}. To hold, more for both, in part for one.",
         holds=lambda r: all(_discriminator(r, k, "detail") for k in ("dl", "vq")),
         in_part=lambda r: any(_discriminator(r, k, "detail") for k in ("dl", "vq")),
     ),

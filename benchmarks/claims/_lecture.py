@@ -27,8 +27,8 @@ CLAIMS = [
         place='slides "Autoencoders"',
         printed="a statement",
         here="from a random start, 8 numbers, three seeds: largest angle between both "
-        "subspaces {claim_lecture.angle} degrees, squared error "
-        "{claim_lecture.excess} % above PCA's.",
+        "subspaces {claim_lecture.angle} degrees, squared error {claim_lecture.excess} "
+        "% above PCA's.",
         holds=lambda r: (
             r("claim_lecture.angle") < 2 and r("claim_lecture.excess") < 0.1
         ),
@@ -50,9 +50,8 @@ CLAIMS = [
         printed="a statement",
         here="100 images by one number: {claim_lecture.plain.line.train} dB on them, "
         "{claim_lecture.plain.line.test} held out; PCA with one component "
-        "{claim_lecture.plain.pca_line.train} and "
-        "{claim_lecture.plain.pca_line.test}. To hold: 3 dB above PCA in training "
-        "and more than 1 dB lower held out.",
+        "{claim_lecture.plain.pca_line.train} and {claim_lecture.plain.pca_line.test}. "
+        "To hold: 3 dB above PCA in training and more than 1 dB lower held out.",
         holds=lambda r: (
             r(L + "plain.line.train") > r(L + "plain.pca_line.train") + 3
             and r(L + "plain.line.train") - r(L + "plain.line.test") > 1
@@ -70,8 +69,8 @@ CLAIMS = [
         printed="a statement",
         here="Frechet distance of images drawn from N(0, I) to held-out digits "
         "{claim_lecture.samples.means-no-divergence.distance} without, "
-        "{claim_lecture.samples.means-one-level.distance} with. The model starts "
-        "as whitened PCA, whose codes have the moments of the prior already.",
+        "{claim_lecture.samples.means-one-level.distance} with. The model starts as "
+        "whitened PCA, whose codes have the moments of the prior already.",
         holds=lambda r: r.above(
             L + "samples.means-no-divergence.distance",
             L + "samples.means-one-level.distance",
@@ -140,8 +139,8 @@ CLAIMS = [
         place='slides "Hierarchical VAEs"',
         printed="the loss",
         here="bounds {claim_lecture.bounds.one-level.draws_1} with one level and "
-        "{claim_lecture.bounds.two-levels.draws_1} with two, by importance "
-        "weighting {claim_lecture.bounds.one-level.draws_100} and "
+        "{claim_lecture.bounds.two-levels.draws_1} with two, by importance weighting "
+        "{claim_lecture.bounds.one-level.draws_100} and "
         "{claim_lecture.bounds.two-levels.draws_100}.",
         holds=lambda r: r.above(
             L + "bounds.two-levels.draws_100", L + "bounds.one-level.draws_100"
@@ -213,9 +212,9 @@ CLAIMS = [
         printed="the loss",
         here="`gaussian.json`: beta 0.1, 1 and 4 have "
         "{gaussian.variants.beta-0-1.psnr}, {gaussian.variants.beta-1.psnr}, "
-        "{gaussian.variants.beta-4.psnr} dB and "
-        "{gaussian.variants.beta-0-1.nats}, {gaussian.variants.beta-1.nats}, "
-        "{gaussian.variants.beta-4.nats} nats in the code",
+        "{gaussian.variants.beta-4.psnr} dB and {gaussian.variants.beta-0-1.nats}, "
+        "{gaussian.variants.beta-1.nats}, {gaussian.variants.beta-4.nats} nats in the "
+        "code",
         holds=lambda r: _falls(r, "psnr") and _falls(r, "nats"),
     ),
     Claim(
@@ -297,9 +296,9 @@ CLAIMS = [
         printed="a statement",
         here="bits for the codes of a held-out digit: "
         "{code_prior.codes.vq-4x4-sites.bits} by the prior, "
-        "{code_prior.codes.vq-4x4-sites.unigram} by frequencies; a classifier is "
-        "sure of images drawn by {code_prior.codes.vq-4x4-sites.confidence}, of "
-        "mixed sites by {code_prior.codes.vq-4x4-sites.confidence_mixed}",
+        "{code_prior.codes.vq-4x4-sites.unigram} by frequencies; a classifier is sure "
+        "of images drawn by {code_prior.codes.vq-4x4-sites.confidence}, of mixed sites "
+        "by {code_prior.codes.vq-4x4-sites.confidence_mixed}",
         holds=lambda r: (
             r("code_prior.codes.vq-4x4-sites.bits")
             < r("code_prior.codes.vq-4x4-sites.unigram")
@@ -332,8 +331,8 @@ PRIORS = [
         printed="no figure on data at hand",
         here="`spike_slab.json`: {spike_slab.models.spikes-untrained.psnr} dB before "
         "and {spike_slab.models.spikes.psnr} dB after training with "
-        "{spike_slab.models.spikes.nonzeros} non-zeros; OLS of 64 atoms with as "
-        "many has {spike_slab.models.ols-64-atoms.psnr}",
+        "{spike_slab.models.spikes.nonzeros} non-zeros; OLS of 64 atoms with as many "
+        "has {spike_slab.models.ols-64-atoms.psnr}",
         holds=lambda r: (
             r("spike_slab.models.spikes.psnr")
             > r("spike_slab.models.ols-64-atoms.psnr")
@@ -349,8 +348,8 @@ PRIORS = [
         place="LASERS Section 12 and its outlook, for generation in general",
         printed="no figure on data at hand",
         here="`code_prior.json`: sure {code_prior.codes.lista.confidence} of images "
-        "drawn from codes of LISTA, {code_prior.codes.omp-3-non-zeros.confidence} "
-        "of OMP; mixed sites have {code_prior.codes.lista.confidence_mixed} and "
+        "drawn from codes of LISTA, {code_prior.codes.omp-3-non-zeros.confidence} of "
+        "OMP; mixed sites have {code_prior.codes.lista.confidence_mixed} and "
         "{code_prior.codes.omp-3-non-zeros.confidence_mixed}",
         holds=lambda r: _surer(r, "lista") and _surer(r, "omp-3-non-zeros"),
         in_part=lambda r: _surer(r, "lista") or _surer(r, "omp-3-non-zeros"),

@@ -436,15 +436,14 @@ ROLLOUT = [
         printed="1, 5, 15 and 30 steps: Hoyer 89.5, 71.9, 74.9 and 83.2 %, PSNR 27.30, "
         "31.13, 31.41 and 29.71 dB",
         here="the printed rollout (soft thresholds, fixed DCT) on CIFAR-10 (JPEG), "
-        "means "
-        "of three seeds: Hoyer {SOFT-1.hoyer}, {SOFT-5.hoyer}, {SOFT-15.hoyer} and "
-        "{SOFT-30.hoyer}; non-zeros {SOFT-1.nonzeros}, {SOFT-5.nonzeros}, "
+        "means of three seeds: Hoyer {SOFT-1.hoyer}, {SOFT-5.hoyer}, {SOFT-15.hoyer} "
+        "and {SOFT-30.hoyer}; non-zeros {SOFT-1.nonzeros}, {SOFT-5.nonzeros}, "
         "{SOFT-15.nonzeros} and {SOFT-30.nonzeros}; PSNR {SOFT-1.psnr}, {SOFT-5.psnr}, "
         "{SOFT-15.psnr} and {SOFT-30.psnr} dB. The default pursuit, 2, 16 and 32 "
-        "steps: "
-        "PSNR {STEPS-2.psnr}, {STEPS-16.psnr} and {STEPS-32.psnr}. To hold, Hoyer of "
-        "the printed rollout has to fall and rise, and 15 steps to be better than 30; "
-        "in part, better than 1.".replace("STEPS", STEPS).replace("SOFT", SOFT),
+        "steps: PSNR {STEPS-2.psnr}, {STEPS-16.psnr} and {STEPS-32.psnr}. To hold, "
+        "Hoyer of the printed rollout has to fall and rise, and 15 steps to be better "
+        "than 30; in part, better than "
+        "1.".replace("STEPS", STEPS).replace("SOFT", SOFT),
         holds=lambda r: (
             _falls_and_rises(r) and r.above(f"{SOFT}-15.psnr", f"{SOFT}-30.psnr")
         ),
@@ -560,12 +559,10 @@ HALVINGS = [
         place="Table 1, rows 1x1",
         printed="PSNR 17.25 dB and VAE 18.00 on FFHQ, 16.86 and 17.88 on ImageNet",
         here="CIFAR-10 (JPEG), d = 5: {claim_downsampling.psnr.sc-vae.d_5} dB from up "
-        "to "
-        "19 numbers with a learned dictionary, "
+        "to 19 numbers with a learned dictionary, "
         "{claim_downsampling.psnr.sc-vae-dct.d_5} with the fixed DCT; VAE "
         "{claim_downsampling.psnr.vae.d_5} from 256 dimensions. To hold, the VAE has "
-        "to "
-        "be as good as both, in part as good as the learned dictionary.",
+        "to be as good as both, in part as good as the learned dictionary.",
         holds=lambda r: r("claim_downsampling.psnr.vae.d_5") >= max(map(r, ONE_CODE)),
         in_part=lambda r: r("claim_downsampling.psnr.vae.d_5") >= r(ONE_CODE[0]),
     ),

@@ -77,14 +77,12 @@ CLAIMS = [
         here="20 photos of ECSSD, IoU as they are and with noise of 50 (of 255): the "
         f"paper's recipe {{{DEGRADED}.sc-vae-recipe-codes-alone-2-clusters.none}} and "
         f"{{{DEGRADED}.sc-vae-recipe-codes-alone-2-clusters.noise-50}}, "
-        "`SpectralSegmenter()` "
-        f"{{{DEGRADED}.ours-spectralsegmenter.none}} and "
+        f"`SpectralSegmenter()` {{{DEGRADED}.ours-spectralsegmenter.none}} and "
         f"{{{DEGRADED}.ours-spectralsegmenter.noise-50}}, GrabCut "
         f"{{{DEGRADED}.grabcut-border-rectangle.none}} and "
         f"{{{DEGRADED}.grabcut-border-rectangle.noise-50}}. To hold, both may lose "
-        "0.05; "
-        "in part the recipe. With colour alone the loss is the same: the grid is what "
-        "makes it robust.",
+        "0.05; in part the recipe. With colour alone the loss is the same: the grid is "
+        "what makes it robust.",
         holds=lambda r: max(_lost_to_noise(r, *NOISY)) <= 0.05,
         in_part=lambda r: max(_lost_to_noise(r, NOISY[0])) <= 0.05,
     ),

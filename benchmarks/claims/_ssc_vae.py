@@ -21,8 +21,7 @@ COMPARISONS = [
         "{comparison.models.sc-vae.psnr}, VQ {comparison.models.vq-vae.numbers} "
         "{comparison.models.vq-vae.psnr}, VAE {comparison.models.vae.numbers} "
         "{comparison.models.vae.psnr}. To hold, SSC half a decibel above SC and the "
-        "rest "
-        "in order, in part SC above VQ.",
+        "rest in order, in part SC above VQ.",
         holds=lambda r: (
             r.above(f"{ALL}.ssc-vae.psnr", f"{ALL}.sc-vae.psnr", by=0.5)
             and r.above(f"{ALL}.sc-vae.psnr", f"{ALL}.vq-vae.psnr")
@@ -48,10 +47,10 @@ COMPARISONS = [
         here="BSDS500: {restoration.psnr.ssc.noise10}, {restoration.psnr.ssc.noise20}, "
         "{restoration.psnr.ssc.noise30} and {restoration.psnr.sc.noise10}, "
         "{restoration.psnr.sc.noise20}, {restoration.psnr.sc.noise30} dB, one seed. In "
-        "small at sigma 10, three seeds: "
-        f"{{{NOISE}.ssc.psnr .2f}} dB with {{{NOISE}.ssc.nonzeros}} non-zeros and "
-        f"{{{NOISE}.sc.psnr .2f}} with {{{NOISE}.sc.nonzeros}}. To hold, above at all "
-        "strengths by 0.1, in part at one.",
+        f"small at sigma 10, three seeds: {{{NOISE}.ssc.psnr .2f}} dB with "
+        f"{{{NOISE}.ssc.nonzeros}} non-zeros and {{{NOISE}.sc.psnr .2f}} with "
+        f"{{{NOISE}.sc.nonzeros}}. To hold, above at all strengths by 0.1, in part at "
+        "one.",
         holds=lambda r: all(
             r.above(
                 f"restoration.psnr.ssc.noise{s}", f"restoration.psnr.sc.noise{s}", 0.1
@@ -88,13 +87,12 @@ COMPARISONS = [
         printed="160.42 and 156.52 GMac (VQ-VAE 152.16), 22.95 and 19.12 million "
         "parameters",
         here="{claim_cost.models.ssc-vae.gmac} and {claim_cost.models.sc-vae.gmac} "
-        "GMac, "
-        "{claim_cost.more_gmac .1f} % more, {claim_cost.models.ssc-vae.controller} "
-        "million parameters in the controller. The rollout adds "
-        "{claim_cost.rollout_gmac .2f} GMac to VQ-VAE's bottleneck (printed 4.36), the "
-        "controller {claim_cost.controller_gmac .2f} (printed 3.90, and 3.83 million). "
-        "To "
-        "hold, at most 3 % more operations, in part the printed ones within a tenth.",
+        "GMac, {claim_cost.more_gmac .1f} % more, "
+        "{claim_cost.models.ssc-vae.controller} million parameters in the controller. "
+        "The rollout adds {claim_cost.rollout_gmac .2f} GMac to VQ-VAE's bottleneck "
+        "(printed 4.36), the controller {claim_cost.controller_gmac .2f} (printed "
+        "3.90, and 3.83 million). To hold, at most 3 % more operations, in part the "
+        "printed ones within a tenth.",
         holds=lambda r: r("claim_cost.more_gmac") <= 3,
         in_part=lambda r: abs(r("claim_cost.controller_gmac") / 3.90 - 1) < 0.1,
     ),
@@ -104,9 +102,8 @@ COMPARISONS = [
         place="Tables 1 to 3, Abstract",
         printed="3.25 dB over SC-VAE, 6.58 over VQ-VAE",
         cannot="The ultrasound data set is not at hand. Photos with speckle are "
-        "restored "
-        "by `Denoiser(gain=...)`, which is another model (see Denoising in the "
-        "results).",
+        "restored by `Denoiser(gain=...)`, which is another model (see Denoising in "
+        "the results).",
     ),
     Claim(
         name="ssc-vae-lpips-fid",
@@ -134,12 +131,11 @@ THRESHOLDS = [
         place="Table 3: SC-VAE + In",
         printed="BSDS500 29.55 and 28.97 dB; ultrasound 32.93 and 32.53",
         here="grey crops of BSDS500, the paper's rollout, a controller as wide for its "
-        f"atoms as there: {{{GREY}.sc-in.psnr .2f}} dB at "
-        f"{{{GREY}.sc-in.nonzeros}} non-zeros, {{{GREY}.sc.psnr .2f}} at "
-        f"{{{GREY}.sc.nonzeros}} with one. CIFAR-10 (JPEG), the default controller, "
-        "one "
-        "seed, at equal non-zeros: {ingredients.soft.threshold-vector.gap} dB more. To "
-        "hold, above in grey with no more non-zeros, in part on CIFAR-10 alone.",
+        f"atoms as there: {{{GREY}.sc-in.psnr .2f}} dB at {{{GREY}.sc-in.nonzeros}} "
+        f"non-zeros, {{{GREY}.sc.psnr .2f}} at {{{GREY}.sc.nonzeros}} with one. "
+        "CIFAR-10 (JPEG), the default controller, one seed, at equal non-zeros: "
+        "{ingredients.soft.threshold-vector.gap} dB more. To hold, above in grey with "
+        "no more non-zeros, in part on CIFAR-10 alone.",
         holds=lambda r: (
             r.above(f"{GREY}.sc-in.psnr", f"{GREY}.sc.psnr")
             and r(f"{GREY}.sc-in.nonzeros") <= r(f"{GREY}.sc.nonzeros")
