@@ -25,9 +25,9 @@ Run ``python benchmarks/closed_loop.py``; it needs no data. Rows that are there 
 import argparse
 import functools
 import pathlib
-import sys
 
 import _common
+import _kept
 import _record
 import numpy as np
 import torch
@@ -46,9 +46,6 @@ from sklearn_sparsevae import ClosedLoopVAE
 from sklearn_sparsevae.datasets import load_sample_photos, random_crops
 from sklearn_sparsevae.metrics import psnr
 from sklearn_sparsevae.sparse import coding_rate, rate_distance, rate_reduction
-
-sys.path.append(str(pathlib.Path(__file__).parent / "claims"))
-from _kept import kept
 
 DATA = "scikit-learn's digits"
 GOAL = 20.0  # dB
@@ -204,7 +201,7 @@ def measure_all(params, train, test):
         for label, own in wanted.items():
             if own["batch_size"] in ONCE and seed != SEEDS[0]:
                 continue
-            made[label] = kept(
+            made[label] = _kept.kept(
                 "closed_loop",
                 f"{NAME}-{_record.key(label)}-{seed}",
                 [own, [len(train[0]), len(test[0]), N_HELD_OUT]],

@@ -25,12 +25,12 @@ not measured again.
 Run ``python benchmarks/features.py --data cifar10_jpeg.zip``.
 """
 
-import json
 import time
 
 import _cifar
 import _classical
 import _common
+import _kept
 import _record
 import numpy as np
 from scipy import sparse
@@ -57,7 +57,6 @@ WEIGHTS = np.logspace(1, 5, 9)
 # Of the recipe: chosen on 2,000 training images that were not fitted to.
 ALPHA = 1000.0
 GOAL = 65.0, 5.0  # percent, CPU-minutes
-KEPT = _common.RESULTS / "features"
 
 
 def pooled(codes, grid_shape):
@@ -149,13 +148,10 @@ def to_table(rows):
 # The recipe --------------------------------------------------------------------------
 
 
-def kept(name, measure):
+def kept(name, settings, measure):
     """Row of a name: measured now, or by a run before."""
-    path = KEPT / f"{_record.key(name)}.json"
-    if not path.exists():
-        row = {"key": _record.key(name), "label": name} | measure()
-        _record.write_aside(path, json.dumps(row, default=float))
-    row = json.loads(path.read_text())
+    key = _record.key(name)
+    row = {"key": key, "label": name} | _kept.kept("features", key, settings, measure)
     print(f"{name:50}", *(f"{v:.4g}" for v in row.values() if isinstance(v, float)))
     return row
 
@@ -184,7 +180,8 @@ def cifar_rows(train, test):
         "the same, no overlap": {**fewer, "stride": 6},
     }
     for name, params in variants.items():
-        yield kept(name, lambda params=params: recipe(train, test, **params))
+        own = {"n_train": len(train[1]), "n_test": len(test[1]), **params}
+        yield kept(name, own, lambda params=params: recipe(train, test, **params))
 
 
 def folds_of(describe, splits, y):
@@ -225,6 +222,7 @@ def digits_rows():
     for name, model in models.items():
         yield kept(
             f"digits: {name}",
+            repr(model),
             lambda model=model: folds_of(lambda t: fitted(model, X, t), splits, y),
         )
 

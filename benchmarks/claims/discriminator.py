@@ -24,9 +24,8 @@ is kept in ``build/benchmarks/discriminator``.
 
 import functools
 
-import _kept
 import numpy as np
-from _shared import _cifar, _common, _record
+from _shared import _cifar, _common, _kept, _record
 from scipy.ndimage import gaussian_filter
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits

@@ -18,9 +18,8 @@ the training of SC-VAE, and what the rollout leaves of the latents, for each d.
 import functools
 import pathlib
 
-import _kept
 import numpy as np
-from _shared import _cifar, _common, _record
+from _shared import _cifar, _common, _kept, _record
 from skorch.callbacks import Callback
 from threadpoolctl import threadpool_limits
 

@@ -26,10 +26,9 @@ import argparse
 import functools
 import itertools
 
-import _kept
 import numpy as np
 import torch
-from _shared import _common, _record
+from _shared import _common, _kept, _record
 from scipy import fft
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestRegressor

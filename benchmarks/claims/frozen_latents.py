@@ -37,9 +37,8 @@ import functools
 import pathlib
 from unittest import mock
 
-import _kept
 import numpy as np
-from _shared import _cifar, _common, _record
+from _shared import _cifar, _common, _kept, _record
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 

@@ -30,8 +30,7 @@ import pathlib
 
 import numpy as np
 import torch
-from _kept import kept
-from _shared import _common, _record
+from _shared import _common, _kept, _record
 from scipy.linalg import sqrtm, subspace_angles
 from skimage.io import imsave
 from sklearn.datasets import load_digits
@@ -340,15 +339,15 @@ def main():
     linear, line = [], []
     for seed in SEEDS:
         keep = NAME, f"linear-{seed}", [N_LINEAR, LINEAR_STEPS, LINEAR_RATE]
-        linear.append(kept(*keep, lambda s=seed: measure_linear(rows, test, s)))
+        linear.append(_kept.kept(*keep, lambda s=seed: measure_linear(rows, test, s)))
         keep = NAME, f"line-{seed}", [N_LINE, LINE_WIDTH, LINE_STEPS, LINE_RATE]
-        line.append(kept(*keep, lambda s=seed: measure_line(rows, test, s)))
+        line.append(_kept.kept(*keep, lambda s=seed: measure_line(rows, test, s)))
         print(f"seed {seed}: {linear[-1]} {line[-1]}", flush=True)
     judge, fitted = Judge(rows, labels, test), {variant: [] for variant in VARIANTS}
     for variant, params in VARIANTS.items():
         for seed in SEEDS:
             keep = NAME, f"{_record.key(variant)}-{seed}", [TASK, params, EPOCHS, DRAWS]
-            made = kept(
+            made = _kept.kept(
                 *keep,
                 lambda v=variant, s=seed: measure_variant(v, rows, test, s, judge),
             )

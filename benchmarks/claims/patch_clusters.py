@@ -22,10 +22,8 @@ Run ``python benchmarks/claims/patch_clusters.py --data cifar10_jpeg.zip``; enco
 a seed, once scored, are kept in ``build/benchmarks/patch_clusters``.
 """
 
-import json
-
 import numpy as np
-from _shared import _cifar, _common, _record
+from _shared import _cifar, _common, _kept, _record
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.decomposition import PCA
 from sklearn.metrics import normalized_mutual_info_score
@@ -45,7 +43,7 @@ N_TRAIN, N_TEST, EPOCHS = 1000, 500, 1
 SEEDS = (0, 1)
 PATCHES = {"n_components": 128, "patch_size": 4}  # of `PatchEncoder`, of one patch
 IMAGES = {"n_components": 256, "stride": 2}  # and of whole images
-KEPT = _common.RESULTS / "patch_clusters"
+NAME = "patch_clusters"
 
 
 def patches_of(images):
@@ -116,14 +114,14 @@ def of_images(train, test, seed):
 
 def measure(what, encodings, classes, patches, seed):
     """Scores of all encodings of a seed, by name; read where they are kept."""
-    path = KEPT / f"{what}-{len(patches)}-{seed}.json"
-    if not path.exists():
-        found = {
+
+    def run():
+        return {
             name: scores(features, classes, patches, seed)
             for name, features in encodings
         }
-        _record.write_aside(path, json.dumps(found))
-    return json.loads(path.read_text())
+
+    return _kept.kept(NAME, f"{what}-{seed}", [len(patches)], run)
 
 
 def to_table(what, by_seed):

@@ -25,9 +25,8 @@ import functools
 import math
 import pathlib
 
-import _kept
 import numpy as np
-from _shared import _cifar, _common, _record
+from _shared import _cifar, _common, _kept, _record
 from threadpoolctl import threadpool_limits
 
 from sklearn_sparsevae import (
