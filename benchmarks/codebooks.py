@@ -61,7 +61,6 @@ GAIN, FSQ_LOSS, IN_USE = 1.0, 0.5, 95.0
 def main():
     """Fit and measure every row, print the tables and what holds, record."""
     options = _cifar.parser(__doc__, n_train=10_000, json_name="codebooks.json")
-    options.set_defaults(n_test=10_000)
     arguments, train, test = _cifar.start(options)
     settings = _cifar.settings(train, test, threads=arguments.threads)
     tables = {}
