@@ -15,10 +15,10 @@ How to read the table:
 * *numbers* a patch are the non-zeros of a sparse code, or the length of a dense one.
   SC-VAE has a penalty in place of a bound, VSC and VSCLT a prior, chosen on training
   images to have about eight.
-* *used* is the perplexity of the atoms' usage over all test images, of 512 (VSC
-  and VSCLT have 64), less the three that SC-VAE, VSC and VSCLT have for the channel
-  means; for dense codes the active units (Burda et al., 2016): dimensions that vary
-  with the image.
+* *used* is the perplexity of the atoms' usage over all test images, of 512 (VSC and
+  VSCLT have 64, SimVQ has 16,384), less the three that SC-VAE, VSC and VSCLT have for
+  the channel means; for dense codes the active units (Burda et al., 2016): dimensions
+  that vary with the image.
 * *CPU s* is the process time of the fit.
 
 Run ``python benchmarks/comparison.py --data cifar10_jpeg.zip``.
@@ -48,10 +48,14 @@ from sklearn_sparsevae import (
 from sklearn_sparsevae.codes import as_codes, quantize_codes
 
 N_DOWNSAMPLES, SIDE, BUDGET = 2, 4, 8
+LARGE = 16_384  # codes of SimVQ
 COEF_BITS = 8
 SITES = functools.partial(dict, n_downsamples=N_DOWNSAMPLES)
 MODELS = {
     "VQ-VAE": (VQVAE, SITES()),
+    "VQ-VAE, rotation": (VQVAE, SITES(gradient="rotation")),
+    "VQ-VAE, linear": (VQVAE, SITES(n_components=LARGE, codebook="linear")),
+    "FSQ": (VQVAE, SITES(quantizer="fsq", lr=0.004)),
     "RQ-VAE": (VQVAE, SITES(n_quantizers=BUDGET)),
     "DL-VAE": (DictionaryLearningVAE, SITES(n_nonzero_coefs=BUDGET)),
     "SC-VAE": (SparseCodingVAE, SITES()),
@@ -71,6 +75,9 @@ LABELS = {
     "PCA": "PCA of patches",
     "dictionary learning": "dictionary learning, OMP",
     "VQ-VAE": "`VQVAE`",
+    "VQ-VAE, rotation": '`VQVAE(gradient="rotation")`',
+    "VQ-VAE, linear": f'`VQVAE({LARGE:_}, codebook="linear")`, SimVQ',
+    "FSQ": '`VQVAE(quantizer="fsq", lr=0.004)`',
     "RQ-VAE": f"`VQVAE(n_quantizers={BUDGET})`",
     "DL-VAE": "`DictionaryLearningVAE`",
     "SC-VAE": "`SparseCodingVAE`",

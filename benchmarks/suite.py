@@ -154,6 +154,15 @@ def tables(results):
     return made
 
 
+def name_of_gpu(chosen):
+    """Name of the GPU that a row needs, where there is one."""
+    if "gpu" not in chosen:
+        return None
+    import torch  # here, since rows are to start without it
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else None
+
+
 def settings(threads):
     """Say what the figures depend on."""
     return {
@@ -201,6 +210,7 @@ def main():
     _common.write_json(args.json, content)
     name = "suite" if set(chosen) == set(rows.ROWS) else f"suite_{'_'.join(chosen)}"
     own = {"rows": list(chosen), "python": platform.python_version()}
+    own |= {"gpu": gpu} if (gpu := name_of_gpu(chosen)) else {}
     _record.record(args, name, tables=tables(results), settings=own)
     if args.compare:
         report_changes(results, args.compare, args.threads)

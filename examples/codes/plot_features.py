@@ -52,19 +52,15 @@ plt.show()
 #
 # The encoder sees no labels. ``transform`` gives a :class:`scipy.sparse.csr_array` with
 # a row for each crop, which classifiers take as it is; but where in the crop a stone
-# lies does not matter here. ``sites()`` has a row for each place, whose magnitudes are
-# averaged.
+# lies does not matter here. ``pool`` averages the magnitudes over all places.
 
 encoder = DictionaryLearningVAE(
     64, n_nonzero_coefs=2, crop_size=32, max_epochs=max_epochs, random_state=0
 ).fit(crops["train"])
-
-
-def pool(images):
-    """Mean magnitude of each atom over the sites of every image."""
-    sites = abs(encoder.transform(images).sites())
-    return sites.toarray().reshape(len(images), -1, sites.shape[1]).mean(axis=1)
-
+features = {
+    part: encoder.transform(images).pool((1, 1), signs="ignored").toarray()
+    for part, images in crops.items()
+}
 
 # %%
 # Few labels
@@ -80,7 +76,7 @@ inputs = {
         np.stack([np.histogram(crop, 32, (0, 256))[0] for crop in part])
         for part in crops.values()
     ],
-    "pooled codes": [pool(part) for part in crops.values()],
+    "pooled codes": list(features.values()),
 }
 sizes = [6, 15, 30, 90]
 figure, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")

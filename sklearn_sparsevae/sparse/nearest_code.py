@@ -64,7 +64,8 @@ def nearest_code(
     unit = power_of_two(codebook)
     codebook = codebook / unit
     half_norms = codebook.pow(2).sum(1) / 2
-    n_rows = max(1, min(len(signals), _SCORES // len(codebook)))
+    # A block at least: fewer rows would be padded to one.
+    n_rows = max(1, min(len(signals), max(ROW_BLOCK, _SCORES // len(codebook))))
     buffer = codebook.new_empty(n_rows + -n_rows % ROW_BLOCK, len(codebook))
     parts = [
         argmax_of_rows(  # [LASERS Eq. 1]
