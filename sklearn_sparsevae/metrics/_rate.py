@@ -1,4 +1,4 @@
-"""The rate of codes: bits a pixel, at fixed length or at the entropy's bound."""
+"""The rate of codes: bits a pixel, at fixed length, as entropy or under a prior."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sklearn_sparsevae._typing import Codes, Grid
+from sklearn_sparsevae._typing import Codes, Density, Grid
 from sklearn_sparsevae.codes import (
     SparseCodes,
     are_counts,
@@ -22,6 +22,7 @@ def bits_per_pixel(
     coef_bits: int = 8,
     *,
     entropy: bool = False,
+    prior: Density | None = None,
     grid_shape: Grid | None = None,
     image_shape: Sequence[int] | None = None,
 ) -> float:
@@ -40,6 +41,8 @@ def bits_per_pixel(
     * codes that are counts, as vector quantisation gives them (positive integers that
       add up to the same number of levels at every site): :math:`\log_2 K` bits a
       level, and nothing else, as for VQ-VAE and RQ-VAE.
+    * codes without a single zero, as those of :class:`~sklearn_sparsevae.GaussianVAE`:
+      ``coef_bits`` a coefficient, and nothing else. All are stored, in order.
 
     What is not: the step of the quantiser and the two limits of :math:`n`, a few bytes
     a set; the model, which the receiver has; ``thumbnails``, which no decoder reads.
@@ -56,6 +59,11 @@ def bits_per_pixel(
         An ideal arithmetic coder needs as much that writes these symbols one by one,
         knows their three histograms and nothing about neighbours. Never above the
         fixed length.
+    prior : CodePrior, default=None
+        Count what a fitted :class:`~sklearn_sparsevae.CodePrior` predicts instead,
+        which knows the neighbours: the size of what its
+        :meth:`~sklearn_sparsevae.CodePrior.compress` writes, without the header.
+        Coefficients are rounded to the prior's levels; ``coef_bits`` has no effect.
     grid_shape : tuple of int (h, w), optional
         The grid of a plain matrix; :class:`~sklearn_sparsevae.codes.SparseCodes` know
         their own.
@@ -72,7 +80,9 @@ def bits_per_pixel(
     ValueError
         If ``codes`` is not 2-D and finite with at least one image, nothing says what
         its grid and the images' shape are, the codes of a list have different atoms,
-        or ``coef_bits`` is out of range.
+        ``coef_bits`` is out of range, or ``entropy`` and ``prior`` are both asked for.
+    TypeError
+        If ``prior`` has no ``score_samples``.
 
     References
     ----------
@@ -97,6 +107,8 @@ def bits_per_pixel(
         for part in (codes if several else [codes])
     ]
     n_pixels = sum(map(_pixels, parts))
+    if prior is not None:
+        return _predicted_bits(parts, prior, entropy) / n_pixels
     # One quantiser and one histogram serve all sites, whatever image they are of.
     codes = SparseCodes(join_sites(parts), grid_shape=(1, 1))
     bits = 0.0
@@ -105,12 +117,31 @@ def bits_per_pixel(
     return float(bits / n_pixels)
 
 
+def _predicted_bits(parts, prior, entropy):
+    """Bits of all codes of a list, as a prior predicts them."""
+    if entropy:
+        raise ValueError(
+            "Got entropy=True and a prior, which are two ways to count; expected one "
+            "of them. Call bits_per_pixel twice."
+        )
+    if not hasattr(prior, "score_samples"):
+        raise TypeError(
+            f"Got prior of type {type(prior).__name__}, which has no score_samples; "
+            "expected a CodePrior that was fitted to codes of the same model."
+        )
+    nats = sum(float(np.sum(prior.score_samples(part))) for part in parts)
+    return -nats / math.log(2)
+
+
 def _symbols(codes, coef_bits):
     """Histogram of each kind of symbol to store, and its bits at fixed length."""
     sites = quantize_codes(codes, coef_bits).sites()
     index_bits = np.log2(codes.n_atoms)
     if are_counts(codes):
         yield np.bincount(sites.indices, weights=sites.data), index_bits
+        return
+    if codes.nnz == codes.shape[0] * codes.shape[1]:
+        yield np.unique(sites.toarray(), return_counts=True)[1], coef_bits
         return
     numbers = np.diff(sites.indptr)
     yield np.bincount(numbers), np.log2(np.ptp(numbers) + 1)
