@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import betaln
 
+from sklearn_sparsevae._arguments import check_flag
 from sklearn_sparsevae._typing import Codes, Density, Grid
 from sklearn_sparsevae.codes import (
     SparseCodes,
@@ -93,7 +94,7 @@ def bits_per_pixel(
         its grid and the images' shape are, the codes of a list have different atoms,
         ``coef_bits`` is out of range, or ``entropy`` and ``prior`` are both asked for.
     TypeError
-        If ``prior`` has no ``score_samples``.
+        If ``prior`` has no ``score_samples``, or a flag is neither true nor false.
 
     References
     ----------
@@ -110,6 +111,8 @@ def bits_per_pixel(
     >>> bits_per_pixel(codes, 5, grid_shape=(1, 2), image_shape=(2, 4))
     2.0
     """
+    check_flag(entropy, "entropy")
+    check_flag(ordered, "ordered")
     several = isinstance(codes, list | tuple) and any(
         isinstance(part, SparseCodes) for part in codes
     )
