@@ -23,6 +23,7 @@ pixels cut off every side, JPEG 4:4:4 of quality 70 gives 31.6 dB and not 38.7, 
 
 import dataclasses
 import io
+import math
 import time
 import warnings
 from itertools import pairwise
@@ -49,6 +50,28 @@ N_COMPONENTS = {4: (4, 8, 16, 32, 48), 8: (4, 8, 16, 32, 64, 192)}
 ALPHA = 0.2  # weight of the L1 norm in fitting; 0.1 suits many non-zeros, 0.3 few
 FIT_BATCH = 512  # patches of a partial_fit
 N_BATCHES = 600  # of our dictionary learning
+# Formats of photos: a name, what Pillow is told, and a setting for each point.
+_QUALITIES = [{"quality": q} for q in (2, 5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 90)]
+FORMATS = [
+    ("JPEG 4:2:0", {"format": "JPEG", "optimize": True}, _QUALITIES),
+    (
+        "JPEG 4:4:4",
+        {"format": "JPEG", "optimize": True, "subsampling": "4:4:4"},
+        _QUALITIES,
+    ),
+    (
+        "JPEG 2000",
+        {"format": "JPEG2000", "irreversible": True, "quality_mode": "rates"},
+        [{"quality_layers": [24 / bpp]} for bpp in (0.2, 0.35, 0.5, 0.7, 1, 1.5, 2, 4)],
+    ),
+    ("WebP", {"format": "WEBP", "method": 6}, [{"quality": 0}, *_QUALITIES]),
+    ("AVIF 4:2:0", {"format": "AVIF", "speed": 6}, _QUALITIES[1::2]),
+    (
+        "AVIF 4:4:4",
+        {"format": "AVIF", "speed": 6, "subsampling": "4:4:4"},
+        _QUALITIES[1::2],
+    ),
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +117,17 @@ def as_image_codes(sites, side, image_shape):
 # Measuring ---------------------------------------------------------------------------
 
 
-def code_points(method, setting, codes, decode, images, seconds, coef_bits=COEF_BITS):
+def code_points(
+    method,
+    setting,
+    codes,
+    decode,
+    images,
+    seconds,
+    coef_bits=COEF_BITS,
+    components=None,
+    ordered=False,
+):
     """Points of sparse codes, one for each precision of the coefficients.
 
     Parameters
@@ -110,6 +143,10 @@ def code_points(method, setting, codes, decode, images, seconds, coef_bits=COEF_
         Time of fitting.
     coef_bits : sequence of int
         Precisions; codes that are counts have none, and give one point.
+    components : ndarray, optional
+        Atoms, with which coefficients are rounded together.
+    ordered : bool
+        How `metrics.bits_per_pixel` counts.
 
     Returns
     -------
@@ -118,24 +155,17 @@ def code_points(method, setting, codes, decode, images, seconds, coef_bits=COEF_
     settings = {bits: f"{setting}, {bits} bits" for bits in coef_bits}
     if are_counts(codes):
         settings = {coef_bits[0]: setting}
-    return [
-        code_point(method, name, codes, bits, decode, images, seconds)
-        for bits, name in settings.items()
-    ]
-
-
-def code_point(method, setting, codes, coef_bits, decode, images, seconds):
-    """Quantise, decode, measure."""
-    quantized = quantize_codes(codes, coef_bits)
-    return Point(
-        method,
-        setting,
-        metrics.bits_per_pixel(codes, coef_bits),
-        metrics.bits_per_pixel(codes, coef_bits, entropy=True),
-        metrics.psnr(images, np.clip(decode(quantized), 0, 1)),
-        quantized.nnz / len(images),
-        seconds,
-    )
+    points = []
+    for bits, name in settings.items():
+        quantized = quantize_codes(codes, bits, components)
+        bpp, bound = (
+            metrics.bits_per_pixel(quantized, bits, entropy=entropy, ordered=ordered)
+            for entropy in (False, True)
+        )
+        psnr = metrics.psnr(images, np.clip(decode(quantized), 0, 1))
+        nnz = quantized.nnz / len(images)
+        points.append(Point(method, name, bpp, bound, psnr, nnz, seconds))
+    return points
 
 
 # Sparse codes of patches -------------------------------------------------------------
@@ -206,6 +236,7 @@ def omp_points(who, selection, atoms, n_nonzero_coefs, images, side, seconds):
         lambda codes: from_patches(codes.sites() @ atoms, side, image_shape),
         images,
         seconds,
+        components=atoms,
     )
 
 
@@ -293,7 +324,47 @@ def level_bits(sites, coef_bits):
     return float(fixed), float(bound)
 
 
-# JPEG --------------------------------------------------------------------------------
+# Files of photos ---------------------------------------------------------------------
+
+
+def file_points(images):
+    """JPEG, JPEG 2000, WebP and AVIF, as Pillow writes them, in bytes of whole files.
+
+    All images are tiles of one photo, so that a single header is shared by all, as one
+    is by compressed codes. JPEG, WebP and AVIF work on blocks of pixels, whose sides
+    divide those of an image; the wavelets of JPEG 2000 reach over the borders of images
+    (in tiles of its own it would be worse by 3 dB at equal bytes). Every format has an
+    entropy coder: ``bpp`` and ``bpp_entropy`` are the same number.
+    """
+    photo, points = _mosaic(images), []
+    for name, options, settings in FORMATS:
+        for setting in settings:
+            file = io.BytesIO()
+            Image.fromarray(photo).save(file, **options, **setting)
+            bpp = 8 * len(file.getvalue()) / images[..., 0].size
+            with Image.open(file) as written:
+                decoded = _from_mosaic(np.asarray(written.convert("RGB")), images.shape)
+            psnr = metrics.psnr(images, decoded)
+            said = ", ".join(f"{key} {value}" for key, value in setting.items())
+            points.append(Point(f"{name}, mosaic", said, bpp, bpp, psnr, None, 0.0))
+    return points
+
+
+def _mosaic(images):
+    """One photo of all images, row by row; what is left of the last row is grey."""
+    n, height, width, channels = images.shape
+    n_columns = math.ceil(math.sqrt(n))
+    n_rows = math.ceil(n / n_columns)
+    tiles = np.full((n_rows * n_columns, height, width, channels), 128, np.uint8)
+    tiles[:n] = images
+    rows = tiles.reshape(n_rows, n_columns, height, width, channels).swapaxes(1, 2)
+    return rows.reshape(n_rows * height, n_columns * width, channels)
+
+
+def _from_mosaic(photo, shape):
+    n, height, width, channels = shape
+    rows = photo.reshape(-1, height, photo.shape[1] // width, width, channels)
+    return rows.swapaxes(1, 2).reshape(-1, height, width, channels)[:n]
 
 
 def jpeg_points(images, qualities=(2, 5, 10, 15, 20, 30, 40, 50, 60, 70, 80)):
@@ -375,27 +446,30 @@ def _is_concave(three, key):
     return slopes[0] > slopes[1]
 
 
-def plot(points, path, max_rate=4.0):
+def plot(points, path, family, ours, max_rate=4.0):
     """Draw the hull of every family of methods, at fixed length and at the bound.
 
-    A family has all sizes of patches. Whole JPEG files are left out: at this size they
-    are mostly header.
+    ``family(point)`` is what a point is called; those of ``ours`` are solid lines. A
+    family has all sizes of patches.
     """
     import matplotlib.pyplot as plt
 
     families = {}
     for point in points:
-        if not point.method.endswith("file"):
-            families.setdefault(point.method.rsplit(",", 1)[0], []).append(point)
+        families.setdefault(family(point), []).append(point)
     titles = {"bpp": "fixed length", "bpp_entropy": "entropy bound"}
     figure, axes = plt.subplots(
         1, 2, figsize=(12, 5), sharey=True, layout="constrained"
     )
+    colors = plt.get_cmap("tab20").colors
+    # Strong colours first, then their pale companions.
+    colors = dict(zip(families, [*colors[::2], *colors[1::2]]))
     for ax, (key, title) in zip(axes, titles.items()):
         for name, own in families.items():
-            style = "-" if name.endswith("VAE") else "--"
+            style = "-" if name in ours else "--"
             hull = _rates_and_psnr(envelope(own, key), key)
-            ax.plot(*hull, style, marker="o", ms=3, lw=2, label=name)
+            look = {"color": colors[name], "marker": "o", "ms": 3, "lw": 2}
+            ax.plot(*hull, style, label=name, **look)
         ax.set(xlim=(0, max_rate), ylim=(18, 42), xlabel="bits per pixel", title=title)
         ax.grid(alpha=0.3)
     axes[0].set(ylabel="PSNR, dB")

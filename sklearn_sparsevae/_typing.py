@@ -23,6 +23,12 @@ class LazySequence(Protocol):
     def __getitem__(self, index: int, /) -> Any: ...
 
 
+class Density(Protocol):
+    """What knows how likely the codes of images are, as CodePrior does."""
+
+    def score_samples(self, X: Any, /) -> NDArray[np.floating]: ...
+
+
 # Images, vectors, or photos of different sizes in a list.
 Images: TypeAlias = ArrayLike | Sequence[ArrayLike] | LazySequence
 # Images that come out, float32, or a list of them.

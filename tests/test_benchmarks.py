@@ -361,3 +361,13 @@ def test_boundaries_are_matched_one_to_one_and_as_many_as_can_be(rng, monkeypatc
         assert near[has, partner[has]].all() and len(set(partner[has])) == len(has)
         assert len(has) == (most >= 0).sum()
     assert (_boundaries.match(found, np.zeros_like(drawn), 2.3) == -1).all()
+
+
+@pytest.mark.parametrize("n", [1, 5, 9, 10])
+def test_a_mosaic_gives_every_image_back(rng, n):
+    import _classical
+
+    images = rng.integers(0, 256, (n, 4, 6, 3), dtype=np.uint8)
+    photo = _classical._mosaic(images)
+    assert photo.size < images.size + 4 * images[0].size
+    np.testing.assert_array_equal(_classical._from_mosaic(photo, images.shape), images)

@@ -19,7 +19,7 @@ TORCH_ROOMS = {
     "sparse": {"torch", "numba", "_ahead", "_progress"},
     "bottlenecks": {"torch", "sparse", "_ranks"},
     "backbones": {"torch", "sparse"},
-    "training": {"torch", "skorch", "onnx", "onnxscript", "_arguments"}
+    "training": {"torch", "skorch", "constriction", "onnx", "onnxscript", "_arguments"}
     | {"images", "perceptual", "sparse", "bottlenecks", "backbones", "_usage"}
     | {"_ahead", "_container", "_files", "_progress", "_ranks"},
 }

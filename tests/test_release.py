@@ -43,7 +43,7 @@ def test_the_oldest_versions_are_the_lower_bounds():
     extras = PROJECT["optional-dependencies"]
     groups = [
         PROJECT["dependencies"],
-        *map(extras.get, ("data", "fast", "files", "plot", "scale")),
+        *map(extras.get, ("compression", "data", "fast", "files", "plot", "scale")),
     ]
     bounds = [
         re.match(r"([\w-]+)(?:\[[\w,]+\])?>=([\d.]+)", requirement).groups()

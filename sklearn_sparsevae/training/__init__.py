@@ -29,6 +29,7 @@ from sklearn_sparsevae.training.inference import Coder
 from sklearn_sparsevae.training.losses import PIXEL_LOSSES
 from sklearn_sparsevae.training.net import Net, RunSettings
 from sklearn_sparsevae.training.patch_coding import PatchCoder, PatchDictionary
+from sklearn_sparsevae.training.range_coding import decode_tokens, encode_tokens
 from sklearn_sparsevae.training.ranks import fitted_together, from_first
 from sklearn_sparsevae.training.reconstruction import (
     ReconstructionNet,
@@ -59,7 +60,9 @@ __all__ = [
     "TrainingSettings",
     "Transcriber",
     "Transcription",
+    "decode_tokens",
     "draw_tokens",
+    "encode_tokens",
     "fast_precision",
     "fitted_together",
     "from_first",

@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from sklearn_sparsevae._progress import progress, showing
+from sklearn_sparsevae._progress import progress
 from sklearn_sparsevae.training.callbacks import not_finite
 from sklearn_sparsevae.training.devices import resolve_device
 from sklearn_sparsevae.training.net import Net
 from sklearn_sparsevae.training.ranks import average, check_same_data
 from sklearn_sparsevae.training.seeds import OwnGenerator
 
-# Logits that one batch may hold without gradients: 64 MiB of float64.
-_BATCH_ENTRIES = 2**23
+# Numbers that one batch may hold without gradients: 64 MiB of float64.
+BATCH_ENTRIES = 2**23
 
 
 class PriorNet(Net):
@@ -89,6 +89,11 @@ class _TokenBatches(Dataset):
         return tokens, tokens
 
 
+def exact(module, device):
+    """Copy of a module in float64, where the order of sums hardly matters."""
+    return copy.deepcopy(module).to(device, torch.float64).eval()
+
+
 @torch.no_grad()
 def log_likelihood(module, tokens, device, verbose=0):
     """Log-likelihood of every image, in nats.
@@ -109,9 +114,9 @@ def log_likelihood(module, tokens, device, verbose=0):
     values : ndarray of float64 (n,)
     """
     device, space = resolve_device(device), module.space
-    module = copy.deepcopy(module).to(device, torch.float64).eval()
+    module = exact(module, device)
     entries = space.n_sites * space.n_slots * (space.n_atoms + space.n_bins + 1)
-    batches = torch.from_numpy(tokens).split(max(1, _BATCH_ENTRIES // entries))
+    batches = torch.from_numpy(tokens).split(max(1, BATCH_ENTRIES // entries))
     values = []
     with progress("CodePrior.score_samples", len(tokens), verbose) as bar:
         for batch in batches:
@@ -122,6 +127,13 @@ def log_likelihood(module, tokens, device, verbose=0):
 
 def draw_tokens(module, n_samples, device, seed, verbose=0):
     """Draw tokens ``(n_samples, n_sites, n_slots, 2)`` from a trained module."""
-    device = resolve_device(device)
-    with OwnGenerator(seed), showing(verbose):
-        return module.to(device).eval().sample(n_samples).cpu().numpy()
+    module = module.to(resolve_device(device)).eval()
+
+    def draw(log_probabilities, place):
+        return torch.multinomial(log_probabilities.exp(), 1)[:, 0]
+
+    with (
+        OwnGenerator(seed),
+        progress("CodePrior.sample", n_samples, verbose) as bar,
+    ):
+        return module.generate(n_samples, draw, bar).cpu().numpy()

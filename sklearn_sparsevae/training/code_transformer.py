@@ -7,12 +7,11 @@ atoms in place of an atom (the end of the site) and bin 0.
 
 import dataclasses
 import math
+from collections.abc import Callable
 
 import torch
 from torch import nn
 from torch.nn import functional as F
-
-from sklearn_sparsevae._progress import tracked
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,25 +160,52 @@ class CodeTransformer(nn.Module):
         return of_atom[..., 0] + of_bin[..., 0] * is_pair
 
     @torch.no_grad()
-    def sample(self, n_samples: int) -> torch.Tensor:
-        """Draw tokens site by site, slot by slot, with torch's generator."""
+    def generate(self, n_images: int, choose: Callable, bar) -> torch.Tensor:
+        """Fill tokens of ``n_images`` images with what ``choose`` says of each.
+
+        All images go on together, site by site and slot by slot; a site that has ended
+        is not looked at again. What is computed, and in which order, depends on nothing
+        but the tokens so far: given the same ones, probabilities are the same.
+
+        Parameters
+        ----------
+        n_images : int
+        choose : callable
+            ``choose(log_probabilities, place)`` returns an index for each row, where
+            ``tokens[place]`` are those that it fills. It is not asked for bins where
+            there is only one.
+        bar : object
+            ``bar.update(n)`` is told how many images more are done, in parts.
+
+        Returns
+        -------
+        tokens : tensor of int (n_images, n_sites, n_slots, 2)
+        """
         space, device = self.space, self.slots.device
         tokens = torch.zeros(
-            (n_samples, space.n_sites, space.n_slots, 2), dtype=int, device=device
+            (n_images, space.n_sites, space.n_slots, 2), dtype=int, device=device
         )
-        site = torch.zeros((n_samples, self.width), device=device)
+        tokens[..., 0] = space.n_atoms
+        site = self.slots.new_zeros((n_images, self.width))
         pasts = [[] for _ in self.blocks]
-        for i in tracked(range(space.n_sites), "CodePrior.sample", "sites"):
+        for i in range(space.n_sites):
             context = self._context(site[:, None], i, pasts)[:, 0]
             site = torch.zeros_like(site)
-            atom = torch.full((n_samples,), -1, device=device)
+            rows = torch.arange(n_images, device=device)
+            atoms = torch.full((n_images,), -1, device=device)
             for k in range(space.n_slots):
-                hidden = self._hidden(context, site, slice(k, k + 1))
-                atom = _draw(self._log_atoms(hidden, atom))
-                drawn = _draw(self._log_bins(hidden, atom))
-                tokens[:, i, k, 0] = atom
-                tokens[:, i, k, 1] = drawn * (atom < space.n_atoms)
-                site = site + self._embed(*tokens[:, i, k].T)
+                hidden = self._hidden(context[rows], site[rows], slice(k, k + 1))
+                atoms = choose(self._log_atoms(hidden, atoms), (rows, i, k, 0))
+                goes_on = atoms < space.n_atoms
+                rows, hidden, atoms = rows[goes_on], hidden[goes_on], atoms[goes_on]
+                if not len(rows):
+                    break
+                tokens[rows, i, k, 0] = atoms
+                if space.n_bins > 1:
+                    bins = choose(self._log_bins(hidden, atoms), (rows, i, k, 1))
+                    tokens[rows, i, k, 1] = bins
+                site[rows] += self._embed(*tokens[rows, i, k].T)
+            bar.update(n_images / space.n_sites)
         return tokens
 
     def _embed(self, atoms, bins):
@@ -210,8 +236,3 @@ class CodeTransformer(nn.Module):
     def parameter_groups(self, lr: float) -> list[dict]:
         """Optimizer groups: all at one rate."""
         return [{"params": list(self.parameters()), "lr": lr}]
-
-
-def _draw(log_probabilities):
-    """One index for each row of log-probabilities."""
-    return torch.multinomial(log_probabilities.exp(), 1)[:, 0]

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -13,9 +13,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from skorch.callbacks import Callback
 
-from sklearn_sparsevae import VQVAE, CodePrior, SparseCodes
+from sklearn_sparsevae import VQVAE, CodePrior, SparseCodes, load, save
 from sklearn_sparsevae.codes import as_codes
 from sklearn_sparsevae.estimators._tokens import Tokenizer
+from sklearn_sparsevae.metrics import bits_per_pixel
+from sklearn_sparsevae.training import CodeTransformer
 
 QUICK = {"width": 16, "n_layers": 1, "max_epochs": 2, "random_state": 0}
 
@@ -200,6 +202,103 @@ def test_images_from_a_pipeline(images):
     assert pipe["enc"].inverse_transform(codes).shape == (3, 16, 16, 3)
     expected = pipe["prior"].score(pipe["enc"].transform(images))
     assert pipe.score(images) == pytest.approx(expected)
+
+
+# ---- real files ---------------------------------------------------------------------
+
+HEADER = 21
+
+
+@pytest.fixture(scope="module")
+def prior():
+    return CodePrior(**QUICK | {"max_epochs": 1}).fit(random_codes(0, "lista"))
+
+
+@given(
+    seed=st.integers(0, 1000),
+    kind=st.sampled_from(["vq", "rq", "signs", "omp", "lista"]),
+    n_images=st.integers(1, 30),
+)
+@settings(max_examples=8)
+def test_codes_come_back_as_tokens_say_them(seed, kind, n_images):
+    prior = CodePrior(**QUICK | {"max_epochs": 0}).fit(random_codes(seed, kind))
+    codes = random_codes(seed + 1, kind, n_images)
+    back = prior.decompress(prior.compress(codes))
+    expected = prior.tokenizer_.decode(prior.tokenizer_.encode(codes))
+    assert (back.grid_shape, back.image_shape) == ((2, 3), (8, 12))
+    assert back.n_mean_atoms == 1
+    for part in ("data", "indices", "indptr"):
+        np.testing.assert_array_equal(getattr(back, part), getattr(expected, part))
+    again = prior.decompress(prior.compress(back))
+    np.testing.assert_array_equal(again.toarray(), back.toarray())
+
+
+@kinds
+def test_the_size_is_what_the_score_says(kind):
+    codes = random_codes(0, kind, n_images=100)
+    prior = CodePrior(**QUICK | {"max_epochs": 1}).fit(codes)
+    predicted = -prior.score_samples(codes).sum() / np.log(2)
+    n_bits = 8 * (len(prior.compress(codes)) - HEADER)
+    assert predicted - 1 < n_bits < 1.01 * predicted + 64
+    n_pixels = 100 * 8 * 12
+    assert bits_per_pixel(codes, prior=prior) == pytest.approx(predicted / n_pixels)
+
+
+def test_sites_without_a_non_zero_and_one_image(prior):
+    empty = SparseCodes(np.zeros((1, 36), np.float32), grid_shape=(2, 3))
+    for codes in (empty, random_codes(3, "lista", n_images=1)):
+        back = prior.decompress(prior.compress(codes))
+        np.testing.assert_array_equal(back.indices, codes.indices)
+
+
+def test_a_prior_from_a_file_reads_what_was_written(prior, tmp_path):
+    data = prior.compress(random_codes(4, "lista"))
+    save(prior, tmp_path / "prior.model")
+    for other in (load(tmp_path / "prior.model"), pickle.loads(pickle.dumps(prior))):
+        assert other.compress(random_codes(4, "lista")) == data
+        np.testing.assert_array_equal(
+            other.decompress(memoryview(data)).toarray(),
+            prior.decompress(data).toarray(),
+        )
+
+
+@pytest.fixture(scope="module")
+def written(prior):
+    return prior.compress(random_codes(5, "lista", n_images=2))
+
+
+@given(place=st.integers(0, 10**6), bit=st.integers(0, 7), end=st.booleans())
+def test_no_bit_changes_unseen(prior, written, place, bit, end):
+    data = bytearray(written)
+    if end:
+        del data[place % len(data) :]
+    else:
+        data[place % len(data)] ^= 1 << bit
+    with pytest.raises(ValueError, match="do not begin|damaged|of format"):
+        prior.decompress(bytes(data))
+
+
+def test_what_another_prior_wrote_is_refused(prior):
+    codes = random_codes(6, "lista")
+    other = CodePrior(**QUICK | {"max_epochs": 2}).fit(random_codes(0, "lista"))
+    with pytest.raises(ValueError, match="another prior.*Load the prior that wrote"):
+        prior.decompress(other.compress(codes))
+    with pytest.raises(TypeError, match="data of type str; expected bytes"):
+        prior.decompress("unicode: \N{SNOWMAN}")
+    with pytest.raises(ValueError, match="do not begin as compressed codes do"):
+        prior.decompress("unicode: \N{SNOWMAN}".encode())
+    with pytest.raises(NotFittedError):
+        CodePrior().decompress(b"")
+
+
+def test_other_arithmetic_is_told_by_the_checksum(prior, monkeypatch):
+    data = prior.compress(random_codes(7, "lista"))
+    precise = CodeTransformer._log_atoms
+    monkeypatch.setattr(
+        CodeTransformer, "_log_atoms", lambda *a: (1.01 * precise(*a)).log_softmax(-1)
+    )
+    with pytest.raises(ValueError, match="probabilities come out differently"):
+        prior.decompress(data)
 
 
 # ---- reproducible, portable, strict -------------------------------------------------

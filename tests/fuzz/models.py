@@ -170,7 +170,9 @@ def resolved(values, inverse=False):
     own |= dict.fromkeys(("X", "A", "B", "blocks"), of.X)
     for name, value in values.items():
         if value is AS_FITTED:
-            values[name] = codes_of(of) if inverse and name == "X" else own[name]
+            values[name] = codes_of(of) if inverse and name == "X" else own.get(name)
+        if value is AS_FITTED and name == "data":
+            values[name] = of.model.compress(of.X)
     return of, values
 
 
@@ -192,6 +194,10 @@ def method(name, method_name):
             arguments[key] = argument(key, AS_FITTED, *(others if key == "y" else []))
             if name in SEGMENTERS:
                 arguments[key] = maps("y")
+        elif key == "data":
+            arguments[key] = argument(
+                key, AS_FITTED, sampled(constants(b"", b"SVAC\1" * 9))
+            )
         else:
             arguments[key] = argument(
                 key, *constants(usual.get(key, parameter.default))
@@ -371,7 +377,8 @@ METHODS = [
     "transform", "inverse_transform", "reconstruct", "compare", "score", "interpolate",
     "traverse", "atoms_as_images", "sample", "score_samples", "sparse_maps", "n_tokens",
     "predict", "predict_confidence", "predict_boundaries", "predict_saliency",
-    "iter_transform", "iter_reconstruct", "iter_predict", "thresholds",
+    "iter_transform", "iter_reconstruct", "iter_predict", "thresholds", "compress",
+    "decompress",
 ]  # fmt: skip
 TARGETS = [
     target

@@ -100,7 +100,7 @@ def test_a_likelihood_does_not_depend_on_batch_mates(rng, monkeypatch):
     tokens = draw_tokens(module, 9, "cpu", seed=0)
     values = log_likelihood(module, tokens, "cpu")
     order = rng.permutation(9)
-    monkeypatch.setattr("sklearn_sparsevae.training.code_prior._BATCH_ENTRIES", 700)
+    monkeypatch.setattr("sklearn_sparsevae.training.code_prior.BATCH_ENTRIES", 700)
     shuffled = log_likelihood(module, tokens[order], "cpu")
     np.testing.assert_allclose(shuffled, values[order], rtol=1e-12)
 
