@@ -10,8 +10,9 @@ How to read the table:
 
 * *PSNR* in dB and *SSIM* are means over held-out test images. *bpp* are bits per pixel
   with eight bits a number (a number of a dense code takes as many as its own range
-  needs), and *rounded* the PSNR of what those bits give. Where a few coefficients are
-  far larger than the rest, as with OLS, all share a step that suits the few.
+  needs), and *rounded* the PSNR of what those bits give; coefficients of our models
+  make up for one another's rounding. Where a few are far larger than the rest, as with
+  OLS, all share a step that suits the few.
 * *numbers* a patch are the non-zeros of a sparse code, or the length of a dense one.
   SC-VAE has a penalty in place of a bound, VSC and VSCLT a prior, chosen on training
   images to have about eight.
@@ -214,7 +215,8 @@ def measure(name, max_epochs, train, test):
     codes = model.transform(test)
     n_patches = test[..., 0].size / SIDE**2
     if isinstance(codes, SparseCodes):
-        rounded = quantize_codes(codes, COEF_BITS)
+        atoms = getattr(model, "components_", None)
+        rounded = quantize_codes(codes, COEF_BITS, atoms)
         bpp = metrics.bits_per_pixel(codes, COEF_BITS, ordered=True)
         used, numbers = metrics.usage_perplexity(codes), codes.nnz / n_patches
     else:
