@@ -338,9 +338,8 @@ class CodePrior(
         ('bytes', 0)
         """
         tokens = self._tokens_of(X)
-        found = getattr(X, "image_shape", None)
-        expected = self.tokenizer_.image_shape
-        if None not in (found, expected) and tuple(found) != tuple(expected):
+        found, expected = getattr(X, "image_shape", None), self.tokenizer_.image_shape
+        if found and expected and tuple(found) != tuple(expected):
             raise ValueError(
                 f"Got X of images of shape {found}; expected {expected}, as in the "
                 "fit: what is written does not say it. Fit a prior to codes of such "
