@@ -47,6 +47,7 @@ def main():
     """Train, write, read, print; write JSON and results."""
     options = _cifar.parser(__doc__.splitlines()[0], n_train=10_000, json_name=None)
     options.set_defaults(n_test=1000, json=_common.RESULTS / f"{NAME}.json")
+    options.add_argument("--plot", default=_common.RESULTS / f"{NAME}.png")
     args, train, test = _cifar.start(options)
     settings = _cifar.settings(
         train,
@@ -66,6 +67,7 @@ def main():
     most = max(row["above"] for row in rows)
     goal = f"files at most {most:.2f} % above the prediction (goal: {MOST_ABOVE} %)"
     _common.verdict(goal, most <= MOST_ABOVE)
+    plot(photos, rows, args.plot)
     _common.write_json(args.json, {**settings, "rows": rows})
     tables = {"files": to_table(rows)}
     _record.record(args, NAME, tables=tables, settings=settings)
@@ -143,6 +145,27 @@ def print_row(row):
         f"{row['read_seconds']:.1f} s, and the same",
         flush=True,
     )
+
+
+def plot(photos, rows, path):
+    """Draw files of codes, a line for each estimator, among those of photos."""
+    import matplotlib.pyplot as plt
+
+    figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    for name, (rates, quality) in photos.items():
+        title = FORMATS[name].removesuffix(" 4")
+        ax.plot(rates, quality, "--", marker="o", ms=3, label=title)
+    for name in CLASSES:
+        own = [row for row in rows if row["label"].startswith(f"`{name}(")]
+        points = sorted((row["bpp"], row["psnr"]) for row in own)
+        ax.plot(*zip(*points), "-", marker="s", lw=2, label=f"{name}, CodePrior")
+    ax.set(xlabel="bits per pixel, whole files", ylabel="PSNR, dB")
+    ax.set(xlim=(0, 2.5), ylim=(18, 42))
+    ax.grid(alpha=0.3)
+    ax.legend()
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+    print(f"written: {path}")
 
 
 def to_table(rows):
