@@ -117,7 +117,17 @@ def as_image_codes(sites, side, image_shape):
 # Measuring ---------------------------------------------------------------------------
 
 
-def code_points(method, setting, codes, decode, images, seconds, coef_bits=COEF_BITS):
+def code_points(
+    method,
+    setting,
+    codes,
+    decode,
+    images,
+    seconds,
+    coef_bits=COEF_BITS,
+    components=None,
+    ordered=False,
+):
     """Points of sparse codes, one for each precision of the coefficients.
 
     Parameters
@@ -133,6 +143,10 @@ def code_points(method, setting, codes, decode, images, seconds, coef_bits=COEF_
         Time of fitting.
     coef_bits : sequence of int
         Precisions; codes that are counts have none, and give one point.
+    components : ndarray, optional
+        Atoms, with which coefficients are rounded together.
+    ordered : bool
+        How `metrics.bits_per_pixel` counts.
 
     Returns
     -------
@@ -141,24 +155,17 @@ def code_points(method, setting, codes, decode, images, seconds, coef_bits=COEF_
     settings = {bits: f"{setting}, {bits} bits" for bits in coef_bits}
     if are_counts(codes):
         settings = {coef_bits[0]: setting}
-    return [
-        code_point(method, name, codes, bits, decode, images, seconds)
-        for bits, name in settings.items()
-    ]
-
-
-def code_point(method, setting, codes, coef_bits, decode, images, seconds):
-    """Quantise, decode, measure."""
-    quantized = quantize_codes(codes, coef_bits)
-    return Point(
-        method,
-        setting,
-        metrics.bits_per_pixel(codes, coef_bits),
-        metrics.bits_per_pixel(codes, coef_bits, entropy=True),
-        metrics.psnr(images, np.clip(decode(quantized), 0, 1)),
-        quantized.nnz / len(images),
-        seconds,
-    )
+    points = []
+    for bits, name in settings.items():
+        quantized = quantize_codes(codes, bits, components)
+        bpp, bound = (
+            metrics.bits_per_pixel(quantized, bits, entropy=entropy, ordered=ordered)
+            for entropy in (False, True)
+        )
+        psnr = metrics.psnr(images, np.clip(decode(quantized), 0, 1))
+        nnz = quantized.nnz / len(images)
+        points.append(Point(method, name, bpp, bound, psnr, nnz, seconds))
+    return points
 
 
 # Sparse codes of patches -------------------------------------------------------------
@@ -229,6 +236,7 @@ def omp_points(who, selection, atoms, n_nonzero_coefs, images, side, seconds):
         lambda codes: from_patches(codes.sites() @ atoms, side, image_shape),
         images,
         seconds,
+        components=atoms,
     )
 
 
@@ -438,27 +446,30 @@ def _is_concave(three, key):
     return slopes[0] > slopes[1]
 
 
-def plot(points, path, max_rate=4.0):
+def plot(points, path, family, ours, max_rate=4.0):
     """Draw the hull of every family of methods, at fixed length and at the bound.
 
-    A family has all sizes of patches. Whole JPEG files are left out: at this size they
-    are mostly header.
+    ``family(point)`` is what a point is called; those of ``ours`` are solid lines. A
+    family has all sizes of patches.
     """
     import matplotlib.pyplot as plt
 
     families = {}
     for point in points:
-        if not point.method.endswith("file"):
-            families.setdefault(point.method.rsplit(",", 1)[0], []).append(point)
+        families.setdefault(family(point), []).append(point)
     titles = {"bpp": "fixed length", "bpp_entropy": "entropy bound"}
     figure, axes = plt.subplots(
         1, 2, figsize=(12, 5), sharey=True, layout="constrained"
     )
+    colors = plt.get_cmap("tab20").colors
+    # Strong colours first, then their pale companions.
+    colors = dict(zip(families, [*colors[::2], *colors[1::2]]))
     for ax, (key, title) in zip(axes, titles.items()):
         for name, own in families.items():
-            style = "-" if name.endswith("VAE") else "--"
+            style = "-" if name in ours else "--"
             hull = _rates_and_psnr(envelope(own, key), key)
-            ax.plot(*hull, style, marker="o", ms=3, lw=2, label=name)
+            look = {"color": colors[name], "marker": "o", "ms": 3, "lw": 2}
+            ax.plot(*hull, style, label=name, **look)
         ax.set(xlim=(0, max_rate), ylim=(18, 42), xlabel="bits per pixel", title=title)
         ax.grid(alpha=0.3)
     axes[0].set(ylabel="PSNR, dB")

@@ -215,7 +215,7 @@ def measure(name, max_epochs, train, test):
     n_patches = test[..., 0].size / SIDE**2
     if isinstance(codes, SparseCodes):
         rounded = quantize_codes(codes, COEF_BITS)
-        bpp = metrics.bits_per_pixel(codes, COEF_BITS)
+        bpp = metrics.bits_per_pixel(codes, COEF_BITS, ordered=True)
         used, numbers = metrics.usage_perplexity(codes), codes.nnz / n_patches
     else:
         rounded = quantize_codes(as_codes(codes, (1, 1)), COEF_BITS).toarray()

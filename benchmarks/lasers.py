@@ -91,7 +91,7 @@ def fitted_row(name, model, train, test, paper=None):
         "psnr": metrics.psnr(test, output),
         "ssim": metrics.ssim(test, output),
         "perplexity": metrics.usage_perplexity(codes),
-        "bpp": metrics.bits_per_pixel(codes),
+        "bpp": metrics.bits_per_pixel(codes, ordered=True),
         "cpu_minutes": seconds / 60,
         "paper": paper,
     }

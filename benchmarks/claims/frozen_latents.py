@@ -139,7 +139,7 @@ class Latents:
             "error": float(((self.grid - back) ** 2).mean() / variance),
             "to_model": metrics.psnr(self.clean, images),
             "to_image": metrics.psnr(self.test, images),
-            "bits": metrics.bits_per_pixel(codes, coef_bits),
+            "bits": metrics.bits_per_pixel(codes, coef_bits, ordered=True),
             "used": metrics.usage_perplexity(codes),
             "alike": alike(model.components_, name),
             "seconds": seconds,

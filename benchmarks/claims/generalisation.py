@@ -265,7 +265,7 @@ def measure(key, model, images):
     decode = model.inverse_transform
     if isinstance(codes, SparseCodes):
         rounded, numbers = quantize_codes(codes, COEF_BITS), codes.nnz / n_sites
-        bits = metrics.bits_per_pixel(codes, COEF_BITS) * SIDE**2
+        bits = metrics.bits_per_pixel(codes, COEF_BITS, ordered=True) * SIDE**2
         if key.startswith("sc-vae"):  # the channel means need no index
             bits -= 3 * np.log2(N_ATOMS)
     elif key == "means":

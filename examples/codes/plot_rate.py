@@ -47,7 +47,8 @@ models = {
 # ---------------------
 #
 # :func:`~sklearn_sparsevae.codes.quantize_codes` rounds the coefficients of one photo
-# to what so many bits can say. What rounds to zero is dropped.
+# to what so many bits can say. What rounds to zero is dropped. With the atoms it rounds
+# the largest coefficient of a square first, and lets the others make up for the error.
 
 photo = unseen[0]
 codes = models[10].transform(photo[None])
@@ -55,11 +56,12 @@ figure, axes = plt.subplots(1, 4, figsize=(10, 2.4), layout="constrained")
 axes[0].imshow(photo)
 axes[0].set_title("photo")
 for ax, coef_bits in zip(axes[1:], (3, 4, 8)):
-    rounded = quantize_codes(codes, coef_bits)
+    rounded = quantize_codes(codes, coef_bits, models[10].components_)
     image = models[10].inverse_transform(rounded)
     ax.imshow(np.clip(image[0], 0, 1))
+    bits = bits_per_pixel(rounded, coef_bits)
     ax.set_title(
-        f"{coef_bits} bits a coefficient:\n{bits_per_pixel(codes, coef_bits):.2f} bits "
+        f"{coef_bits} bits a coefficient:\n{bits:.2f} bits "
         f"a pixel, {psnr(photo[None], image):.1f} dB",
         fontsize=9,
     )
@@ -72,10 +74,11 @@ plt.show()
 # Quality over rate
 # -----------------
 #
-# All photos, with coefficients of 3 to 8 bits. At fixed length every index and every
-# coefficient takes the same number of bits. The entropy is what an ideal coder would
-# need that knows how frequent each of them is. JPEG comes as Pillow writes it, whole
-# files, at several qualities.
+# All photos, with coefficients of 3 to 8 bits. At fixed length every choice of as many
+# atoms takes the same number of bits, and a coefficient as many as the largest of its
+# square allow. The entropy is what an ideal coder would need that knows how frequent
+# atoms and coefficients are. JPEG comes as Pillow writes it, whole files, at several
+# qualities.
 
 
 def jpeg(photo, quality):

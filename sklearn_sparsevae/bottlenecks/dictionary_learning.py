@@ -12,6 +12,10 @@ from sklearn_sparsevae.sparse import (
     update_atoms,
 )
 
+# Non-zeros with which the dictionary is learned that training starts from, where a
+# penalty decides how many a site has.
+_N_START = 5
+
 
 class DictionaryLearning(AtomSelection):
     """At most S atoms of a learned dictionary per site (LASERS, Section 3.2).
@@ -22,6 +26,9 @@ class DictionaryLearning(AtomSelection):
         See `AtomSelection`.
     n_nonzero_coefs : int
         Largest number S of non-zeros per site.
+    alpha : float
+        Threshold of an l0 penalty, in units of the latents: an atom is taken if that
+        lowers the squared error by more than ``alpha ** 2``.
     selection : {"omp", "ols"}
         See `sklearn_sparsevae.sparse.batch_omp`.
     dictionary_update : {"gradient", "online"}
@@ -37,6 +44,7 @@ class DictionaryLearning(AtomSelection):
         n_components: int,
         n_nonzero_coefs: int = 5,
         *,
+        alpha: float = 0.0,
         selection: str = "ols",
         dictionary_update: str = "gradient",
         commitment_weight: float = 0.25,
@@ -46,7 +54,8 @@ class DictionaryLearning(AtomSelection):
         super().__init__(
             latent_dim, n_components, commitment_weight, patch_size, by_gradient
         )
-        self.n_nonzero_coefs, self.selection = n_nonzero_coefs, selection
+        self.n_nonzero_coefs, self.alpha = n_nonzero_coefs, alpha
+        self.selection = selection
         if not by_gradient:
             self.register_buffer("a", torch.zeros(n_components, n_components))
             self.register_buffer("b", torch.zeros_like(self.atoms))
@@ -59,10 +68,13 @@ class DictionaryLearning(AtomSelection):
 
     def initialize(self, rows: torch.Tensor, seed: int) -> None:
         """Learn the dictionary on latents."""
+        n_start = self.n_nonzero_coefs
+        if self.alpha:
+            n_start = min(n_start, _N_START)
         learned = learn_dictionary(
             rows,
             self.n_components,
-            n_nonzero_coefs=self.n_nonzero_coefs,
+            n_nonzero_coefs=n_start,
             selection=self.selection,
             n_iter=100,
             batch_size=4096,
@@ -77,6 +89,7 @@ class DictionaryLearning(AtomSelection):
             atoms,
             self.n_nonzero_coefs,
             selection=self.selection,
+            min_decrease=self.alpha**2,
             check_finite=False,
         )
 

@@ -294,8 +294,9 @@ class BaseSparseAutoencoder(
             taken to be codes of images of the size of the fit.
         coef_bits : int, default=None
             Bits, from 2 to 16, to which coefficients are rounded first, as in codes
-            stored at the rate of :func:`~sklearn_sparsevae.metrics.bits_per_pixel`;
-            None takes them as they are.
+            stored at the rate of :func:`~sklearn_sparsevae.metrics.bits_per_pixel`, by
+            :func:`~sklearn_sparsevae.codes.quantize_codes` with the atoms; None takes
+            them as they are.
         out : ndarray, such as a memory map, default=None
             Where to write the images, of the shape and dtype that they have; it is
             returned. Anything with ``shape``, ``dtype`` and ``out[start:stop] = block``
@@ -314,7 +315,8 @@ class BaseSparseAutoencoder(
         parts = X if _is_list_of_codes(X) else [X]
         parts = [self._check_codes(part) for part in parts]
         if coef_bits is not None:
-            parts = [quantize_codes(part, coef_bits) for part in parts]
+            atoms = self.components_
+            parts = [quantize_codes(part, coef_bits, atoms) for part in parts]
         n_images = sum(part.shape[0] for part in parts)
         rows = self._condition_rows(condition, n_images)
         if out is not None and _is_list_of_codes(X):

@@ -31,6 +31,12 @@ class DictionaryLearningVAE(BaseSparseAutoencoder):
     n_nonzero_coefs : int, default=5
         Most non-zeros S of a site; more than ``n_components`` or the length of a latent
         has no effect.
+    alpha : float, default=0.0
+        Threshold of a penalty on the number of non-zeros, in units of the latents (with
+        images, of pixel values in [0, 1]): an atom is taken if that lowers the squared
+        error of its site by more than ``alpha ** 2``. Flat sites then take few atoms,
+        and busy ones up to ``n_nonzero_coefs``, which is best set to more than enough:
+        the best use of bits. With 0 all sites take as many as they can.
     selection : {"ols", "omp"}, default="ols"
         Take the atom that leaves least after refitting (orthogonal least squares), or
         the one that correlates most with what is left, as the orthogonal matching
@@ -72,6 +78,7 @@ class DictionaryLearningVAE(BaseSparseAutoencoder):
     _parameter_constraints = {
         "n_components": [POSITIVE_INT],
         "n_nonzero_coefs": [POSITIVE_INT],
+        "alpha": [NOT_NEGATIVE],
         "selection": [StrOptions({"omp", "ols"})],
         "dictionary_update": [StrOptions({"gradient", "online"})],
         "patch_size": [POSITIVE_INT],
@@ -80,6 +87,7 @@ class DictionaryLearningVAE(BaseSparseAutoencoder):
 
     n_components: int = dataclasses.field(default=512, kw_only=False)
     n_nonzero_coefs: int = 5
+    alpha: float = 0.0
     selection: Literal["omp", "ols"] = "ols"
     dictionary_update: Literal["gradient", "online"] = "gradient"
     patch_size: int = 1
@@ -90,6 +98,7 @@ class DictionaryLearningVAE(BaseSparseAutoencoder):
             backbone.latent_dim,
             self.n_components,
             self.n_nonzero_coefs,
+            alpha=self.alpha,
             selection=self.selection,
             dictionary_update=self.dictionary_update,
             commitment_weight=self.commitment_weight,

@@ -56,7 +56,8 @@ def pursuit_codes(model, rows):
     atoms, rows = (t.double().numpy() for t in (model.components.detach(), rows))
     n_nonzeros = min(model.n_nonzero_coefs, *atoms.shape)
     if model.selection == "ols":
-        codes = np.stack([ols_code(row, atoms, n_nonzeros) for row in rows])
+        least = model.alpha**2
+        codes = np.stack([ols_code(row, atoms, n_nonzeros, least) for row in rows])
     else:
         codes = orthogonal_mp_gram(
             atoms @ atoms.T, atoms @ rows.T, n_nonzero_coefs=n_nonzeros
@@ -215,6 +216,9 @@ BOTTLENECKS = {
                 DictionaryLearning, n_nonzero_coefs=3, patch_size=2
             ),
             "one atom": functools.partial(DictionaryLearning, n_nonzero_coefs=1),
+            "penalty": functools.partial(
+                DictionaryLearning, n_nonzero_coefs=3, alpha=0.3
+            ),
         },
         pursuit_codes,
     ),

@@ -294,6 +294,7 @@ def test_parameters_out_of_range(tiny, images, name, value):
         (SparseCodingVAE, "penalty", "l0"),
         (SparseCodingVAE, "dictionary", "wavelets"),
         (DictionaryLearningVAE, "n_nonzero_coefs", 0),
+        (DictionaryLearningVAE, "alpha", -0.1),
         (DictionaryLearningVAE, "selection", "lars"),
         (DictionaryLearningVAE, "dictionary_update", "ema"),
         (DictionaryLearningVAE, "patch_size", 0),

@@ -75,6 +75,29 @@ def test_quality_rises_with_non_zeros_and_atoms():
     assert np.diff(by_atoms).min() > -0.1 and by_atoms[-1] > by_atoms[0] + 0.5
 
 
+def test_a_penalty_gives_flat_sites_few_atoms_and_busy_ones_many(images, tiny):
+    faint = images.copy()
+    faint[:, :4] = 0.5 + 0.1 * (images[:, :4] - 0.5)  # the first row of sites
+    model = tiny(n_nonzero_coefs=8, alpha=0.2, n_components=64).fit(faint)
+    codes = model.transform(faint)
+    numbers = np.diff(codes.sites().indptr).reshape(len(faint), *codes.grid_shape)
+    assert numbers[:, 0].mean() < 0.5 * numbers[:, 1:].mean()
+    assert 2 < numbers.max() <= 8
+    atoms = model.components_
+    for row in sites(codes)[:50]:
+        used = np.flatnonzero(row)
+        if len(used) == 0:
+            continue
+        whole = row @ atoms
+        fits = [np.delete(used, i) for i in range(len(used))]
+        without = [
+            np.linalg.lstsq(atoms[fit].T, whole, rcond=None)[0] @ atoms[fit]
+            for fit in fits
+        ]
+        # The last atom taken lowered the error by more than alpha ** 2.
+        assert max(np.square(whole - x).sum() for x in without) > 0.2**2
+
+
 # ---- the start is dictionary learning -----------------------------------------------
 
 

@@ -1,5 +1,6 @@
 """Bits per pixel against sums done by hand, and the bounds that hold between them."""
 
+import itertools
 import math
 
 import numpy as np
@@ -46,7 +47,17 @@ def k_sparse(rng, n_images, grid, n_atoms, n_nonzeros, values):
 def test_laser_counts_45_bits_and_five_coefficients_a_site(rng, coef_bits):
     codes = k_sparse(rng, 3, (8, 8), 512, 5, [0.5, -1, 1, 0.9, -0.3])
     expected = (45 + 5 * coef_bits) / 16
-    assert_allclose(bits_per_pixel(codes, coef_bits), expected)
+    assert_allclose(bits_per_pixel(codes, coef_bits, ordered=True), expected)
+
+
+def test_the_order_of_atoms_and_what_the_largest_bound_are_not_paid_for(rng):
+    values = np.array([3, -31, 7, 1, -3]) / 4  # 31 is the largest level of 6 bits
+    codes = k_sparse(rng, 3, (8, 8), 512, 5, values)
+    subset = math.log2(math.comb(512, 5))
+    magnitudes = 5 + math.log2(5 * 4) + math.log2(31) + 3 * math.log2(7)
+    expected = (subset + 5 + magnitudes) / 16
+    assert_allclose(bits_per_pixel(codes, 6), expected)
+    assert expected < (45 + 5 * 6) / 16 - 0.5
 
 
 @pytest.mark.parametrize("coef_bits", [2, 8])
@@ -98,20 +109,38 @@ def test_any_number_of_non_zeros_by_hand():
     # 2, 0 and 1 non-zeros of 4 atoms; 0.1 is less than half a step of 5 / 7.
     dense = [[0, 5.0, 0.1, -2.0, 0, 0, 0, 0, 0, 0, 0, 5.0]]
     codes = make_codes(dense, (1, 3), (2, 6))
-    fixed = 3 * math.log2(3) + 3 * (2 + 4)
+    numbers = 3 * math.log2(3)
+    subsets = math.log2(6) + math.log2(1) + math.log2(4)
+    # Signs, the largest of both sites; which of 2 is larger, and the other up to it.
+    values = 3 + 2 * 3 + 1 + math.log2(7)
+    assert values > 3 * 4  # so that one by one is cheaper
+    fixed = numbers + subsets + 3 * 4
     assert_allclose(bits_per_pixel(codes, 4), fixed / 12)
+    presence = 6 * scipy_entropy([2, 1], base=2)  # atom 1 at 1 of 3 sites, 3 at 2
+    values = 3 * scipy_entropy([2, 1], base=2)  # 5, -2 and 5
+    bound = (min(presence, numbers + subsets) + values) / 12
+    assert_allclose(bits_per_pixel(codes, 4, entropy=True), bound)
+
+
+def test_numbers_indices_and_values_one_by_one_by_hand():
+    dense = [[0, 5.0, 0.1, -2.0, 0, 0, 0, 0, 0, 0, 0, 5.0]]
+    codes = make_codes(dense, (1, 3), (2, 6))
+    fixed = 3 * math.log2(3) + 3 * (2 + 4)
+    assert_allclose(bits_per_pixel(codes, 4, ordered=True), fixed / 12)
     numbers = 3 * math.log2(3)
     atoms = 3 * scipy_entropy([2, 1], base=2)  # atoms 1, 3 and 3
     values = 3 * scipy_entropy([2, 1], base=2)  # 5, -2 and 5
     bound = (numbers + atoms + values) / 12
-    assert_allclose(bits_per_pixel(codes, 4, entropy=True), bound)
+    assert_allclose(bits_per_pixel(codes, 4, entropy=True, ordered=True), bound)
 
 
 def test_the_number_of_non_zeros_costs_what_its_range_needs():
     dense = np.zeros((1, 2, 8))
     dense[0, 0, :3], dense[0, 1, :4] = 1.5, -1.5
     codes = make_codes(dense.reshape(1, 16), (1, 2), (1, 2))
-    assert_allclose(2 * bits_per_pixel(codes, 8), 2 * 1 + 7 * (3 + 8))
+    bits = 2 * bits_per_pixel(codes, 8)
+    assert_allclose(bits, 2 * 1 + math.log2(56 * 70) + 7 * 8)
+    assert_allclose(2 * bits_per_pixel(codes, 8, ordered=True), 2 + 7 * (3 + 8))
 
 
 def test_empty_codes_cost_nothing():
@@ -127,11 +156,18 @@ def test_stored_zeros_cost_nothing():
     assert bits_per_pixel(codes) == bits_per_pixel(stored)
 
 
-@given(dense_codes, bit_depths)
-def test_the_entropy_is_never_above_the_fixed_length(dense, coef_bits):
+@given(dense_codes, bit_depths, st.booleans())
+def test_the_entropy_is_never_above_the_fixed_length(dense, coef_bits, ordered):
     codes = make_codes(dense)
-    bound = bits_per_pixel(codes, coef_bits, entropy=True)
-    assert 0 <= bound <= bits_per_pixel(codes, coef_bits) + 1e-9
+    bound = bits_per_pixel(codes, coef_bits, entropy=True, ordered=ordered)
+    assert 0 <= bound <= bits_per_pixel(codes, coef_bits, ordered=ordered) + 1e-9
+
+
+@given(dense_codes, bit_depths)
+def test_an_order_of_atoms_never_costs_less_than_none(dense, coef_bits):
+    codes = make_codes(dense)
+    most = bits_per_pixel(codes, coef_bits, ordered=True)
+    assert bits_per_pixel(codes, coef_bits) <= most + 1e-9
 
 
 @given(dense_codes, bit_depths, st.booleans(), st.randoms(use_true_random=False))
@@ -158,13 +194,75 @@ def test_a_set_twice_has_the_same_mean(dense, coef_bits, entropy):
     assert_allclose(*rates)
 
 
-def pack(symbols, radix):
-    """One integer below ``radix ** len(symbols)``."""
-    return sum(int(symbol) * radix**i for i, symbol in enumerate(symbols))
+class Packed:
+    """Digits of any radices as one integer, first in first out, and their bits."""
+
+    def __init__(self):
+        self.number, self.scale, self.bits = 0, 1, 0.0
+
+    def put(self, digit, radix):
+        assert 0 <= digit < radix
+        self.number += int(digit) * self.scale
+        self.scale *= int(radix)
+        self.bits += math.log2(radix)
+
+    def take(self, radix):
+        self.number, digit = divmod(self.number, int(radix))
+        return digit
 
 
-def unpack(packed, radix, n_symbols):
-    return np.array([packed // radix**i % radix for i in range(n_symbols)], dtype=int)
+def rank_of_subset(atoms):
+    """Place of a subset among those of its size."""
+    return sum(math.comb(int(a), i + 1) for i, a in enumerate(atoms))
+
+
+def subset_of_rank(rank, size):
+    return next(
+        subset
+        for subset in itertools.combinations(range(N_ATOMS), size)
+        if rank_of_subset(subset) == rank
+    )
+
+
+def store(sites, coef_bits, one_by_one):
+    """Write what `bits_per_pixel` counts; also the step and the fewest non-zeros."""
+    packed, n_levels = Packed(), 2 ** (coef_bits - 1) - 1
+    step = np.abs(sites.data).max() / n_levels
+    numbers = np.diff(sites.indptr)
+    for start, n in zip(sites.indptr, numbers):
+        atoms = sites.indices[start : start + n]
+        levels = np.rint(sites.data[start : start + n] / step).astype(int)
+        packed.put(n - numbers.min(), np.ptp(numbers) + 1)
+        packed.put(rank_of_subset(atoms), math.comb(N_ATOMS, n))
+        for level in levels:
+            packed.put(level < 0, 2)
+        sizes, bound = [int(size) for size in np.abs(levels)], 2 ** (coef_bits - 1)
+        if not one_by_one:
+            for rank in range(min(n, 2)):
+                place = sizes.index(max(sizes))
+                packed.put(place, len(sizes))
+                packed.put(sizes[place] - (rank > 0), bound)
+                bound = sizes.pop(place)
+        for size in sizes:
+            packed.put(size - (not one_by_one), bound)
+    return packed, step, numbers.min(), np.ptp(numbers) + 1
+
+
+def restore(packed, step, fewest, n_numbers, n_sites, coef_bits, one_by_one):
+    dense = np.zeros((n_sites, N_ATOMS))
+    for site in dense:
+        n = fewest + packed.take(n_numbers)
+        atoms = subset_of_rank(packed.take(math.comb(N_ATOMS, n)), n)
+        signs = [1 - 2 * packed.take(2) for _ in range(n)]
+        sizes, kept, bound = [0] * n, list(range(n)), 2 ** (coef_bits - 1)
+        if not one_by_one:
+            for rank in range(min(n, 2)):
+                i = kept.pop(packed.take(len(kept)))
+                sizes[i] = bound = packed.take(bound) + (rank > 0)
+        for i in kept:
+            sizes[i] = packed.take(bound) + (not one_by_one)
+        site[list(atoms)] = np.multiply(signs, sizes) * step
+    return dense
 
 
 @given(dense_codes, bit_depths)
@@ -172,23 +270,13 @@ def test_the_bits_suffice_to_store_and_restore_quantised_codes(dense, coef_bits)
     codes = quantize_codes(make_codes(dense), coef_bits)
     assume(not are_counts(codes) and not dense.all())
     sites = codes.sites()
-    numbers, largest = np.diff(sites.indptr), 2 ** (coef_bits - 1) - 1
-    fewest, step = numbers.min(), np.abs(codes.data).max() / largest
-    radices = [int(np.ptp(numbers)) + 1, N_ATOMS, 2**coef_bits]
-    levels = np.rint(sites.data / step) + largest
-    assert 0 <= levels.min() <= levels.max() < radices[2]
-    streams = [numbers - fewest, sites.indices, levels]
-    stored = [pack(stream, radix) for stream, radix in zip(streams, radices)]
-    bits = sum(len(x) * math.log2(radix) for x, radix in zip(streams, radices))
-    assert_allclose(bits_per_pixel(codes, coef_bits), bits / (len(dense) * N_PIXELS))
-
-    numbers = unpack(stored[0], radices[0], len(dense) * math.prod(GRID)) + fewest
-    atoms = unpack(stored[1], radices[1], numbers.sum())
-    values = (unpack(stored[2], radices[2], numbers.sum()) - largest) * step
-    restored = SparseCodes.from_sites(
-        values, atoms, numbers, grid_shape=GRID, n_atoms=N_ATOMS
-    )
-    assert_allclose(restored.toarray(), codes.toarray(), rtol=1e-6)
+    ways = {way: store(sites, coef_bits, way) for way in (False, True)}
+    way = min(ways, key=lambda way: ways[way][0].bits)
+    packed, *known = ways[way]
+    bits = bits_per_pixel(codes, coef_bits) * len(dense) * N_PIXELS
+    assert_allclose(bits, packed.bits)
+    restored = restore(packed, *known, sites.shape[0], coef_bits, way)
+    assert_allclose(restored, sites.toarray(), rtol=1e-6)
 
 
 def test_plain_matrices_say_their_shapes(rng):
