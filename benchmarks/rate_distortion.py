@@ -40,6 +40,8 @@ OURS = {
 }
 # Enough non-zeros for the busiest sites, where a penalty decides how many there are.
 MOST = 48
+# Bits of the largest coefficients, where they are not those of all others.
+FINE = range(3, 13)
 # Settings of each model, for sites of 4x4 and 8x8 pixels.
 SETTINGS = {
     PENALTY: {
@@ -207,10 +209,10 @@ def points_of(name, params, train, test, max_epochs):
             **options,
         )
 
+    together = {"components": model.components_, "coef_bits": FINE}
     if name == LASERS:
-        sets = measure(SETS, components=model.components_)
-        return measure(LASERS, ordered=True) + sets
-    return measure(name, components=model.components_)
+        return measure(LASERS, ordered=True) + measure(SETS, **together)
+    return measure(name, **together)
 
 
 def said(setting):

@@ -52,7 +52,7 @@ ARRAY_ROOMS = {
     | {"_arguments", "_doc_links", "_parameters", "_ahead", "_progress"},
     "persistence": {"sklearn", "scipy", "skops", "_container", "__version__"},
     "commands": {"click", "sklearn", "codes", "datasets", "persistence"}
-    | {"_progress", "__version__"},
+    | {"_files", "_progress", "__version__"},
     "__main__": {"commands"},
     "plotting": {"matplotlib", "codes", "metrics", "_arguments"},
 }

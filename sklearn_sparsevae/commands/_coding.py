@@ -3,6 +3,7 @@
 import click
 import numpy as np
 
+from sklearn_sparsevae._files import written_aside
 from sklearn_sparsevae.commands._images import image_names, images_of, written_name
 from sklearn_sparsevae.commands._models import (
     loaded,
@@ -18,17 +19,20 @@ _SUFFIX = ".codes"
 @click.command()
 @in_and_out
 @model_option("What fit has written.", required=True)
+@model_option("A CodePrior of such codes: write them in few bytes.", name="--prior")
 @click.option("--as-gray", is_flag=True, help="Make colours grey.")
-def encode(source, target, model, as_gray, overwrite, quiet):
+def encode(source, target, model, prior, as_gray, overwrite, quiet):
     """Write the sparse codes of images.
 
     Of cats/1.png they are cats/1.png.codes, which sklearn_sparsevae.codes.load_codes
-    reads; those of all pages of a TIFF file are in one.
+    reads, or with --prior the decompress of that prior; those of all pages of a TIFF
+    file are in one.
     """
     from sklearn_sparsevae.codes import SparseCodes, save_codes
 
     jobs = jobs_of(source, target, image_names, lambda name: name + _SUFFIX)
     model = loaded(model, "transform")
+    prior = None if prior is None else loaded(prior, "compress")
 
     def work(job, step):
         codes = model.transform(images_of(job, n_channels_of(model), as_gray))
@@ -38,7 +42,12 @@ def encode(source, target, model, as_gray, overwrite, quiet):
                 f"{type(model).__name__} gives no sparse codes; expected a model such "
                 "as SparseCodingVAE"
             )
-        save_codes(codes, job.target)
+        if prior is None:
+            save_codes(codes, job.target)
+            return
+        data = prior.compress(codes)
+        with written_aside(job.target) as path:
+            path.write_bytes(data)
 
     def is_there(job):
         return job.target.exists() and not overwrite
@@ -49,13 +58,14 @@ def encode(source, target, model, as_gray, overwrite, quiet):
 @click.command()
 @in_and_out
 @model_option("What made the codes.", required=True)
+@model_option("What encode --prior had.", name="--prior")
 @click.option(
     "--dtype",
     type=click.Choice(["uint8", "uint16", "float32"]),
     help="Of the numbers in the files. Left out: uint8, or what holds the range of the "
     "model if it has one of its own.",
 )
-def decode(source, target, model, dtype, overwrite, quiet):
+def decode(source, target, model, prior, dtype, overwrite, quiet):
     """Write the images of codes.
 
     Of cats/1.png.codes it is cats/1.png, and of stack.tif.codes all pages of stack.tif.
@@ -65,11 +75,16 @@ def decode(source, target, model, dtype, overwrite, quiet):
 
     jobs = jobs_of(source, target, _code_names, _decoded_name)
     model = loaded(model, "inverse_transform")
+    prior = None if prior is None else loaded(prior, "decompress")
     limits = range_of(model)
     dtype = np.dtype(dtype or _dtype_for(limits))
 
     def work(job, step):
-        images = model.inverse_transform(load_codes(job.path))
+        if prior is None:
+            codes = load_codes(job.path)
+        else:
+            codes = prior.decompress(job.path.read_bytes())
+        images = model.inverse_transform(codes)
         save_images(
             images, job.target, dtype=dtype, value_range=limits, overwrite=overwrite
         )

@@ -9,12 +9,10 @@ import click
 _PACKAGE = importlib.import_module("sklearn_sparsevae")
 
 
-def model_option(help, required=False):
+def model_option(help, required=False, name="--model"):
     """Option that names the file of a model."""
     kind = click.Path(exists=True, dir_okay=False, path_type=Path)
-    return click.option(
-        "--model", required=required, type=kind, metavar="FILE", help=help
-    )
+    return click.option(name, required=required, type=kind, metavar="FILE", help=help)
 
 
 set_option = click.option(

@@ -321,6 +321,8 @@ class CodePrior(
 
         Raises
         ------
+        ValueError
+            If these are codes of images of another shape than in the fit.
         ImportError
             If `constriction` is not installed.
 
@@ -335,8 +337,15 @@ class CodePrior(
         >>> type(data).__name__, (prior.decompress(data) != codes).nnz
         ('bytes', 0)
         """
-        check_is_fitted(self)
-        return _compressing.write_tokens(self, self._tokens_of(X))
+        tokens = self._tokens_of(X)
+        found, expected = getattr(X, "image_shape", None), self.tokenizer_.image_shape
+        if found and expected and tuple(found) != tuple(expected):
+            raise ValueError(
+                f"Got X of images of shape {found}; expected {expected}, as in the "
+                "fit: what is written does not say it. Fit a prior to codes of such "
+                "images, or set X.image_shape = None."
+            )
+        return _compressing.write_tokens(self, tokens)
 
     def decompress(self, data: bytes) -> SparseCodes:
         """Read what `compress` has written.

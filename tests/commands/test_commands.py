@@ -11,7 +11,13 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 
 import sklearn_sparsevae
-from sklearn_sparsevae import DictionaryLearningVAE, KMeansSegmenter, load, save
+from sklearn_sparsevae import (
+    CodePrior,
+    DictionaryLearningVAE,
+    KMeansSegmenter,
+    load,
+    save,
+)
 from sklearn_sparsevae.codes import load_codes
 from sklearn_sparsevae.commands import _images, program
 from sklearn_sparsevae.datasets import load_image_folder
@@ -168,6 +174,28 @@ def test_codes_and_back(run, photos, tmp_path, model):
         assert_array_equal(np.asarray(one), np.asarray(other))
     with Image.open(restored / "grey.png") as one:
         assert one.mode == "L"
+
+
+def test_codes_in_few_bytes_and_back(run, photos, tmp_path, model):
+    images = load_image_folder(photos / "cats").images
+    found = load(model).transform(images)
+    prior = CodePrior(n_bins=4, width=8, n_layers=1, max_epochs=0, early_stopping=False)
+    save(prior.fit(found), tmp_path / "a.prior")
+    options = ("--model", model, "--prior", tmp_path / "a.prior")
+    code, out, err = run("encode", photos, tmp_path / "codes", *options)
+    assert (code, out) == (1, "encode: 1 done, 3 failed\n")
+    assert "deep.png: Got codes of a 8 by 8 grid; expected 8 by 10" in err
+    written = contents(tmp_path / "codes")
+    assert written == {"cats/1.png.codes": load(tmp_path / "a.prior").compress(found)}
+    assert run("decode", tmp_path / "codes", tmp_path / "back", *options)[0] == 0
+    decoded = load(model).inverse_transform(prior.decompress(*written.values()))
+    with Image.open(tmp_path / "back/cats/1.png") as one:
+        expected = np.rint(255 * np.clip(decoded[0], 0, 1))
+        assert np.abs(np.asarray(one) - expected).max() <= 1
+    code, _, err = run("decode", tmp_path / "codes", tmp_path / "x", "--model", model)
+    assert code == 1 and err.startswith("error: cats/1.png.codes: ")
+    code, _, err = run("encode", photos, tmp_path / "x", *options[:3], model)
+    assert code == 2 and "which has no compress()" in err
 
 
 def test_a_model_is_fitted_and_segments(run, photos, tmp_path):

@@ -251,6 +251,15 @@ def test_sites_without_a_non_zero_and_one_image(prior):
         np.testing.assert_array_equal(back.indices, codes.indices)
 
 
+def test_images_of_another_shape_are_refused(prior):
+    codes = random_codes(3, "lista")
+    codes.image_shape = (7, 12)
+    with pytest.raises(ValueError, match=r"shape \(7, 12\); expected \(8, 12\)"):
+        prior.compress(codes)
+    codes.image_shape = None
+    assert prior.decompress(prior.compress(codes)).image_shape == (8, 12)
+
+
 def test_a_prior_from_a_file_reads_what_was_written(prior, tmp_path):
     data = prior.compress(random_codes(4, "lista"))
     save(prior, tmp_path / "prior.model")

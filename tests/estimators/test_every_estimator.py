@@ -19,7 +19,12 @@ from sklearn_sparsevae import (
     SpectralSegmenter,
 )
 from sklearn_sparsevae.bottlenecks import MeansApart
-from sklearn_sparsevae.metrics import atom_usage, make_scorers, usage_perplexity
+from sklearn_sparsevae.metrics import (
+    atom_usage,
+    bits_per_pixel,
+    make_scorers,
+    usage_perplexity,
+)
 from sklearn_sparsevae.training import batching, inference
 from sklearn_sparsevae.training.autoencoder import channels_last
 from tests.estimators.table import VARIANTS
@@ -65,6 +70,19 @@ def test_inverse_of_transform_is_reconstruct(images, tiny, layout, max_epochs):
     np.testing.assert_allclose(back, reconstructed, atol=1e-5)
     # A plain matrix of the size of the fit does too.
     np.testing.assert_allclose(model.inverse_transform(dense(codes)), back, atol=1e-6)
+
+
+def test_the_rate_of_codes_is_at_most_that_of_all_their_numbers(images, tiny):
+    """Dense codes cost exactly that, sparse ones less, and their entropy no more."""
+    codes = tiny().fit(images).transform(images)
+    shapes = {"image_shape": images.shape[1:]}
+    if not isinstance(codes, SparseCodes):
+        shapes["grid_shape"] = (1, 1)
+    fixed = bits_per_pixel(codes, 16, **shapes)
+    every = codes.shape[1] * 16 / (16 * 16)
+    assert 0 < fixed <= every
+    assert isinstance(codes, SparseCodes) or fixed == every
+    assert 0 < bits_per_pixel(codes, 16, entropy=True, **shapes) <= fixed
 
 
 def test_layouts_hold_the_same_images(images, tiny):
