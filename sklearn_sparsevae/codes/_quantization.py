@@ -37,7 +37,7 @@ def quantize_codes(
     another, the largest first, and those that are left are refitted each time so that
     they make up for the error: less is left of :math:`\|z D - q D\|^2` at the same
     bits, the more the more similar atoms are. (It is the nearest plane algorithm of
-    Babai [1]_.) Whoever decodes needs not know.
+    Babai [1]_.) Whoever decodes need not know.
 
     Codes that are counts, as vector quantisation gives them (positive integers that add
     up to the same number at every site), have no coefficients and stay as they are.

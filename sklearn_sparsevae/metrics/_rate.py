@@ -61,7 +61,8 @@ def bits_per_pixel(
     codes : SparseCodes, list of SparseCodes, sparse matrix or array-like, 2-D
         Codes, one row per image; a list where photos differ in size.
     coef_bits : int, default=8
-        Bits of a coefficient, from 2 to 16.
+        Bits of a coefficient, from 2 to 16. Codes that are rounded to as many, with
+        their atoms or without, stay as they are.
     entropy : bool, default=False
         Replace the fixed lengths by the empirical entropy, over the whole set, of
         whether a site has an atom, for each atom, and of the quantised values, in one
