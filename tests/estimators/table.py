@@ -4,6 +4,7 @@ from sklearn_sparsevae import (
     VQVAE,
     DictionaryLearningVAE,
     GaussianVAE,
+    SparseAutoencoder,
     SparseCodingVAE,
     SpikeSlabVAE,
 )
@@ -14,6 +15,7 @@ ESTIMATORS = {
     DictionaryLearningVAE: {"n_nonzero_coefs": 3},
     GaussianVAE: {},
     SpikeSlabVAE: {"sparsity": 0.2},
+    SparseAutoencoder: {"n_nonzero_coefs": 3, "backbone": "auto", "batch_size": 8},
     VQVAE: {},
 }
 
