@@ -15,7 +15,14 @@ How to read the tables:
 * The lines below compare the policies at equal non-zeros: the PSNR of SC is
   interpolated over its own curve (several alphas) at the non-zeros of the other, seed
   by seed.
+* *alike* is the correlation between the thresholds of two atoms, over the sites of the
+  test crops, mean over pairs of atoms: Figure 1 has their maps, which look alike.
 * LPIPS and FID are added where ``--vgg`` and ``--inception`` give weights.
+
+``--preset grey`` and ``colour`` are small, for three seeds on a CPU: 128 atoms and
+latents of about half that length (8x8 pixels in grey, 4x4 in colour), as in the paper,
+whose ratio of the controller's width to the atoms they have as well; 160 crops of 8x8
+sites.
 
 ``--preset paper`` is the paper's setting (vqgan backbone, 256x256 crops, 512 atoms of
 256 numbers, 16 steps) and wants ``--device cuda``. Rows that the JSON of an earlier run
@@ -23,9 +30,12 @@ has are taken from there, so that an interrupted run goes on; ``--fresh`` forget
 
 ``--cost`` times training steps of the three policies in turn instead.
 
+With ``--sigma`` models are trained to take away noise, and judged by that.
+
 Run ``python benchmarks/ssc_vae.py --data bsds500.zip``.
 """
 
+import functools
 import json
 import pathlib
 import time
@@ -38,8 +48,21 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from sklearn_sparsevae import metrics
+from sklearn_sparsevae.datasets import random_crops
+from sklearn_sparsevae.degrade import gaussian_noise
 
+LUMINANCE = np.array([0.299, 0.587, 0.114])
+SMALL_CROPS, SMALL_SITES = 160, 8  # crops to train on, and sites a side
+SMALL = {
+    "crop_size": None,
+    "batch_size": 4,
+    "max_epochs": 3,
+    "n_components": 128,
+    "bottleneck_params": {"threshold_width": 64},
+}
 PRESETS = {
+    "grey": SMALL,
+    "colour": SMALL | {"n_downsamples": 2},
     "cpu": {"crop_size": 64, "batch_size": 16, "max_epochs": 1},
     "paper": {
         "crop_size": 256,
@@ -55,12 +78,15 @@ N_NONZEROS = 10  # of DL-VAE
 ALPHA = {"support": 0.03, "soft": 0.1}  # the estimator's defaults
 COST_IMAGES, COST_ROUNDS, MAX_COST = 64, 15, 1.1
 CURVES = {"SC": (0.7, 1.4), "SC + In": (1.4,), "SSC": (1.4,)}  # other alphas, of that
+SMALL_CURVES = {"SC": (0.65, 1.5)}
 
 
 def make_model(name, alpha, seed, args):
     """Estimator of a row; ``alpha`` is None where there is none."""
     options = COMMON | PRESETS[args.preset] | _common.epochs(args)
     options |= {"device": args.device, "random_state": seed}
+    if args.sigma:
+        options["degrade"] = functools.partial(gaussian_noise, sigma=args.sigma)
     if name == "DL":
         options["n_nonzero_coefs"] = N_NONZEROS
     if name in _bsds.POLICIES:
@@ -70,22 +96,47 @@ def make_model(name, alpha, seed, args):
 
 def settings(args):
     """All (name, alpha, seed) that are to be measured, what matters most first."""
+    curves = SMALL_CURVES if is_small(args) else CURVES
     for seed in range(args.seeds):
-        yield "VQ", None, seed
-        yield "DL", None, seed
+        if not is_small(args):
+            yield "VQ", None, seed
+            yield "DL", None, seed
         for name in _bsds.POLICIES:
             yield name, ALPHA[args.shrinkage], seed
-    for seed in range(args.seeds):
-        for name, factors in CURVES.items():
+    for seed in range(args.seeds if not args.sigma else 0):
+        for name, factors in curves.items():
             for factor in factors:
                 yield name, round(factor * ALPHA[args.shrinkage], 4), seed
+
+
+def is_small(args):
+    """Whether the preset is one of the small ones, which compare thresholds alone."""
+    return PRESETS[args.preset]["crop_size"] is None
+
+
+def load_images(archive, args):
+    """Photos, or crops of them, to train on, and test crops."""
+    train = _bsds.load(archive, "train", args.n_train)
+    test = _bsds.load(archive, "test", args.n_test)
+    if not is_small(args):
+        return train, _bsds.crops(test, PRESETS[args.preset]["crop_size"])
+    n_downsamples = (COMMON | PRESETS[args.preset])["n_downsamples"]
+    side = SMALL_SITES * 2**n_downsamples
+    train = random_crops(train, side, SMALL_CROPS, _common.SEED)
+    test = _bsds.crops(test, side)
+    if args.preset == "grey":
+        train, test = (np.rint(x @ LUMINANCE).astype(np.uint8) for x in (train, test))
+    return train, test
 
 
 def measure(name, alpha, seed, args, train, test):
     """Fit one model and judge it; a row of the table."""
     model = make_model(name, alpha, seed, args)
     cpu, _ = _common.timed_fit(model, train)
-    codes = model.transform(test)
+    given = test
+    if args.sigma:
+        given = gaussian_noise(test, sigma=args.sigma, random_state=_common.SEED)
+    codes = model.transform(given)
     output = model.inverse_transform(codes)
     row = {
         "method": name,
@@ -99,11 +150,21 @@ def measure(name, alpha, seed, args, train, test):
         "perplexity": metrics.usage_perplexity(codes),
         "cpu_minutes": cpu / 60,
     }
+    if name in ("SC + In", "SSC"):
+        row["alike"] = alike(model.thresholds(given))
     if args.vgg:
         row["lpips"] = metrics.lpips(test, output, network=args.vgg)
     if args.inception:
         row["fid"] = metrics.fid(test, output, network=args.inception).fid
     return row
+
+
+def alike(thresholds):
+    """Mean correlation over the sites between the thresholds of two atoms."""
+    maps = thresholds.reshape(-1, thresholds.shape[-1]).T
+    varying = maps[maps.std(1) > 1e-6 * maps.mean()]
+    correlations = np.corrcoef(varying)
+    return float(correlations[np.triu_indices(len(varying), 1)].mean())
 
 
 def measure_all(args, train, test, content):
@@ -151,7 +212,7 @@ LABELS = {
 }
 
 
-def to_table(rows, shrinkage):
+def to_table(rows, shrinkage, seeds):
     """Every method over the seeds, policies at the default alpha."""
     columns = _record.columns(
         "nonzeros",
@@ -161,6 +222,10 @@ def to_table(rows, shrinkage):
         best={"psnr": "max"},
     )
     columns = {k: columns[k] for k in ("psnr", "ssim", "nonzeros", "cpu_minutes")}
+    more = _record.columns(
+        lead=("over SC at equal non-zeros, dB", "+.2f"),
+        alike=("correlation of thresholds", ".2f"),
+    )
     for name, label in (("lpips", "LPIPS"), ("fid", "FID")):
         if name in rows[0]:
             columns |= _record.columns(**{name: (label, ".3f")}, best={name: "min"})
@@ -169,12 +234,19 @@ def to_table(rows, shrinkage):
         same = of_method(
             rows, name, ALPHA[shrinkage] if name in _bsds.POLICIES else None
         )
+        if not same:
+            continue
         own = {key: _record.spread([row[key] for row in same]) for key in columns}
         for key in own.keys() - {"psnr"}:  # the spread of PSNR says it all
             if isinstance(own[key], dict):
                 own[key] = own[key]["mean"]
+        leads = [lead(rows, name, seed) for seed in range(seeds)]
+        if name in ("SC + In", "SSC") and np.isfinite(leads).all():
+            own["lead"] = _record.spread(leads)
+        if "alike" in same[0]:
+            own["alike"] = _record.spread([row["alike"] for row in same])
         made.append(own | {"key": _record.key(name), "label": label})
-    return _record.table("", columns, made)
+    return _record.table("", columns | more, made)
 
 
 def leads(rows, seeds):
@@ -205,6 +277,8 @@ def compare(rows, seeds):
     further = (leads["SSC"] - leads["SC + In"]).mean()
     text = f"SSC - (SC + In) at equal non-zeros: {further:+.2f} dB (goal: >= 0)"
     goals.append(_common.verdict(text, further >= 0))
+    if not of_method(rows, "VQ", None):
+        return goals
     best_vq = max(row["psnr"] for row in of_method(rows, "VQ", None))
     worst = min(row["psnr"] for row in rows if row["method"] in _bsds.POLICIES)
     text = f"worst of SC, SC + In, SSC - best VQ: {worst - best_vq:+.2f} dB (goal: > 0)"
@@ -291,6 +365,7 @@ def parse():
     add("--device", default="cpu", help="cpu or cuda")
     add("--seeds", type=_common.positive, default=3)
     add("--shrinkage", choices=ALPHA, default="support")
+    add("--sigma", type=float, help="train and judge by Gaussian noise, of 255")
     add("--vgg", help="torchvision's weights of VGG16, for LPIPS")
     add("--inception", help="torch-fidelity's weights of Inception, for FID")
     add("--cost", action="store_true", help="time training steps, nothing else")
@@ -298,6 +373,8 @@ def parse():
     args = options.parse_args()
     name = "cost" if args.cost else args.preset
     args.name = f"ssc_vae_{name}_{args.shrinkage}"
+    if args.sigma:
+        args.name += f"_noise{args.sigma:g}"
     args.json = args.json or _common.RESULTS / f"{args.name}.json"
     return args, _bsds.find_archive(options, args.data)
 
@@ -316,8 +393,8 @@ def main():
     """Read the command line, run, write JSON and a picture."""
     args, archive = parse()
     torch.set_num_threads(args.threads)
-    train = _bsds.load(archive, "train", args.n_train)
     if args.cost:
+        train = _bsds.load(archive, "train", args.n_train)
         with threadpool_limits(args.threads):
             content = step_cost(args, train)
         _common.write_json(args.json, content)
@@ -330,15 +407,16 @@ def main():
         tables = {"methods": _record.table("", columns, rows)}
         _record.record(args, args.name, tables=tables, settings=settings)
         return
-    side = PRESETS[args.preset]["crop_size"]
-    test = _bsds.crops(_bsds.load(archive, "test", args.n_test), side)
-    print(f"{_bsds.TITLE}: {len(train)} training photos, {len(test)} test crops")
+    train, test = load_images(archive, args)
+    what = "crops" if is_small(args) else "photos"
+    print(f"{_bsds.TITLE}: {len(train)} training {what}, {len(test)} test crops")
     content = {
         "data": _bsds.TITLE,
         "n_train": len(train),
         "n_test": len(test),
-        "preset": PRESETS[args.preset] | COMMON | _common.epochs(args),
+        "preset": COMMON | PRESETS[args.preset] | _common.epochs(args),
         "shrinkage": args.shrinkage,
+        **({"sigma": args.sigma} if args.sigma else {}),
         "rows": [],
     }
     content = earlier(args, content)
@@ -346,13 +424,13 @@ def main():
         rows = measure_all(args, train, test, content)
     print_table(rows)
     enough = sparse_enough(rows, ALPHA[args.shrinkage])
-    content["goals"] = [*compare(rows, args.seeds), enough]
+    content["goals"] = [*([] if args.sigma else compare(rows, args.seeds)), enough]
     _common.write_json(args.json, content)
     _record.record(
         args,
         args.name,
-        tables={"methods": to_table(rows, args.shrinkage)},
-        figures=leads(rows, args.seeds),
+        tables={"methods": to_table(rows, args.shrinkage, args.seeds)},
+        figures={} if args.sigma else leads(rows, args.seeds),
         settings={k: v for k, v in content.items() if k not in ("rows", "goals")},
         seeds=range(args.seeds),
     )

@@ -22,6 +22,7 @@ import numpy as np
 from sklearn_sparsevae import SparseCodingVAE
 from sklearn_sparsevae.datasets import load_sample_photos
 from sklearn_sparsevae.metrics import hoyer, nonzeros_per_site
+from sklearn_sparsevae.plotting import ThresholdDisplay
 
 n_components = 128  # quick: 48
 max_epochs = 1  # quick: 0
@@ -46,6 +47,8 @@ for name, params in settings.items():
         random_state=0,
         **params,
     ).fit(training)
+    if name == "soft, structured":
+        structured = model
     codes = model.transform(unseen)
     counts[name] = [
         one.sites().count_nonzero(axis=1).reshape(one.grid_shape) for one in codes
@@ -71,6 +74,16 @@ for ax in axes.flat:
     ax.set(xticks=[], yticks=[])
 axes[0, 0].set_title("photo")
 figure.colorbar(drawn, ax=axes, label="non-zeros of a square", shrink=0.6)
+plt.show()
+
+# %%
+# The thresholds themselves
+# -------------------------
+#
+# What atoms have to exceed at each square, for the atoms whose thresholds vary most:
+# dark where an atom is easily on. They look alike, and follow what is in the photo.
+
+ThresholdDisplay.from_estimator(structured, unseen[:2])
 plt.show()
 
 # %%

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from sklearn_sparsevae.backbones.csc_layer import CHUNK, FLAT, SparseCodingLayer
 
-_ENCODER_PACE = 0.3  # the encoder's learning rate, relative to the decoder's
+_DECODER_PACE = 0.3  # the decoder's learning rate, relative to the encoder's
 
 
 def to_sphere(vectors):
@@ -155,9 +155,10 @@ class ConvolutionalSparseCoding(nn.Module):
 
         Adam moves all entries of a tensor by similar amounts, so that an output that
         sums many of them moves far: the rate is ``lr`` divided by their number. The
-        encoder is slower still, so that the decoder can follow.
+        decoder is slower still: what the objective does not see of its steps is lost
+        from the images.
         """
-        fans, pace = {}, {"encoder": _ENCODER_PACE, "decoder": 1}
+        fans, pace = {}, {"encoder": 1, "decoder": _DECODER_PACE}
         for layer in self.layers:
             fans[layer.weight] = "encoder", layer.weight[0].numel()
             overlap = layer.decoder_kernels[:, 0].numel() / layer.stride**2

@@ -33,7 +33,7 @@ from torch import nn
 
 from sklearn_sparsevae._ranks import batch_mean
 from sklearn_sparsevae.bottlenecks.base import MeansApart
-from sklearn_sparsevae.bottlenecks.thresholds import make_threshold
+from sklearn_sparsevae.bottlenecks.thresholds import make_threshold, over_sites
 from sklearn_sparsevae.sparse import (
     fista_momentum,
     ista,
@@ -195,6 +195,10 @@ class LearnedISTA(MeansApart):
             "codes": self.join(means, codes, grid),
             "losses": losses,
         }
+
+    def site_thresholds(self, latents: torch.Tensor) -> torch.Tensor:
+        """Thresholds ``(batch, h, w, n_atoms)``, in units of ``alpha``."""
+        return over_sites(self.thresholds(latents), latents)
 
     def _penalty_weights(self, thresholds):
         """Weights of the L1 norm: alpha, or weights around it (SSC-VAE, Eq. 7).

@@ -29,7 +29,7 @@ from torch import nn
 
 from sklearn_sparsevae.bottlenecks.base import CompactCodes, MeansApart, combine
 from sklearn_sparsevae.bottlenecks.dead_atoms import DeadAtomsReset
-from sklearn_sparsevae.bottlenecks.thresholds import make_threshold
+from sklearn_sparsevae.bottlenecks.thresholds import make_threshold, over_sites
 from sklearn_sparsevae.sparse import (
     batch_omp,
     learn_dictionary,
@@ -142,6 +142,12 @@ class LearnedPursuit(DeadAtomsReset, MeansApart):
             "codes": self.join(means, codes, grid),
             "losses": {"latent": latent, "sparsity": penalty},
         }
+
+    def site_thresholds(self, latents: torch.Tensor) -> torch.Tensor:
+        """Thresholds ``(batch, h, w, n_atoms)``, in units of ``alpha``."""
+        if self.thresholds is None:
+            return over_sites(latents.new_full((len(self.atoms),), self.alpha), latents)
+        return over_sites(self.thresholds(latents), latents)
 
     def _thresholds_of(self, latents):
         """Thresholds ``(N, K)``, or None where they are alpha."""

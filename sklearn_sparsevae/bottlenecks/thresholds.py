@@ -178,6 +178,14 @@ def make_threshold(name, latent_dim, n_atoms, alpha, learn, width):
     return kind(latent_dim, n_atoms, alpha, learn, **given)
 
 
+def over_sites(thresholds: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
+    """Thresholds of a policy as a grid ``(batch, h, w, K)``."""
+    batch, _, height, width = latents.shape
+    return thresholds.expand(batch * height * width, -1).unflatten(
+        0, (batch, height, width)
+    )
+
+
 def _zeroed(layer):
     nn.init.zeros_(layer.weight)
     return layer

@@ -88,10 +88,12 @@ class ClosedLoopVAE(
     batch_size : int, default=64
         Images in a training batch.
     lr : float, default=0.0005
-        About how far outputs of a layer of the decoder, of unit variance, move in a
-        step of training; the encoder goes at 0.3 of it. It falls to zero over the
-        epochs. With a larger one regenerated images drift from the originals, up to
-        where the encoder runs away from the decoder.
+        About how far outputs of a layer of the encoder, of unit variance, move in a
+        step of training; the decoder goes at 0.3 of it. It falls to zero over the
+        epochs. The default keeps images whatever the size of a batch, and moves
+        features little. With batches of several hundred images, more than
+        ``latent_dim``, 0.1 separates classes; with a larger one regenerated images
+        drift from the originals, up to where the encoder runs away from the decoder.
     gradient_clip : float, default=100.0
         Maximum Euclidean norm of the gradient of encoder or decoder.
     {parameters}
@@ -131,7 +133,7 @@ class ClosedLoopVAE(
       least squares, and the last map such that it decodes to the principal components
       of the images. Training starts close to PCA with ``latent_dim - 1`` components.
     - Each tensor has Adam's rate ``lr`` divided by the numbers that an output of it
-      sums, and encoder and decoder move in turn, once each, the encoder more slowly.
+      sums, and encoder and decoder move in turn, once each, the decoder more slowly.
 
     References
     ----------

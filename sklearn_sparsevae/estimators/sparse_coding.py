@@ -5,8 +5,10 @@ import inspect
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils._param_validation import StrOptions
 
+from sklearn_sparsevae._typing import Images
 from sklearn_sparsevae.bottlenecks import (
     PENALTIES,
     THRESHOLDS,
@@ -148,6 +150,40 @@ default="learned"
     coupled: bool = True
     bottleneck_params: dict[str, Any] | None = None
     n_downsamples: int = 3
+
+    def thresholds(self, X: Images) -> NDArray[np.float32] | Any:
+        """Infer what a coefficient has to exceed, for each atom at each site.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, H, W, C), (n, H, W) or (n, n_features), or sequence
+            As in `transform`.
+
+        Returns
+        -------
+        thresholds : ndarray of shape (n, h, w, n_atoms), or list of ndarray
+            Float32, in units of the latents, as ``alpha``, where they start. Without
+            the atoms that code channel means, which have none. The same everywhere with
+            ``threshold="scalar"``, at all sites with "atom". With ``shrinkage="soft"``
+            a step of the rollout shrinks by them over a constant. Photos of different
+            sizes have an array each, of ``n = 1``, in a list.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from sklearn_sparsevae import SparseCodingVAE
+        >>> images = load_digits().images[:100] / 16
+        >>> model = SparseCodingVAE(
+        ...     16, n_downsamples=1, threshold="vector", max_epochs=1, random_state=0
+        ... ).fit(images)
+        >>> model.thresholds(images[:2]).shape
+        (2, 4, 4, 15)
+        """
+        with self._counted(self._open_to_code(X), "thresholds") as photos:
+            found = self._coder().thresholds
+            return photos.gather(
+                np.concatenate(list(found(part))) for part in photos.parts()
+            )
 
     def _make_bottleneck(self, backbone):
         soft = self.shrinkage == "soft"

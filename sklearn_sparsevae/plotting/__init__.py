@@ -1,4 +1,4 @@
-"""Pictures of trainings, segments, boundaries, atoms, strips, usage and the like.
+"""Pictures of trainings, segments, boundaries, atoms, thresholds, usage and the like.
 
 Each Display holds what it draws and follows scikit-learn's protocol: build it with a
 ``from_...`` class method, draw it again with ``plot``, find the artists' homes in
@@ -13,6 +13,7 @@ from sklearn_sparsevae.plotting._reconstruction import ReconstructionDisplay
 from sklearn_sparsevae.plotting._segmentation import SegmentationDisplay
 from sklearn_sparsevae.plotting._sparsity_quality import SparsityQualityDisplay
 from sklearn_sparsevae.plotting._strips import TraversalDisplay
+from sklearn_sparsevae.plotting._thresholds import ThresholdDisplay
 from sklearn_sparsevae.plotting._usage import UsageDisplay
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "ReconstructionDisplay",
     "SegmentationDisplay",
     "SparsityQualityDisplay",
+    "ThresholdDisplay",
     "TraversalDisplay",
     "UsageDisplay",
 ]

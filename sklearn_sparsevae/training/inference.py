@@ -83,6 +83,13 @@ class Coder:
             yield tuple(m.flatten(1).cpu().numpy() for m in (mean, deviation))
 
     @torch.no_grad()
+    def thresholds(self, photos):
+        """Yield what each atom has to exceed at each site, ``(n, h, w, n_atoms)``."""
+        for unit, _ in self._unit_batches(photos):
+            found = self.module.bottleneck.site_thresholds(self.module.latents(unit))
+            yield found.cpu().numpy()
+
+    @torch.no_grad()
     def reconstruct(self, photos, n_shifts=1):
         """Yield reconstructions ``(n, H, W, C)`` for batch after batch.
 

@@ -617,6 +617,11 @@ DISPLAYS = [
     ),
     display("SparsityQualityDisplay.from_cv_results", cv_results=_results),
     display(
+        "ThresholdDisplay.from_estimator",
+        estimator=estimator(*(e for e in ESTIMATORS if "SparseCoding" in e[0])),
+        X=images("X"),
+    ),
+    display(
         "TraversalDisplay.from_estimator",
         estimator=estimator(),
         X=images("X"),

@@ -371,7 +371,7 @@ METHODS = [
     "transform", "inverse_transform", "reconstruct", "compare", "score", "interpolate",
     "traverse", "atoms_as_images", "sample", "score_samples", "sparse_maps", "n_tokens",
     "predict", "predict_confidence", "predict_boundaries", "predict_saliency",
-    "iter_transform", "iter_reconstruct", "iter_predict",
+    "iter_transform", "iter_reconstruct", "iter_predict", "thresholds",
 ]  # fmt: skip
 TARGETS = [
     target
