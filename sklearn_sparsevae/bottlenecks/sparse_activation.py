@@ -22,7 +22,7 @@ SPARSITIES = ("topk", "batch_topk", "jumprelu", "l1")
 # the derivative of the step at them, in units of the latents.
 _FIRST_THRESHOLD, _BANDWIDTH = 0.1, 0.2
 # How fast the threshold of "batch_topk" follows those of the batches.
-_FOLLOW = 0.02
+_FOLLOW = 0.1
 # Atoms that may describe what the others leave: this share of the latent's length.
 _SPARE = 0.5
 _SMALLEST = 1e-30
@@ -129,12 +129,23 @@ class SparseActivation(Bottleneck):
         start = 0.1 * noise
         start[: len(found)] += found
         self.atoms.copy_(normalize_atoms(start))
-        if hasattr(self, "filters"):
-            self.filters.copy_(self.atoms)
         self.filter_bias.zero_()
         self.bias.zero_()
+        if hasattr(self, "filters"):
+            self.filters.copy_(self.atoms)
+            self._note_threshold(rows)
+            self.filters *= self._best_scale(rows)
+        self._note_threshold(rows)
+
+    def _note_threshold(self, rows):
         if self.sparsity == "batch_topk":
             self.threshold.copy_(self._batch_threshold(self._responses(rows)))
+
+    def _best_scale(self, rows):
+        """Return the number times which codes describe rows best: atoms overlap."""
+        described = combine(self._kept(self._responses(rows)), self.components)
+        energy = float(described.square().sum())
+        return float((described * rows).sum()) / energy if energy > 0 else 1.0
 
     def encode(self, latents: torch.Tensor) -> CompactCodes | torch.Tensor:
         """Codes that do not depend on what else is in the batch."""

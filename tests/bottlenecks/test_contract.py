@@ -117,7 +117,8 @@ def rectified_codes(model, rows):
     """Rectified products of the normalised rows with the atoms, the largest kept."""
     scale = model.scale.double()
     unit = (rows.double() - model.mean) / scale
-    values = (unit @ model.components.detach().double().mT).clamp(min=0)
+    filters = getattr(model, "filters", model.components).detach().double()
+    values = (unit @ filters.mT).clamp(min=0)
     if model.sparsity == "topk":
         least = values.sort(dim=1, descending=True).values[:, 2:3]
         values = values * (values >= least)

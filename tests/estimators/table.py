@@ -15,7 +15,7 @@ ESTIMATORS = {
     DictionaryLearningVAE: {"n_nonzero_coefs": 3},
     GaussianVAE: {},
     SpikeSlabVAE: {"sparsity": 0.2},
-    SparseAutoencoder: {"n_nonzero_coefs": 3, "backbone": "auto", "batch_size": 8},
+    SparseAutoencoder: {"sparsity": "topk", "n_nonzero_coefs": 8, "backbone": "auto"},
     VQVAE: {},
 }
 
