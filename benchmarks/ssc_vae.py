@@ -78,7 +78,7 @@ N_NONZEROS = 10  # of DL-VAE
 ALPHA = {"support": 0.03, "soft": 0.1}  # the estimator's defaults
 COST_IMAGES, COST_ROUNDS, MAX_COST = 64, 15, 1.1
 CURVES = {"SC": (0.7, 1.4), "SC + In": (1.4,), "SSC": (1.4,)}  # other alphas, of that
-SMALL_CURVES = {"SC": (0.65, 1.5)}
+SMALL_CURVES = {"SC": (0.65,)}
 
 
 def make_model(name, alpha, seed, args):

@@ -1,13 +1,18 @@
 """The benchmark suite: its arithmetic, its guard, and that contenders do the same."""
 
 import functools
+import io
 import json
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from scipy import sparse
+from scipy.sparse.csgraph import maximum_bipartite_matching
 
 ROOT = Path(__file__).parents[1] / "benchmarks"
 
@@ -287,3 +292,72 @@ def test_masks_without_maps_are_measured_at_the_size_of_the_truth(rng, monkeypat
         np.testing.assert_allclose(found[name], 1)
     np.testing.assert_allclose(found["mae"], 0)
     assert _protocol.max_f(found) == pytest.approx(1)
+
+
+def test_other_sets_of_photos_are_read_as_ecssd_is(tmp_path, rng, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "segmentation"))
+    import _ecssd
+
+    corners = [
+        np.pad(np.ones((20, 30), bool), ((i, 20 - i), (0, 10))) for i in range(4)
+    ]
+    photos = [np.where(c[..., None], 200, rng.integers(0, 50, 3)) for c in corners]
+    with zipfile.ZipFile(_file(tmp_path / "duts" / "DUTS-TE.zip"), "w") as archive:
+        for i, (photo, corner) in enumerate(zip(photos, corners)):
+            archive.writestr(f"Image/{i}.jpg", _encoded(photo, "jpeg"))
+            archive.writestr(f"Mask/{i}.png", _encoded(255 * corner, "png"))
+    source = _ecssd.load("duts", tmp_path)
+    for split, chosen in (("tuning", (0, 3)), ("report", (1, 2))):
+        read, masks = _ecssd.read(source, split)
+        assert read.shape == (2, 256, 256, 3) and masks.shape == (2, 128, 128)
+        assert masks.dtype == bool
+        bright = read[:, 1::2, 1::2].mean(axis=3) > 125
+        assert (bright == masks).mean() > 0.95
+        whole = _ecssd.whole_masks(source, split)
+        np.testing.assert_array_equal(whole, [corners[i] for i in chosen])
+    assert len(_ecssd.read(source, "report", 1)[0]) == 1
+    with pytest.raises(OSError, match="is missing"):
+        _ecssd.load("cub", tmp_path)
+
+
+def _file(path):
+    path.parent.mkdir()
+    return path
+
+
+def _encoded(pixels, kind):
+    file = io.BytesIO()
+    Image.fromarray(pixels.astype(np.uint8)).save(file, kind)
+    return file.getvalue()
+
+
+def test_degraded_photos_are_photos(rng, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "segmentation"))
+    import degraded
+
+    rows = np.linspace(0, 255, 32)[:, None, None]
+    photo = np.broadcast_to(rows, (32, 24, 3)).astype(np.uint8)
+    for degrade, _, levels in degraded.DEGRADATIONS.values():
+        losses = []
+        for level in levels:
+            worse = degrade(photo, level)
+            assert worse.shape == photo.shape and worse.dtype == np.uint8
+            np.testing.assert_array_equal(worse, degrade(photo, level))
+            losses.append(np.abs(worse.astype(float) - photo).mean())
+        assert 0 < losses[0] < losses[1], degrade
+
+
+def test_boundaries_are_matched_one_to_one_and_as_many_as_can_be(rng, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "segmentation"))
+    import _boundaries
+
+    for _ in range(10):
+        found, drawn = rng.random((2, 30, 40)) < 0.1
+        partner = _boundaries.match(found, drawn, 2.3)
+        one, other = np.argwhere(found), np.argwhere(drawn)
+        near = ((one[:, None] - other) ** 2).sum(2) <= 2.3**2
+        most = maximum_bipartite_matching(sparse.csr_array(near), perm_type="column")
+        has = np.flatnonzero(partner >= 0)
+        assert near[has, partner[has]].all() and len(set(partner[has])) == len(has)
+        assert len(has) == (most >= 0).sum()
+    assert (_boundaries.match(found, np.zeros_like(drawn), 2.3) == -1).all()

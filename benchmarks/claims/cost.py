@@ -47,25 +47,34 @@ PRINTED = {
 
 
 def measure(model, width, side):
-    """Count a model; a row."""
+    """Count a model; a row, in which operations are those of the bottleneck, and it."""
     rng = np.random.RandomState(_common.SEED)
     model.set_params(backbone_params={"width": width})
     model.fit(rng.rand(8, 64, 64, 3))
     module = model.net_.module_.eval()
-    unit = torch.as_tensor(rng.rand(1, 3, side, side), dtype=torch.float32)
-    with torch.no_grad():
-        latents = module.latents(unit)
-        with FlopCounterMode(display=False) as all_counter:
-            module(unit.permute(0, 2, 3, 1))
-        with FlopCounterMode(display=False) as counter:
-            module.bottleneck(latents)
+    grid = side // module.site_size
+    latents = torch.as_tensor(rng.randn(1, module.backbone.latent_dim, grid, grid))
     controller = getattr(module.bottleneck, "thresholds", None)
-    return {
+    row = {
         "parameters": count(module) / 1e6,
         "controller": count(controller) / 1e6 if controller is not None else 0.0,
-        "gmac": all_counter.get_total_flops() / 2e9,
-        "bottleneck_gmac": counter.get_total_flops() / 2e9,
+        "bottleneck_gmac": gmac(module.bottleneck, latents.float()),
     }
+    return row, module
+
+
+def backbone_gmac(module, side):
+    """Operations of encoder and decoder, the same in all models."""
+    unit = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
+    return gmac(lambda unit: module.images(module.latents(unit)), unit)
+
+
+@torch.no_grad()
+def gmac(function, given):
+    """Multiplications and additions of a call, in thousand millions."""
+    with FlopCounterMode(display=False) as counter:
+        function(given)
+    return counter.get_total_flops() / 2e9
 
 
 def count(module):
@@ -81,11 +90,13 @@ def main():
     _common.add_common(options, "cost.json")
     args = options.parse_args()
     torch.set_num_threads(args.threads)
-    rows = []
+    rows, network = [], None
     for name, model in MODELS.items():
-        row = measure(model, args.width, args.side)
-        gmac, parameters = PRINTED.get(name, (None, None))
-        row |= {"label": name, "printed_gmac": gmac, "printed_parameters": parameters}
+        row, module = measure(model, args.width, args.side)
+        network = network or backbone_gmac(module, args.side)
+        row |= {"label": name, "gmac": network + row["bottleneck_gmac"]}
+        if name in PRINTED:
+            row["printed_gmac"], row["printed_parameters"] = PRINTED[name]
         shown = ", ".join(f"{k} {v:.4g}" for k, v in row.items() if k in COLUMNS and v)
         print(f"{name}: {shown}", flush=True)
         rows.append(row)

@@ -23,11 +23,11 @@ is kept in ``build/benchmarks/discriminator``.
 """
 
 import functools
-import json
 
 import numpy as np
-from _shared import _cifar, _common, _record
+from _shared import _cifar, _common, _kept, _record
 from scipy.ndimage import gaussian_filter
+from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 from sklearn_sparsevae import VQVAE, DictionaryLearningVAE, metrics
@@ -44,7 +44,6 @@ LIGHT = {
 }
 TASK = {"n_downsamples": 2, "max_epochs": EPOCHS, "batch_size": BATCH_SIZE}
 PAPER_IMAGES = 200 * 50_000  # that a model of the paper sees in training
-FOLDER = _common.RESULTS / "discriminator"
 
 VQ = functools.partial(VQVAE, N_ATOMS, **TASK)
 DL = functools.partial(
@@ -64,7 +63,7 @@ MODELS = {
 
 def measure(model, seed, args, train, test):
     """Fit one model and judge it; a row."""
-    model.set_params(random_state=seed)
+    model = clone(model).set_params(random_state=seed)
     seconds, _ = _common.timed_fit(model, train)
     output = model.reconstruct(test)
     row = {
@@ -89,26 +88,27 @@ def detail(images):
 
 def measure_all(args, train, test):
     """Rows by name, those of an earlier run from what it kept."""
-    weights = f"{args.vgg is not None}_{args.inception is not None}"
-    path = FOLDER / f"{args.n_train}_{args.n_test}_{EPOCHS}_{WITHOUT}_{weights}.json"
-    done = json.loads(path.read_text()) if path.exists() else {}
     rows = {name: [] for name in MODELS}
     for name, (model, n_seeds) in MODELS.items():
         for seed in range(n_seeds):
-            key = f"{name}, seed {seed}"
-            if key not in done:
-                done[key] = measure(model, seed, args, train, test)
-                _record.write_aside(path, json.dumps(done))
-            shown = ", ".join(f"{k} {v:.4g}" for k, v in done[key].items())
-            print(f"{key}: {shown}", flush=True)
-            rows[name].append(done[key])
+            weights = [args.vgg is not None, args.inception is not None]
+            settings = [model.get_params(), len(train), len(test), weights]
+            row = _kept.kept(
+                "discriminator",
+                f"{_record.key(name)}-{seed}",
+                settings,
+                lambda model=model, seed=seed: measure(model, seed, args, train, test),
+            )
+            shown = ", ".join(f"{k} {v:.4g}" for k, v in row.items())
+            print(f"{name}, seed {seed}: {shown}", flush=True)
+            rows[name].append(row)
     return rows
 
 
 def main():
     """Read the command line, run, write JSON."""
     options = _cifar.parser(
-        __doc__.splitlines()[0], n_train=300, json_name="discriminator.json"
+        __doc__.splitlines()[0], n_train=250, json_name="discriminator.json"
     )
     options.set_defaults(n_test=300)
     options.add_argument("--vgg", help="torchvision's weights of VGG16, for LPIPS")

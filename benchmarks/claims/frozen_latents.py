@@ -33,12 +33,13 @@ the first by PCA (Figures 7 and 8, which take UMAP).
 Run ``python benchmarks/claims/frozen_latents.py --data cifar10_jpeg.zip``.
 """
 
-import json
+import functools
 import pathlib
 from unittest import mock
 
 import numpy as np
-from _shared import _cifar, _common, _record
+from _shared import _cifar, _common, _kept, _record
+from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 from sklearn_sparsevae import VQVAE, DictionaryLearningVAE, GaussianVAE, metrics
@@ -47,7 +48,6 @@ from sklearn_sparsevae.bottlenecks import DictionaryLearning
 LATENT_DIM, N_ATOMS, N_NONZEROS, COEF_BITS = 16, 512, 5, 8
 EPOCHS = 3  # of the model and of each bottleneck
 N_SEEDS = 3
-FOLDER = _common.RESULTS / "frozen_latents"
 
 
 def dictionary(n_atoms=N_ATOMS, n_nonzeros=N_NONZEROS, **options):
@@ -116,9 +116,16 @@ class Latents:
         """Images of latents."""
         return self.model.inverse_transform(grid.reshape(len(grid), -1))
 
+    def row(self, name):
+        """Row of a bottleneck, or of none."""
+        if name in BOTTLENECKS:
+            return self.measure(name)[0]
+        return {"error": 0.0, "to_image": metrics.psnr(self.test, self.clean)}
+
     def measure(self, name):
         """Fit one bottleneck; a row, and its atoms."""
         model, coef_bits = BOTTLENECKS[name]
+        model = clone(model)
         epochs = min(EPOCHS, model.max_epochs)
         model.set_params(random_state=self.seed, max_epochs=epochs)
         start = at_random if "random" in name else DictionaryLearning.initialize
@@ -196,22 +203,22 @@ def main():
 
 def run_seed(args, train, test, seed):
     """All rows of one seed, those of an earlier run from what it kept."""
-    path = FOLDER / f"{args.n_train}_{args.n_test}_{EPOCHS}_{seed}.json"
-    done = json.loads(path.read_text()) if path.exists() else {}
-    latents = None
+    latents = functools.cache(functools.partial(Latents, train, test, seed))
+    rows = []
     for name in ["the latents themselves", *BOTTLENECKS]:
-        if name not in done:
-            latents = latents or Latents(train, test, seed)
-            if name in BOTTLENECKS:
-                done[name], _ = latents.measure(name)
-            else:
-                psnr = metrics.psnr(test, latents.clean)
-                done[name] = {"error": 0.0, "to_image": psnr}
-            done[name]["name"] = name
-            _record.write_aside(path, json.dumps(done))
-        shown = ", ".join(f"{k} {v:.4g}" for k, v in done[name].items() if k != "name")
+        settings = [LATENT_DIM, EPOCHS, len(train), len(test)]
+        if name in BOTTLENECKS:
+            settings.append(BOTTLENECKS[name][0].get_params())
+        row = _kept.kept(
+            "frozen_latents",
+            f"{_record.key(name)}-{seed}",
+            settings,
+            lambda name=name: latents().row(name),
+        )
+        shown = ", ".join(f"{k} {v:.4g}" for k, v in row.items())
         print(f"seed {seed}, {name}: {shown}", flush=True)
-    return list(done.values())
+        rows.append(row | {"name": name})
+    return rows
 
 
 def draw(latents, path):

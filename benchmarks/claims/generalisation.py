@@ -23,10 +23,9 @@ Standard deviations are over seeds of the fit.
 
 import functools
 
-import _kept
 import numpy as np
 import torch
-from _shared import _cifar, _common, _record
+from _shared import _cifar, _common, _kept, _record
 from scipy import fft, sparse
 from skimage import data, transform
 from sklearn.cluster import MiniBatchKMeans

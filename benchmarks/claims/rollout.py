@@ -9,8 +9,7 @@ paper's "sparsity" is *Hoyer*, between 0 and 1: it says little where a hundred a
 on, so non-zeros stand beside it (three of them are the channel means).
 """
 
-import _kept
-from _shared import _cifar, _common, _record
+from _shared import _cifar, _common, _kept, _record
 from threadpoolctl import threadpool_limits
 
 import rollout_ablation  # isort: skip, found by _shared

@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 from scipy import sparse
 from scipy.io import loadmat
-from scipy.sparse.csgraph import maximum_bipartite_matching
+from scipy.sparse.csgraph import maximum_flow
 from skimage.morphology import thin
 from sklearn.cluster import MiniBatchKMeans
 
@@ -61,11 +61,21 @@ def match(found, drawn, radius):
                 near = np.flatnonzero(other >= 0)
                 pairs.append(np.stack([near, other[near]]))
     one, other = np.concatenate(pairs, axis=1)
-    shape = (len(rows), int(drawn.sum()))
-    graph = sparse.csr_array((np.ones(len(one), bool), (one, other)), shape=shape)
-    if not graph.nnz:
-        return np.full(len(rows), -1)
-    return maximum_bipartite_matching(graph, perm_type="column")
+    partner = np.full(len(rows), -1)
+    if not len(one):
+        return partner
+    # As a flow, since the search for alternating paths may stall along lines.
+    n_found, n_drawn = len(rows), int(drawn.sum())
+    first, second = 1 + np.arange(n_found), 1 + n_found + np.arange(n_drawn)
+    last = 1 + n_found + n_drawn
+    starts = np.concatenate([np.zeros_like(first), 1 + one, second])
+    ends = np.concatenate([first, 1 + n_found + other, np.full_like(second, last)])
+    capacity = np.ones(len(starts), dtype=np.int32)
+    graph = sparse.csr_array((capacity, (starts, ends)), shape=(last + 1, last + 1))
+    flow = sparse.coo_array(maximum_flow(graph, 0, last, method="dinic").flow)
+    used = (flow.data > 0) & (flow.row > 0) & (flow.col > n_found) & (flow.col < last)
+    partner[flow.row[used] - 1] = flow.col[used] - 1 - n_found
+    return partner
 
 
 def f_measure(counts):

@@ -56,6 +56,21 @@ def set_prior(scenes):
     return [(one - mean) @ weights for one in rows]
 
 
+def enclosing_boundary(scene):
+    """Height at which a region becomes one with a region on the border of the photo.
+
+    The minimum barrier over the ultrametric map: the weakest boundary, at its strongest
+    place, that must be crossed.
+    """
+    hierarchy = scene.hierarchy
+    regions = hierarchy.regions
+    sides = (regions[0], regions[-1], regions[:, 0], regions[:, -1])
+    border, n_regions = np.unique(np.concatenate(sides)), int(regions.max()) + 1
+    pairs = np.repeat(np.arange(n_regions), len(border)), np.tile(border, n_regions)
+    heights = hierarchy.height_between(*pairs).reshape(n_regions, -1)
+    return scene.on_sites(heights.min(axis=1)[regions])
+
+
 def recentred(sites, probability):
     """Nearness to the centre of what the cues find, instead of that of the photo."""
     grid = np.indices(sites.grid_shape).reshape(2, -1).T / sites.grid_shape
@@ -65,6 +80,7 @@ def recentred(sites, probability):
 
 OTHER_CUES = {
     "Zhu's saliency": lambda s: foreground_saliency(s.sites.color, s.sites.grid_shape),
+    "closed boundary between it and the border": enclosing_boundary,
     "manifold ranking from each border": lambda s: manifold_ranking(s.sites),
     "texture that the border does not have": lambda s: (
         -border_affinity(s.sites.texture, s.sites.grid_shape, 0.5)

@@ -1,6 +1,12 @@
-"""Photos of ECSSD, and what both scripts on them share."""
+"""Photos of ECSSD and of other sets with masks, and what the scripts on them share.
 
+A set is where its photos are: the path of ECSSD's archive, or what a loader of
+`sklearn_sparsevae.datasets` returns.
+"""
+
+import functools
 import io
+import os
 import pathlib
 import sys
 import zipfile
@@ -9,7 +15,7 @@ import joblib
 import numpy as np
 from PIL import Image
 
-from sklearn_sparsevae import SparseCodingVAE
+from sklearn_sparsevae import SparseCodingVAE, datasets
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
 import _common
@@ -18,6 +24,16 @@ import _record  # noqa: F401, for the scripts, as _common
 ARCHIVE = "ecssd_300.zip"
 PHOTO_SIZE, MASK_SIZE = 256, 128
 SPLITS = ("tuning", "report")
+# Encoders are fitted on at most so many photos of a set.
+MOST_TUNING = 100
+# Loaders of the other sets, of the photos that work on objects without labels reports.
+LOADERS = {
+    "duts": functools.partial(datasets.fetch_duts, subset="test"),
+    "dut_omron": datasets.fetch_dut_omron,
+    "cub": functools.partial(datasets.fetch_cub, subset="segmentation"),
+    "flowers": functools.partial(datasets.fetch_oxford_flowers, subset="train"),
+    "isic2016": functools.partial(datasets.fetch_isic2016, subset="test"),
+}
 
 
 def parser(description, *, json_name):
@@ -41,56 +57,91 @@ def find_archive(options, data):
     return _common.find_archive(options, data, name=ARCHIVE, members=members)
 
 
-def read(archive, split, n_photos=None):
+def load(name, folder):
+    """Photos and masks of another set, which lies in a folder of data sets.
+
+    Raises OSError where it does not; nothing is downloaded.
+    """
+    return LOADERS[name](data_home=folder, download_if_missing=False)
+
+
+def find_set(options, args):
+    """Set that ``--dataset`` names; ends the program when it is not there."""
+    if args.dataset == "ecssd":
+        return find_archive(options, args.data)
+    try:
+        return load(args.dataset, args.data or os.environ.get(_common.FOLDER_VARIABLE))
+    except OSError as error:
+        options.exit(0, f"{options.prog}: skipped, {error}\n")
+
+
+def read(source, split, n_photos=None):
     """Photos (n, 256, 256, 3) uint8 and masks (n, 128, 128) bool of one split.
 
-    Every third photo by name is for tuning, the others are reported on: names run from
+    Every third photo is for tuning, the others are reported on: names of ECSSD run from
     easy to hard, so that both splits must take from everywhere.
     """
-    with zipfile.ZipFile(archive) as data:
-        names = photo_names(data, split)[:n_photos]
-        photos = [_read(data, n, "RGB", PHOTO_SIZE, Image.BILINEAR) for n in names]
-        masks = [
-            _read(data, _mask_name(n), "L", MASK_SIZE, Image.NEAREST) for n in names
-        ]
-    return np.stack(photos), np.stack(masks) > 127
+    pairs = pictures(source, split, n_photos)
+    sizes = 2 * (PHOTO_SIZE,), 2 * (MASK_SIZE,)
+    photos, masks = zip(
+        *(
+            (
+                photo.resize(sizes[0], Image.BILINEAR),
+                mask.resize(sizes[1], Image.NEAREST),
+            )
+            for photo, mask in pairs
+        )
+    )
+    return np.stack(list(map(np.asarray, photos))), np.stack(masks) > 127
 
 
-def whole_masks(archive, split, n_photos=None):
+def whole_masks(source, split, n_photos=None):
     """Masks of one split at the size of the photos, a list of (H, W) bool."""
-    with zipfile.ZipFile(archive) as data:
-        names = [_mask_name(name) for name in photo_names(data, split)[:n_photos]]
-        images = [Image.open(io.BytesIO(data.read(name))) for name in names]
-        return [np.asarray(image.convert("L")) > 127 for image in images]
+    return [np.asarray(m) > 127 for _, m in pictures(source, split, n_photos)]
+
+
+def pictures(source, split, n_photos=None):
+    """Yield photo and mask of one split as Pillow's images, the masks of 0 or 255."""
+    if not isinstance(source, pathlib.Path):
+        for i in of_split(range(len(source.images)), split)[:n_photos]:
+            mask = np.where(source.masks[i], np.uint8(255), np.uint8(0))
+            photo = Image.fromarray(source.images[i])
+            yield photo.convert("RGB"), Image.fromarray(mask)
+        return
+    with zipfile.ZipFile(source) as data:
+        for name in photo_names(data, split)[:n_photos]:
+            yield tuple(
+                Image.open(io.BytesIO(data.read(member))).convert(mode)
+                for member, mode in ((name, "RGB"), (_mask_name(name), "L"))
+            )
 
 
 def photo_names(data, split):
     """Names of the photos of a split in an open archive."""
-    names = sorted(n for n in data.namelist() if n.endswith(".jpg"))
-    return (
-        names[::3]
-        if split == "tuning"
-        else [name for i, name in enumerate(names) if i % 3]
-    )
+    return of_split(sorted(n for n in data.namelist() if n.endswith(".jpg")), split)
+
+
+def of_split(items, split):
+    """Every third of a sequence, or the others."""
+    if split == "tuning":
+        return items[::3]
+    return [item for i, item in enumerate(items) if i % 3]
 
 
 def _mask_name(name):
     return name.replace("images/", "masks/").replace(".jpg", ".png")
 
 
-def _read(data, name, mode, size, resample):
-    image = Image.open(io.BytesIO(data.read(name))).convert(mode)
-    return np.asarray(image.resize((size, size), resample))
-
-
-def fit_encoder(archive, args, **options):
+def fit_encoder(source, args, **options):
     """Our encoder at its defaults, fitted on the tuning photos without a mask."""
     setting = {**options, **_common.epochs(args)}
-    name = "-".join(["sc", *(f"{key}{value}" for key, value in setting.items())])
+    other = getattr(args, "dataset", "ecssd")
+    parts = ["sc", *[other] * (other != "ecssd")]
+    name = "-".join([*parts, *(f"{key}{value}" for key, value in setting.items())])
     path = args.encoders and args.encoders / f"{name}.joblib"
     if path and path.exists():
         return joblib.load(path)
-    photos, _ = read(archive, "tuning", args.n_photos)
+    photos, _ = read(source, "tuning", min(args.n_photos or MOST_TUNING, MOST_TUNING))
     encoder = SparseCodingVAE(random_state=_common.SEED, **setting).fit(photos)
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,11 +13,18 @@ from skimage.transform import resize
 N_THRESHOLDS = 256
 BETA_SQUARED = 0.3
 MEASURES = ("iou", "dice", "accuracy", "mae")
-# Of all 1,000 photos, by Y. Wang et al. (TokenCut), CVPR 2022, Table 3.
+# Of all 1,000 photos, by Y. Wang et al. (TokenCut), CVPR 2022. That of TokenCut is also
+# in the authors' repository (YangtaoWANG95/TokenCut, README, section 4.2). The others
+# were read in the paper alone: no second source was found.
+UNCONFIRMED = " (one source)"
 PUBLISHED = {
-    "HS, Yan 2013": {"max_f": 0.673, "iou": 0.508, "accuracy": 0.847},
-    "Zhu 2014": {"max_f": 0.684, "iou": 0.517, "accuracy": 0.862},
-    "LOST, ImageNet features": {"max_f": 0.758, "iou": 0.654, "accuracy": 0.895},
+    f"HS, Yan 2013{UNCONFIRMED}": {"max_f": 0.673, "iou": 0.508, "accuracy": 0.847},
+    f"Zhu 2014{UNCONFIRMED}": {"max_f": 0.684, "iou": 0.517, "accuracy": 0.862},
+    f"LOST, ImageNet features{UNCONFIRMED}": {
+        "max_f": 0.758,
+        "iou": 0.654,
+        "accuracy": 0.895,
+    },
     "TokenCut, ImageNet features": {"max_f": 0.803, "iou": 0.712, "accuracy": 0.918},
 }
 

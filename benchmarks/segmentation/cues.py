@@ -7,8 +7,8 @@ Mean IoU at 128x128 on the tuning photos of ECSSD, a table each:
   between cues (latent classes and Dawid-Skene, both by EM), and, as a bound, weights
   that are fitted to the masks;
 * others: cues that were not kept, added to ours with the same weight;
-* steps: cues alone, averaged over regions (one set, or five voted over), refined, with
-  edges, and abstention;
+* steps: cues alone, averaged over regions (one set, five voted over, or those that
+  boundaries enclose), refined, with edges, with one cue more, and abstention;
 * bounds: the best threshold for each photo, the regions that the mask would choose,
   and the mask itself on the grid.
 
@@ -25,6 +25,7 @@ import _candidates
 import _ecssd
 import numpy as np
 from _ecssd import _common, _record
+from ecssd import best_union
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
@@ -32,6 +33,7 @@ from threadpoolctl import threadpool_limits
 from sklearn_sparsevae import SpectralSegmenter
 from sklearn_sparsevae.segmentation import _constants as constants
 from sklearn_sparsevae.segmentation._clusters import fit_k_means
+from sklearn_sparsevae.segmentation._contours import boundary_hierarchy
 from sklearn_sparsevae.segmentation._edges import color_edges
 from sklearn_sparsevae.segmentation._foreground import (
     foreground_confidence,
@@ -42,6 +44,7 @@ from sklearn_sparsevae.segmentation._foreground import (
     stretch,
 )
 from sklearn_sparsevae.segmentation._normalized_cut import local_embedding
+from sklearn_sparsevae.segmentation._pictures import picture_of
 from sklearn_sparsevae.segmentation._sites import _gaussian_average, look, magnify
 
 CUE_LABELS = {
@@ -65,9 +68,7 @@ class Scene:
     @functools.cached_property
     def truth(self):
         """Share of the object in every site."""
-        h, w = self.sites.grid_shape
-        blocks = self.mask.reshape(h, len(self.mask) // h, w, -1)
-        return blocks.mean(axis=(1, 3)).ravel()
+        return self.on_sites(self.mask.astype(float))
 
     @functools.cached_property
     def usage(self):
@@ -77,6 +78,30 @@ class Scene:
         rows, columns = (_gaussian_average(n).astype(np.float32) for n in (h, w))
         pooled = np.tensordot(rows, np.matmul(columns, grid), 1)
         return np.sqrt(pooled.reshape(h * w, -1))
+
+    @functools.cached_property
+    def hierarchy(self):
+        """Regions that boundaries enclose, on a picture of the size of the mask."""
+        return boundary_hierarchy(picture_of(self.codes, False))
+
+    def closed(self, values, n_regions):
+        """Mean over so many regions of the hierarchy, for pixels or for sites."""
+        labels = self.hierarchy.cut(n_regions=n_regions).ravel()
+        if values.ndim == 1:
+            fine = magnify(values, self.sites.grid_shape, self.mask.shape)
+            return self.on_sites(self.pool(fine.ravel(), labels))
+        return self.pool(values.ravel(), labels).reshape(values.shape)
+
+    def on_sites(self, values):
+        """Mean of a map of pixels in every site."""
+        h, w = self.sites.grid_shape
+        return values.reshape(h, len(self.mask) // h, w, -1).mean(axis=(1, 3)).ravel()
+
+    def labels_of_pixels(self):
+        """Region of each pixel of the mask."""
+        side = len(self.mask) // self.sites.grid_shape[0]
+        labels = self.regions.reshape(self.sites.grid_shape)
+        return labels.repeat(side, axis=0).repeat(side, axis=1)
 
     def pool(self, values, regions=None):
         """Mean over regions."""
@@ -203,11 +228,15 @@ def step_rows(scenes, own):
     edges = [s.edges(x) for s, x in zip(scenes, refined)]
     least = SpectralSegmenter().min_confidence
     kept = [
-        foreground_confidence(x, s.sites.color) >= least
-        for s, x in zip(scenes, refined)
+        foreground_confidence(x, p, s.sites.color) >= least
+        for s, p, x in zip(scenes, pooled, refined)
     ]
     votes = [s.refine(voted(s, p)) for s, p in zip(scenes, cues)]
     direct = [s.refine(p) for s, p in zip(scenes, cues)]
+    closed = [s.refine(s.closed(p, 32)) for s, p in zip(scenes, cues)]
+    barriers = [_candidates.enclosing_boundary(s) for s in scenes]
+    more = equal(scaled(scenes, [*own.values(), barriers]))
+    more = [s.edges(s.refine(s.pool(p))) for s, p in zip(scenes, more)]
     steps = {
         "cues alone": [s.score(p) for s, p in zip(scenes, cues)],
         "averaged over regions": [s.score(p) for s, p in zip(scenes, pooled)],
@@ -215,16 +244,32 @@ def step_rows(scenes, own):
         "five sets of regions, refined": [
             s.score(x, 0.5) for s, x in zip(scenes, votes)
         ],
+        "32 regions that boundaries enclose, refined": [
+            s.score(x, 0.5) for s, x in zip(scenes, closed)
+        ],
         "regions, refined": [s.score(x, 0.5) for s, x in zip(scenes, refined)],
         "regions, refined, edges (ours)": [
             s.score(x, 0.5) for s, x in zip(scenes, edges)
         ],
-        "the same, with abstention": [
+        "the same, with the closed boundary as a fifth cue": [
+            s.score(x, 0.5) for s, x in zip(scenes, more)
+        ],
+        "ours, with abstention": [
             s.score(x * k, 0.5) for s, x, k in zip(scenes, edges, kept)
+        ],
+        "ours, each of 64 regions that boundaries enclose on one side": [
+            s.score(s.closed((x > 0.5).astype(float), 64), 0.5)
+            for s, x in zip(scenes, edges)
         ],
         "bound: best threshold of each photo": [
             max(s.score(x, t) for t in np.linspace(0.05, 0.95, 19))
             for s, x in zip(scenes, edges)
+        ],
+        "bound: best union of 32 regions": [
+            best_union(s.labels_of_pixels(), s.mask) for s in scenes
+        ],
+        "bound: best union of 32 regions that boundaries enclose": [
+            best_union(s.hierarchy.cut(n_regions=32), s.mask) for s in scenes
         ],
         "bound: the mask averaged over regions, refined, edges": [
             s.score(s.edges(s.refine(s.pool(s.truth))), 0.5) for s in scenes

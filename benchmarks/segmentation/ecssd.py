@@ -10,8 +10,7 @@ abstention costs. Then, on the same photos:
 * bounds: the union of our own spectral regions that the true mask would choose, and the
   true mask at the resolution of the grid;
 * confidence: mean IoU of photos in bins of it, and how often textures, on which there
-  is nothing to find, have no object;
-* IoU on degraded photos (SC-VAE's Figure 10), with ``--degrade``.
+  is nothing to find, have no object.
 
 Photos are resized to 256x256. Every third photo by name is for tuning: encoders are
 fitted on them without masks, and constants were chosen on them (`_constants` of the
@@ -19,11 +18,16 @@ package says which). The others are reported on. Earlier versions of the library
 tuned on the first hundred names, so that the 134 photos without those are always
 printed apart.
 
+``--dataset`` names another set of photos with masks: DUTS, DUT-OMRON, CUB, Flowers or
+ISIC 2016, as `sklearn_sparsevae.datasets` loads them from the folder ``--data``. A
+third of its photos are for tuning likewise (the encoder, the radius of the disc, and
+weights that are fitted to masks), constants are those of ECSSD, and ``--n-photos``
+limits how many are reported on.
+
 Run ``python benchmarks/segmentation/ecssd.py --data ecssd_300.zip``.
 """
 
 import functools
-import io
 import time
 import zipfile
 
@@ -32,8 +36,6 @@ import _ecssd
 import _protocol
 import numpy as np
 from _ecssd import _common, _record
-from PIL import Image
-from scipy.ndimage import gaussian_filter
 from scipy.special import expit
 from skimage import data
 from sklearn.linear_model import LogisticRegression
@@ -109,27 +111,39 @@ def best_disc(photos, masks):
     return round(float(radii[np.argmax(found)]), 2)
 
 
-def jobs_of(encoder, archive, args):
-    """Every method by name: from photos, and codes of them, to maps or masks."""
-    photos, masks = _ecssd.read(archive, "tuning", args.n_photos)
-    radius = best_disc(photos, masks)
-    options = {"min_confidence": 0, "random_state": 0}
-    fitted = FittedSegmenter(**options).fit_cues(encoder.transform(photos), masks)
-    ours = SpectralSegmenter(**options)
+def shared_jobs():
+    """Methods that need neither tuning photos nor masks, by name.
+
+    Each goes from photos, and codes of them, to maps or masks.
+    """
+    ours = SpectralSegmenter(min_confidence=0, random_state=0)
     recipe = functools.partial(SpectralSegmenter, foreground="clusters", random_state=0)
     jobs = {
         OURS: lambda photos, codes: saliency_of(ours, codes),
         COLOR_ONLY: lambda photos, codes: saliency_of(ours, without_content(codes)),
-        FITTED: lambda photos, codes: saliency_of(fitted, codes),
     }
     for k in (2, 3):
         jobs[RECIPE.format(k)] = lambda photos, codes, k=k: [
             saliency > 0.5 for saliency in saliency_of(recipe(k), codes)
         ]
-    disc = {DISC: functools.partial(_baselines.centred_disc, radius=radius)}
-    for name, method in (_baselines.METHODS | disc).items():
+    for name, method in _baselines.METHODS.items():
         jobs[name] = lambda photos, codes, method=method: [method(p) for p in photos]
-    return jobs, {"disc_radius": radius}
+    return jobs
+
+
+def jobs_of(encoder, source, args):
+    """Every method by name, and the settings that tuning photos gave."""
+    n_photos = min(args.n_photos or _ecssd.MOST_TUNING, _ecssd.MOST_TUNING)
+    photos, masks = _ecssd.read(source, "tuning", n_photos)
+    radius = best_disc(photos, masks)
+    fitted = FittedSegmenter(min_confidence=0, random_state=0)
+    fitted.fit_cues(encoder.transform(photos), masks)
+    disc = functools.partial(_baselines.centred_disc, radius=radius)
+    tuned = {
+        FITTED: lambda photos, codes: saliency_of(fitted, codes),
+        DISC: lambda photos, codes: [disc(photo) for photo in photos],
+    }
+    return shared_jobs() | tuned, {"disc_radius": radius}
 
 
 def run_rows(jobs, codes, photos, masks, whole, unseen):
@@ -217,60 +231,6 @@ def reliability(confidence, scores, encoder, n_bins=5):
     return {"bins": bins, "no_object": share}
 
 
-def jpeg(photo, quality):
-    """Photo after JPEG compression."""
-    file = io.BytesIO()
-    Image.fromarray(photo).save(file, "JPEG", quality=quality)
-    return np.asarray(Image.open(file))
-
-
-def noisy(photo, sigma):
-    """Photo with Gaussian noise."""
-    rng = np.random.RandomState(_common.SEED)
-    return as_photo(photo + sigma * rng.normal(size=photo.shape))
-
-
-def dark(photo, share):
-    """Photo with so much of its light, of which the sensor counts the photons."""
-    rng = np.random.RandomState(_common.SEED)
-    return as_photo(rng.poisson(photo * share))
-
-
-def as_photo(photo):
-    """Whole numbers from 0 to 255."""
-    return np.clip(np.rint(photo), 0, 255).astype(np.uint8)
-
-
-def blurred(photo, sigma):
-    """Photo after a Gaussian blur."""
-    return as_photo(gaussian_filter(photo.astype(float), (sigma, sigma, 0)))
-
-
-# Name and levels of each degradation, SC-VAE's Figure 10.
-DEGRADATIONS = {
-    "noise": (noisy, (10, 25, 50)),
-    "blur": (blurred, (1, 2, 4)),
-    "JPEG": (jpeg, (50, 20, 5)),
-    "light": (dark, (0.5, 0.2, 0.05)),
-}
-
-
-def degraded_curves(rows, jobs, encoder, photos, masks):
-    """Mean IoU of every method on photos as they are, and degraded."""
-    curves = {name: {"none": float(rows[name]["small"]["iou"].mean())} for name in jobs}
-    for kind, (degrade, levels) in DEGRADATIONS.items():
-        for level in levels:
-            worse = np.stack([degrade(photo, level) for photo in photos])
-            codes = encoder.transform(worse)
-            for name, predict in jobs.items():
-                found = predict(worse, codes)
-                scores = _protocol.measure_all(found, masks, masks.shape[1:])
-                curves[name][f"{kind} {level}"] = float(scores["iou"].mean())
-                text = f"{curves[name][f'{kind} {level}']:.3f}"
-                print(f"{kind} {level:<5} {name:46s} {text}", flush=True)
-    return curves
-
-
 def goals(rows, unseen, bins):
     """Whether the goals are met."""
     iou = {name: row["small"]["iou"] for name, row in rows.items()}
@@ -303,25 +263,25 @@ def earlier_names(archive, n_photos):
         ]
 
 
-def run(archive, args):
+def run(source, args):
     """All tables; return what JSON keeps."""
-    photos, masks = _ecssd.read(archive, args.split, args.n_photos)
-    whole = _ecssd.whole_masks(archive, args.split, args.n_photos)
-    encoder = _ecssd.fit_encoder(archive, args)
-    jobs, settings = jobs_of(encoder, archive, args)
+    photos, masks = _ecssd.read(source, args.split, args.n_photos)
+    whole = _ecssd.whole_masks(source, args.split, args.n_photos)
+    encoder = _ecssd.fit_encoder(source, args)
+    jobs, settings = jobs_of(encoder, source, args)
     codes = encoder.transform(photos)
     unseen = np.zeros(len(photos), dtype=bool)
     if args.split == "report":
-        unseen = ~earlier_names(archive, args.n_photos)
+        unseen[:] = True
+    if args.split == "report" and args.dataset == "ecssd":
+        unseen = ~earlier_names(source, args.n_photos)
     print(f"{len(photos)} photos ({args.split}), {unseen.sum()} of them never tuned on")
     rows, confidence = run_rows(jobs, codes, photos, masks, whole, unseen)
     limits = bounds(codes, masks)
     certain = reliability(confidence, rows[OURS]["small"]["iou"], encoder)
-    curves = {}
-    if args.degrade:
-        curves = degraded_curves(rows, jobs, encoder, photos, masks)
     difference = rows[OURS]["small"]["iou"] - rows[_baselines.GRAB_CUT]["small"]["iou"]
     return {
+        "dataset": args.dataset,
         "split": args.split,
         "n_photos": len(photos),
         "rows": {
@@ -342,7 +302,6 @@ def run(archive, args):
         "over_grabcut_unseen": _over(difference[unseen]) if unseen.any() else None,
         "bounds": {name: float(v.mean()) for name, v in limits.items()},
         "reliability": certain,
-        "degraded": curves,
         "settings": settings,
         "goals": goals(rows, unseen, certain["bins"]),
     }
@@ -378,28 +337,13 @@ MEASURES = {
 def tables(content):
     """Tables of all that was run."""
     made = {"methods": _methods_table(content["rows"])}
-    made["whole"] = _whole_table(content["rows"])
+    made["whole"] = _whole_table(content["rows"], content["dataset"])
     rows = [
         {"key": _record.key(name), "label": name, "iou": iou}
         for name, iou in content["bounds"].items()
     ]
     made["bounds"] = _record.table("bound", _record.columns("iou"), rows)
     made["confidence"] = confidence_table(content["reliability"]["bins"])
-    return made | _degraded_tables(content["degraded"])
-
-
-def _degraded_tables(curves):
-    made = {}
-    for kind, (_, levels) in DEGRADATIONS.items() if curves else ():
-        names = ["none", *(f"{kind} {level}" for level in levels)]
-        columns = {_record.key(name): (name, ".3f") for name in names}
-        rows = [
-            {"key": _record.key(name), "label": LABELS.get(name, name)}
-            | {_record.key(level): curve[level] for level in names}
-            for name, curve in curves.items()
-        ]
-        columns = _record.columns(**columns)
-        made[kind.lower()] = _record.table("mean IoU", columns, rows)
     return made
 
 
@@ -421,7 +365,7 @@ def _methods_table(rows):
     return _record.table("method", columns, made)
 
 
-def _whole_table(rows):
+def _whole_table(rows, dataset):
     names = ("iou", "max_f", "mae", "accuracy")
     columns = {name: MEASURES[name] for name in names}
     columns |= {
@@ -438,8 +382,12 @@ def _whole_table(rows):
         {"key": _record.key(name), "label": f"*published*: {name}", "reference": True}
         | values
         for name, values in _protocol.PUBLISHED.items()
+        if dataset == "ecssd"
     ]
-    note = "Published figures are those of all 1,000 photos of ECSSD."
+    note = (
+        "Published figures are those of all 1,000 photos of ECSSD, from the paper of "
+        "TokenCut; those of one source were found nowhere else."
+    )
     columns = _record.columns(**columns)
     return _record.table("method", columns, made + published, note=note)
 
@@ -473,21 +421,24 @@ def main():
     """Read the command line, run, write JSON."""
     options = _ecssd.parser(__doc__.splitlines()[0], json_name="ecssd.json")
     options.add_argument("--split", choices=_ecssd.SPLITS, default="report")
-    options.add_argument("--degrade", action="store_true", help="also degraded photos")
+    options.add_argument(
+        "--dataset",
+        choices=("ecssd", *_ecssd.LOADERS),
+        default="ecssd",
+        help="another set of photos with masks; --data is then the folder of data sets",
+    )
     args = options.parse_args()
-    archive = _ecssd.find_archive(options, args.data)
+    source = _ecssd.find_set(options, args)
     with threadpool_limits(args.threads):
-        content = run(archive, args)
+        content = run(source, args)
     _common.write_json(args.json, content)
     _record.record(
         args,
-        "ecssd"
-        + f"_{args.split}" * (args.split != "report")
-        + "_degraded" * args.degrade,
+        args.dataset + f"_{args.split}" * (args.split != "report"),
         tables=tables(content),
         figures=figures(content),
         settings={
-            "data": "ECSSD",
+            "data": args.dataset.replace("_", "-").upper(),
             "split": args.split,
             "n_photos": content["n_photos"],
         },

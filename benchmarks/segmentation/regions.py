@@ -204,6 +204,12 @@ def our_methods(encode, train):
         functools.partial(_clusters, KMeansSegmenter),
         {"5 connected": {"n_clusters": 5, "connected": True}},
     )
+    yield Method(
+        "k-means of pooled SC codes",
+        encode,
+        functools.partial(_clusters, functools.partial(KMeansSegmenter, pooling=1.5)),
+        {"5 connected": {"n_clusters": 5, "connected": True}},
+    )
 
 
 class Coding:
@@ -461,6 +467,7 @@ LABELS = {
     "boundaries": '`SpectralSegmenter("auto")`',
     "boundaries 8": "`SpectralSegmenter(8)`",
     "k-means of SC codes": "`KMeansSegmenter(5)`",
+    "k-means of pooled SC codes": "`KMeansSegmenter(5, pooling=1.5)`",
 }
 ENDS = {" 5 connected": ", connected parts", "": ""}
 

@@ -14,7 +14,7 @@ from sklearn_sparsevae.codes._counts import (
     are_counts as are_counts,  # not public: estimators and metrics ask it
 )
 from sklearn_sparsevae.codes._pooling import (
-    region_of_sites as region_of_sites,  # not public: estimators ask it
+    region_of_sites as region_of_sites,  # not public: estimators and segmenters ask it
 )
 from sklearn_sparsevae.codes._quantization import quantize_codes
 from sklearn_sparsevae.codes._saving import load_codes, save_codes

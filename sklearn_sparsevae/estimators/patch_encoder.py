@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 import numbers
 from typing import Any, Self
@@ -13,9 +12,9 @@ from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, _fit_context
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_sparsevae._arguments import naming, random_numbers
+from sklearn_sparsevae._arguments import naming, random_numbers, write_blocks
 from sklearn_sparsevae._typing import Grid, Images, Unused
-from sklearn_sparsevae.codes import SparseCodes, concatenate_codes, region_of_sites
+from sklearn_sparsevae.codes import region_of_sites
 from sklearn_sparsevae.estimators import _parameters as groups
 from sklearn_sparsevae.estimators._collecting import collect_codes
 from sklearn_sparsevae.estimators._docs import shares_parameters
@@ -48,10 +47,10 @@ class PatchEncoder(
     patches without labels. Nothing is trained by gradients, and there is no way back to
     images: where codes have to be short, or be decoded, take one of the autoencoders.
 
-    Codes are dense enough for a classifier to profit from many atoms. Scale them
-    before::
+    Nearly all pooled codes are other than zero, so that they come as a dense array.
+    Scale them before they are classified::
 
-        make_pipeline(PatchEncoder(), StandardScaler(with_mean=False), LinearSVC())
+        make_pipeline(PatchEncoder(), StandardScaler(), RidgeClassifier(alpha=1000))
 
     Parameters
     ----------
@@ -66,7 +65,7 @@ class PatchEncoder(
         Threshold. The products that it is taken from have a deviation near 1.
     pool : tuple of int (h, w) or None, default=(2, 2)
         Regions per column and row whose codes are averaged. None keeps the codes of all
-        patches, which take much memory.
+        patches, sparse; they take much memory.
     {parameters}
 
     Attributes
@@ -96,9 +95,8 @@ class PatchEncoder(
     >>> from sklearn_sparsevae import PatchEncoder
     >>> images = load_digits().images[:200] / 16
     >>> encoder = PatchEncoder(32, patch_size=4, random_state=0).fit(images)
-    >>> codes = encoder.transform(images)
-    >>> codes.shape, codes.grid_shape, codes.n_atoms
-    ((200, 256), (2, 2), 64)
+    >>> encoder.transform(images).shape  # 2 x 2 regions, 32 atoms, two signs
+    (200, 256)
     """
 
     _parameter_constraints = {
@@ -161,7 +159,7 @@ class PatchEncoder(
         self._keep_input(known, spec, names)
         return self
 
-    def transform(self, X: Images) -> SparseCodes | Any:
+    def transform(self, X: Images) -> NDArray[np.float32] | Any:
         """Codes of images.
 
         Parameters
@@ -172,37 +170,45 @@ class PatchEncoder(
 
         Returns
         -------
-        codes : SparseCodes
-            With ``pool`` of shape ``(n, h * w * 2 * n_components)``, one matrix for
-            images of all sizes; its sites are the regions, atom ``k`` has column ``2 *
-            k`` for its positive and ``2 * k + 1`` for its negative values. Without it
-            the codes of all patches, a site for each, in a list where images differ in
-            size.
+        features : ndarray of float32 of shape (n, h * w * 2 * n_components)
+            Region after region, atom ``k`` of each with column ``2 * k`` for its
+            positive and ``2 * k + 1`` for its negative values. With ``pool=None``
+            instead SparseCodes, with a site for each patch, in a list where images
+            differ in size.
         """
         with self._counted(self._open(X), "transform") as photos:
-            parts = [self._code(part) for part in photos.parts()]
-        if photos.is_one_size:
-            return parts[0]
-        return parts if self._pool is None else concatenate_codes(parts)
+            if self._pool is None:
+                return photos.gather(self._code(part) for part in photos.parts())
+            return np.concatenate([self._features(part) for part in photos.parts()])
 
     def _code(self, photos):
         """Codes of photos of one size."""
-        _check_sides(photos, self._coding["size"])
-        coder, shape = self._coder(), photos.layout.image_shape
-        grid_shape, n_atoms = coder.grid_shape(shape), coder.n_components
-        code = coder.code
-        if self._pool is not None:
-            regions = _regions(grid_shape, self._pool)
-            grid_shape, n_atoms = tuple(self._pool), 2 * n_atoms
-            code = functools.partial(_pooled, coder, regions, n_atoms)
-        batches = (
-            (*code(batch.unit()), np.empty((len(batch), 0)))
-            for batch in photos.batches(coder.batch_size(shape))
-        )
+        coder, grid_shape, batches = self._batches(photos)
         codes, _ = collect_codes(
-            batches, len(photos), grid_shape=grid_shape, n_atoms=n_atoms, n_mean_atoms=0
+            ((*coder.code(images), np.empty((len(images), 0))) for images in batches),
+            len(photos),
+            grid_shape=grid_shape,
+            n_atoms=coder.n_components,
+            n_mean_atoms=0,
         )
         return codes
+
+    def _features(self, photos):
+        """Pooled codes of photos of one size."""
+        coder, grid_shape, batches = self._batches(photos)
+        regions = _regions(grid_shape, self._pool)
+        features = np.empty((len(photos), self._n_features_out), np.float32)
+        pooled = (coder.pool(images, regions) for images in batches)
+        return write_blocks(
+            (means.reshape(len(means), -1) for means in pooled), features
+        )
+
+    def _batches(self, photos):
+        """Return what codes photos of one size, their grid, and batches of images."""
+        _check_sides(photos, self._coding["size"])
+        coder, shape = self._coder(), photos.layout.image_shape
+        batches = photos.batches(coder.batch_size(shape))
+        return coder, coder.grid_shape(shape), (batch.unit() for batch in batches)
 
     def _coder(self):
         return PatchCoder(
@@ -255,13 +261,6 @@ def _regions(grid_shape, pool):
     """Region of every patch of an image."""
     with naming("pool"):
         return region_of_sites(grid_shape, tuple(pool))
-
-
-def _pooled(coder, regions, n_atoms, images):
-    """Non-zeros of the mean codes of regions, region by region."""
-    means = coder.pool(images, regions).reshape(-1, n_atoms)
-    sites, atoms = means.nonzero()
-    return means[sites, atoms], atoms, np.bincount(sites, minlength=len(means))
 
 
 def _draw_patches(photos, size, random):

@@ -383,15 +383,12 @@ class BaseSegmenter(DocumentationLinks, ClusterMixin, BaseEstimator, metaclass=A
         if self.foreground == "clusters":
             return self._cluster_saliency(codes)
         sites = look(codes)
+        probability = self._object_probability(sites)
         saliency = refine_saliency(
-            self._object_probability(sites),
-            sites.color,
-            sites.grid_shape,
-            self.n_clusters,
-            self._seed_,
+            probability, sites.color, sites.grid_shape, self.n_clusters, self._seed_
         )
         saliency = straighten(saliency, split_threshold(saliency))
-        confidence = foreground_confidence(saliency, sites.color)
+        confidence = foreground_confidence(saliency, probability, sites.color)
         if confidence == 0:
             return np.zeros(self._map_shape(codes)), confidence
         return self._magnify(saliency, sites, codes), confidence

@@ -66,8 +66,10 @@ PIXEL_EDGE_SCALE = 5.0
 PIXEL_SMOOTHNESS = 15.0
 PIXEL_SMOOTHNESS_FLOOR = 0.003
 
-# Confidence: difference in colour from which two sides differ.
+# Confidence: difference in colour from which two sides differ, and thresholds that are
+# compared.
 SIDE_CONTRAST = 4.0
+N_THRESHOLDS = 19
 
 SOURCES = {
     "MAX_CUE_SITES": "literature: Zhu et al. 2014 work on a few hundred superpixels",
@@ -99,4 +101,5 @@ SOURCES = {
     "PIXEL_SMOOTHNESS": CHOSEN,
     "PIXEL_SMOOTHNESS_FLOOR": CHOSEN,
     "SIDE_CONTRAST": CHOSEN,
+    "N_THRESHOLDS": "rule: one for each twentieth of the way from 0 to 1",
 }

@@ -245,17 +245,19 @@ def straighten(saliency, threshold):
     return np.interp(saliency, [0, threshold, 1], [0, 0.5, 1])
 
 
-def foreground_confidence(saliency, color):
+def foreground_confidence(saliency, probability, color):
     """How certain a mask is: the intersection over union to expect of it.
 
-    The expected intersection over the expected union if every site belonged to the
-    object with its saliency, times how much the mean colours of both sides differ.
+    How well it agrees with what other thresholds would give, of its own saliency and of
+    the cues before refinement, times how much the mean colours of both sides differ.
     Textures and skies differ little. Nothing is calibrated on masks.
 
     Parameters
     ----------
     saliency : ndarray of shape (h * w,)
         In [0, 1], above 0.5 inside the mask.
+    probability : ndarray of shape (h * w,)
+        Of the cues, in [0, 1].
     color : ndarray of shape (h * w, n_features)
         As for :func:`foreground_saliency`.
 
@@ -267,7 +269,11 @@ def foreground_confidence(saliency, color):
     inside = saliency > 0.5
     if inside.all() or not inside.any():
         return 0.0
-    expected = saliency[inside].sum() / (inside.sum() + saliency[~inside].sum())
+    cues = stretch(probability)
+    cues = straighten(cues, split_threshold(cues))
+    thresholds = np.linspace(0, 1, constants.N_THRESHOLDS + 2)[1:-1]
+    others = np.stack([saliency, cues])[:, None] > thresholds[:, None]
+    agrees = np.mean((others & inside).sum(axis=2) / (others | inside).sum(axis=2))
     apart = color[inside].mean(axis=0) - color[~inside].mean(axis=0)
     differs = 1 - np.exp(-(apart @ apart) / constants.SIDE_CONTRAST**2)
-    return float(differs * expected)
+    return float(differs * agrees)

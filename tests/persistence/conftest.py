@@ -9,7 +9,6 @@ from scipy.sparse import csr_array
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MaxAbsScaler
-from sklearn.svm import LinearSVC
 
 from sklearn_sparsevae import (
     VQVAE,
@@ -146,9 +145,6 @@ def others():
     inner = Pipeline([("off", "passthrough"), ("enc", DictionaryLearningVAE(**SMALL))])
     steps = [("a b", inner), ("scale", MaxAbsScaler()), ("last", LogisticRegression())]
     yield "Pipeline with others", Case(Pipeline(steps), IMAGES, LABELS)
-    patches = PatchEncoder(6, patch_size=4, random_state=0)
-    steps = [("enc", patches), ("scale", MaxAbsScaler()), ("svc", LinearSVC())]
-    yield "Pipeline of patches", Case(Pipeline(steps), IMAGES, LABELS)
 
 
 CASES = dict([*autoencoders(), *others()])

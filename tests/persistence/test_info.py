@@ -30,7 +30,7 @@ def test_a_model_says_what_it_is(fitted, capsys, name):
     said = info(path, capsys)
     assert said["estimator"] == type(case.model).__name__
     assert said["written with"].startswith(f"sklearn-sparsevae {__version__}, torch ")
-    if hasattr(case.model, "net_"):
+    if getattr(case.model, "net_", None) is not None:
         n_epochs = case.model.n_epochs_
         assert said.get("last epoch", "epoch 0").split(",")[0] == f"epoch {n_epochs}"
         assert " numbers" in said["network"]

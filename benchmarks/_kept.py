@@ -3,7 +3,8 @@
 import hashlib
 import json
 
-from _shared import _common
+import _common
+import _record
 
 
 def kept(name, row, settings, measure):
@@ -18,16 +19,12 @@ def kept(name, row, settings, measure):
     settings : object
         All that the row depends on; where it differs, the row is measured anew.
     measure : callable
-        Returns what JSON can hold.
+        Returns what JSON can hold; numbers may be NumPy's.
     """
     text = json.dumps(settings, sort_keys=True, default=str)
     code = hashlib.sha256(text.encode()).hexdigest()[:10]
     path = _common.RESULTS / name / f"{row}-{code}.json"
     if path.is_file():
         return json.loads(path.read_text())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    result = measure()
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(result))
-    part.rename(path)
-    return result
+    _record.write_aside(path, json.dumps(measure(), default=float))
+    return json.loads(path.read_text())
