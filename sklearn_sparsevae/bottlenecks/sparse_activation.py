@@ -3,8 +3,11 @@
 The latents are freed of their mean and of their scale first, so that thresholds and
 penalties mean the same for activations of any network, and the codes are given back in
 the unit of the latents.
+
+Longer than other modules because four ways to keep few share all else.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,13 +21,19 @@ from sklearn_sparsevae.sparse.rows import power_of_two, row_products
 
 SPARSITIES = ("topk", "batch_topk", "jumprelu", "l1")
 
-# Where the thresholds of "jumprelu" start, and the width of the box that stands for
-# the derivative of the step at them, in units of the latents.
-_FIRST_THRESHOLD, _BANDWIDTH = 0.1, 0.2
+# Width of the box that stands for the derivative of the step at the thresholds of
+# "jumprelu", and how much faster than the rest they train; both of their logarithms,
+# since an optimizer would need thousands of steps from one order to the next.
+_BANDWIDTH, _FASTER = 0.5, 10
 # How fast the threshold of "batch_topk" follows those of the batches.
 _FOLLOW = 0.1
 # Atoms that may describe what the others leave: this share of the latent's length.
 _SPARE = 0.5
+# At most this share of the atoms is replaced at once.
+_RESET_AT_ONCE = 0.25
+# What is added to the variance in every direction, as a share of the mean, before the
+# covariance is inverted.
+_SHRINKAGE = 0.001
 _SMALLEST = 1e-30
 
 
@@ -43,8 +52,9 @@ class SparseActivation(Bottleneck):
     n_nonzero_coefs : int
         S, for "topk" and "batch_topk".
     alpha : float
-        For "l1" the weight of the sum of a site's codes, for "jumprelu" half its square
-        is that of their number; in units of the latents' deviation.
+        For "l1" the weight of the sum of a site's codes. For "jumprelu" half its square
+        is that of their number, and thresholds start there: what a single code has to
+        exceed to be worth it. In units of the latents' deviation.
     tied : bool
         Whether the atoms are the encoder's filters too.
     prefixes : sequence of int
@@ -54,7 +64,8 @@ class SparseActivation(Bottleneck):
         Weight of the term that lets atoms which have long been off describe what the
         others leave [1]_.
     dead_after : int
-        Sites after which an atom that was never on counts as dead.
+        Sites after which an atom that was never on counts as dead, and after which it
+        becomes what the others leave of a latent.
 
     References
     ----------
@@ -77,7 +88,7 @@ class SparseActivation(Bottleneck):
         tied: bool = False,
         prefixes: Sequence[int] = (),
         auxiliary_weight: float = 1 / 32,
-        dead_after: int = 50_000,
+        dead_after: int = 10_000,
     ) -> None:
         super().__init__()
         self.latent_dim, self.n_components = latent_dim, n_components
@@ -93,10 +104,12 @@ class SparseActivation(Bottleneck):
         self.atoms = nn.Parameter(start)
         if not tied:
             self.filters = nn.Parameter(start.clone())
+            # Inverse covariance of the latents.
+            self.register_buffer("precision", torch.eye(latent_dim))
         self.filter_bias = nn.Parameter(torch.zeros(n_components))
         self.bias = nn.Parameter(torch.zeros(latent_dim))
         if sparsity == "jumprelu":
-            first = torch.full((n_components,), _FIRST_THRESHOLD)
+            first = torch.full((n_components,), float(alpha))
             self.log_threshold = nn.Parameter(first.log())
         if sparsity == "batch_topk":
             self.register_buffer("threshold", torch.tensor(0.0))
@@ -104,6 +117,8 @@ class SparseActivation(Bottleneck):
         self.register_buffer("scale", torch.tensor(1.0))
         # Sites since each atom was on.
         self.register_buffer("idle", torch.zeros(n_components, dtype=torch.int64))
+        # What the last batch of training left, for new atoms.
+        self.register_buffer("left", torch.empty(0, latent_dim), persistent=False)
 
     @property
     def components(self) -> torch.Tensor:
@@ -112,7 +127,7 @@ class SparseActivation(Bottleneck):
 
     @torch.no_grad()
     def initialize(self, rows: torch.Tensor, seed: int) -> None:
-        """Take mean and scale of the latents, and some of them for atoms."""
+        """Take mean, scale and covariance of latents, and some of them for atoms."""
         unit = max(power_of_two(rows), _SMALLEST)
         rows = rows.double() / unit
         mean = rows.mean(0)
@@ -122,20 +137,49 @@ class SparseActivation(Bottleneck):
         self.scale.fill_(max(float(unit * scale), _SMALLEST))
         generator = torch.Generator().manual_seed(seed)
         rows = (rows / scale).float()
-        chosen = torch.randperm(len(rows), generator=generator)[: self.n_components]
-        found = rows[chosen.to(rows.device)]
-        # Random directions beside them: repeated rows, and none, are no atoms.
+        chosen = torch.randint(len(rows), (self.n_components,), generator=generator)
+        # Something random in each: repeated rows, and zeros, are no atoms.
         noise = torch.randn(self.atoms.shape, generator=generator).to(self.atoms)
-        start = 0.1 * noise
-        start[: len(found)] += found
-        self.atoms.copy_(normalize_atoms(start))
+        found = normalize_atoms(rows[chosen.to(rows.device)])
+        noise *= 0.1 / self.latent_dim**0.5
+        self.atoms.copy_(normalize_atoms(found + noise))
         self.filter_bias.zero_()
         self.bias.zero_()
         if hasattr(self, "filters"):
-            self.filters.copy_(self.atoms)
+            self.precision.copy_(_precision(rows))
+            self.filters.copy_(self._matched(self.atoms))
             self._note_threshold(rows)
             self.filters *= self._best_scale(rows)
         self._note_threshold(rows)
+
+    def _matched(self, atoms):
+        """Return filters that give 1 for their unit atoms, and the least for the rest.
+
+        Atoms themselves answer above all to the few directions of most variance, which
+        all of them share: most of them would never be among the largest.
+        """
+        filters = atoms @ self.precision
+        return filters / (filters * atoms).sum(1, keepdim=True).clamp(min=_SMALLEST)
+
+    @torch.no_grad()
+    def reset_dead_atoms(self) -> dict[nn.Parameter, torch.Tensor]:
+        """Make atoms that have long been off of what others leave of the last batch."""
+        left = self.left[self.left.square().sum(1) > _SMALLEST]
+        dead = torch.nonzero(self.idle > self.dead_after).flatten()[: len(left)]
+        if not len(dead):
+            return {}
+        changed = {self.atoms: dead, self.filter_bias: dead}
+        self.atoms[dead] = normalize_atoms(left[: len(dead)])
+        self.filter_bias[dead] = 0
+        if self.sparsity == "jumprelu":
+            changed[self.log_threshold] = dead
+            self.log_threshold[dead] = math.log(self.alpha)
+        if hasattr(self, "filters"):
+            gain = (self.filters * self.components).sum(1)[self.idle == 0].mean()
+            self.filters[dead] = gain.nan_to_num(1) * self._matched(self.atoms[dead])
+            changed[self.filters] = dead
+        self.idle[dead] = 0
+        return changed
 
     def _note_threshold(self, rows):
         if self.sparsity == "batch_topk":
@@ -146,6 +190,17 @@ class SparseActivation(Bottleneck):
         described = combine(self._kept(self._responses(rows)), self.components)
         energy = float(described.square().sum())
         return float((described * rows).sum()) / energy if energy > 0 else 1.0
+
+    def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
+        """Thresholds train faster than the rest."""
+        first, *others = super().parameter_groups(lr)
+        if self.sparsity != "jumprelu":
+            return [first, *others]
+        rest = [p for p in first["params"] if p is not self.log_threshold]
+        return [
+            {"params": rest, "lr": lr},
+            {"params": [self.log_threshold], "lr": _FASTER * lr},
+        ]
 
     def encode(self, latents: torch.Tensor) -> CompactCodes | torch.Tensor:
         """Codes that do not depend on what else is in the batch."""
@@ -173,7 +228,7 @@ class SparseActivation(Bottleneck):
         if self.sparsity in ("jumprelu", "l1"):
             losses["sparsity"] = self._penalty(responses)
         if self.training:
-            self._note_use(codes)
+            self._note_use(codes, left)
         square = self.scale**2
         return {
             "latents": self.from_rows((rows - self.scale * left).unflatten(0, grid)),
@@ -201,7 +256,7 @@ class SparseActivation(Bottleneck):
         if self.sparsity == "batch_topk":
             return responses * (responses > self.threshold)
         if self.sparsity == "jumprelu":
-            return _JumpReLU.apply(responses, self.log_threshold.exp())
+            return _JumpReLU.apply(responses, self.log_threshold)
         return responses
 
     def _of_batch(self, responses):
@@ -252,12 +307,12 @@ class SparseActivation(Bottleneck):
     def _penalty(self, responses):
         if self.sparsity == "l1":
             return self.alpha * responses.sum(1).mean()
-        on = _Step.apply(responses, self.log_threshold.exp())
+        on = _Step.apply(responses, self.log_threshold)
         return self.alpha**2 / 2 * on.sum(1).mean()  # [Rajamanoharan 2024 L0]
 
     @torch.no_grad()
-    def _note_use(self, codes):
-        """Count the sites since each atom was on."""
+    def _note_use(self, codes, left):
+        """Count the sites since each atom was on, and keep some of what is left."""
         values = codes.values if isinstance(codes, CompactCodes) else codes
         if isinstance(codes, CompactCodes):
             used = codes.indices[values > 0]
@@ -267,6 +322,17 @@ class SparseActivation(Bottleneck):
         (counts,) = _ranks.total(counts)
         self.idle += _ranks.n_rows(values)
         self.idle[counts > 0] = 0
+        chosen = torch.randperm(_ranks.n_rows(left), device=left.device)
+        n_fresh = max(1, int(_RESET_AT_ONCE * self.n_components))
+        self.left = _ranks.take(left, chosen[:n_fresh])
+
+
+def _precision(rows):
+    """Inverse of the covariance of rows, with a part of the identity in it."""
+    covariance = (rows.mT @ rows / len(rows)).double()
+    floor = _SHRINKAGE * covariance.diagonal().mean() + _SMALLEST
+    identity = torch.eye(len(covariance)).to(covariance)
+    return torch.linalg.inv(covariance + floor * identity).float()
 
 
 def _first_of(codes, n_first):
@@ -277,35 +343,36 @@ def _first_of(codes, n_first):
     return codes * (torch.arange(codes.shape[1], device=codes.device) < n_first)
 
 
-def _box(responses, threshold):
-    """Stand-in for the derivative of the step at a threshold."""
-    return (abs(responses - threshold) < _BANDWIDTH / 2) / _BANDWIDTH
+def _box(responses, log_threshold):
+    """Stand-in for the derivative of the step, by the logarithm of the threshold."""
+    return (abs(responses.log() - log_threshold) < _BANDWIDTH / 2) / _BANDWIDTH
 
 
 class _JumpReLU(torch.autograd.Function):
-    """What exceeds a threshold, with a gradient for the threshold."""
+    """What exceeds a threshold, with a gradient for the threshold's logarithm."""
 
     @staticmethod
-    def forward(ctx: Any, responses: Any, threshold: Any) -> torch.Tensor:
-        ctx.save_for_backward(responses, threshold)
-        return responses * (responses > threshold)
+    def forward(ctx: Any, responses: Any, log_threshold: Any) -> torch.Tensor:
+        ctx.save_for_backward(responses, log_threshold)
+        return responses * (responses > log_threshold.exp())
 
     @staticmethod
     def backward(ctx: Any, gradient: Any) -> Any:
-        responses, threshold = ctx.saved_tensors
-        of_threshold = -threshold * _box(responses, threshold) * gradient
-        return gradient * (responses > threshold), of_threshold.sum(0)
+        responses, log_threshold = ctx.saved_tensors
+        threshold = log_threshold.exp()
+        of_threshold = -threshold * (_box(responses, log_threshold) * gradient).sum(0)
+        return gradient * (responses > threshold), of_threshold
 
 
 class _Step(torch.autograd.Function):
-    """Whether a response exceeds its threshold, with a gradient for the threshold."""
+    """Whether a response exceeds its threshold, with a gradient for its logarithm."""
 
     @staticmethod
-    def forward(ctx: Any, responses: Any, threshold: Any) -> torch.Tensor:
-        ctx.save_for_backward(responses, threshold)
-        return (responses > threshold).to(responses.dtype)
+    def forward(ctx: Any, responses: Any, log_threshold: Any) -> torch.Tensor:
+        ctx.save_for_backward(responses, log_threshold)
+        return (responses > log_threshold.exp()).to(responses.dtype)
 
     @staticmethod
     def backward(ctx: Any, gradient: Any) -> Any:
-        responses, threshold = ctx.saved_tensors
-        return None, -(_box(responses, threshold) * gradient).sum(0)
+        responses, log_threshold = ctx.saved_tensors
+        return None, -(_box(responses, log_threshold) * gradient).sum(0)

@@ -39,8 +39,9 @@ class SparseAutoencoder(BaseSparseAutoencoder):
     n_nonzero_coefs : int, default=32
         Non-zeros of a row, for ``"topk"`` and ``"batch_topk"``.
     alpha : float, default=0.5
-        For ``"l1"`` the weight of the sum of a row's codes, for ``"jumprelu"`` half its
-        square is that of their number; data has a deviation of 1 there.
+        For ``"l1"`` the weight of the sum of a row's codes. For ``"jumprelu"`` half its
+        square is that of their number, and thresholds start there: what a single code
+        has to exceed to be worth it. Data has a deviation of 1 there.
     decoder : {"free", "tied"}, default="free"
         Whether the encoder has filters of its own, or takes the atoms.
     prefixes : sequence of int, default=()
@@ -49,14 +50,17 @@ class SparseAutoencoder(BaseSparseAutoencoder):
     auxiliary_weight : float, default=0.03125
         Weight of the term in which atoms that have long been off describe what the
         others leave, so that they come back.
-    dead_after : int, default=50_000
-        Rows after which an atom that was never on counts as dead.
+    dead_after : int, default=10_000
+        Rows after which an atom that was never on counts as dead. Every 100 steps the
+        dead become what the others leave of some rows.
     backbone : {"identity", "residual", "light", "vqgan", "dense", "auto"}, \
 default="identity"
         "identity" takes activations as they are: vectors, or grids ``(n, h, w,
         channels)`` whose sites are coded one by one. The others code images.
     batch_size : int, default=512
         Rows, or images, of a step.
+    lr : float, default=0.003
+        Adam's learning rate; thresholds of ``"jumprelu"`` have ten times as much.
     {parameters}
 
     Attributes
@@ -109,11 +113,12 @@ default="identity"
     decoder: Literal["free", "tied"] = "free"
     prefixes: Sequence[int] = ()
     auxiliary_weight: float = 1 / 32
-    dead_after: int = 50_000
+    dead_after: int = 10_000
     backbone: Literal["auto", "residual", "light", "vqgan", "dense", "identity"] = (
         "identity"
     )
     batch_size: int = 512
+    lr: float = 0.003
 
     def _make_bottleneck(self, backbone):
         return SparseActivation(

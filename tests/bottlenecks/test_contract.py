@@ -125,7 +125,7 @@ def rectified_codes(model, rows):
     elif model.sparsity == "batch_topk":
         values = values * (values > model.threshold)
     elif model.sparsity == "jumprelu":
-        values = values * (values > 0.1)
+        values = values * (values > model.alpha)
     return (scale * values).float()
 
 
