@@ -7,6 +7,10 @@ from sklearn_sparsevae.bottlenecks.gaussian import Gaussian
 from sklearn_sparsevae.bottlenecks.lista import PENALTIES, LearnedISTA
 from sklearn_sparsevae.bottlenecks.probabilistic import ProbabilisticBottleneck
 from sklearn_sparsevae.bottlenecks.pursuit import LearnedPursuit
+from sklearn_sparsevae.bottlenecks.sparse_activation import (
+    SPARSITIES,
+    SparseActivation,
+)
 from sklearn_sparsevae.bottlenecks.spike_priors import PRIORS
 from sklearn_sparsevae.bottlenecks.spike_slab import SpikeSlab
 from sklearn_sparsevae.bottlenecks.thresholds import THRESHOLDS
@@ -15,6 +19,7 @@ from sklearn_sparsevae.bottlenecks.vector_quantization import VectorQuantization
 __all__ = [
     "PENALTIES",
     "PRIORS",
+    "SPARSITIES",
     "THRESHOLDS",
     "Bottleneck",
     "CompactCodes",
@@ -25,6 +30,7 @@ __all__ = [
     "LearnedPursuit",
     "MeansApart",
     "ProbabilisticBottleneck",
+    "SparseActivation",
     "SpikeSlab",
     "VectorQuantization",
 ]

@@ -7,6 +7,7 @@ from sklearn_sparsevae.estimators.denoiser import Denoiser
 from sklearn_sparsevae.estimators.dictionary_learning import DictionaryLearningVAE
 from sklearn_sparsevae.estimators.gaussian import GaussianVAE
 from sklearn_sparsevae.estimators.patch_encoder import PatchEncoder
+from sklearn_sparsevae.estimators.sparse_autoencoder import SparseAutoencoder
 from sklearn_sparsevae.estimators.sparse_coding import SparseCodingVAE
 from sklearn_sparsevae.estimators.spike_slab import SpikeSlabVAE
 from sklearn_sparsevae.estimators.vector_quantization import VQVAE
@@ -19,6 +20,7 @@ __all__ = [
     "DictionaryLearningVAE",
     "GaussianVAE",
     "PatchEncoder",
+    "SparseAutoencoder",
     "SparseCodingVAE",
     "SpikeSlabVAE",
     "export_onnx",

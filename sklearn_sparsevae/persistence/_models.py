@@ -29,6 +29,7 @@ ESTIMATORS = {
     "GaussianVAE": "sklearn_sparsevae.estimators",
     "KMeansSegmenter": "sklearn_sparsevae.segmentation",
     "PatchEncoder": "sklearn_sparsevae.estimators",
+    "SparseAutoencoder": "sklearn_sparsevae.estimators",
     "SparseCodingVAE": "sklearn_sparsevae.estimators",
     "SpectralSegmenter": "sklearn_sparsevae.segmentation",
     "SpikeSlabVAE": "sklearn_sparsevae.estimators",

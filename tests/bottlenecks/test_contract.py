@@ -22,6 +22,7 @@ from sklearn_sparsevae.bottlenecks import (
     Gaussian,
     LearnedISTA,
     LearnedPursuit,
+    SparseActivation,
     SpikeSlab,
     VectorQuantization,
 )
@@ -105,6 +106,28 @@ def quantized_codes(model, rows):
         codes[torch.arange(len(rows)), nearest] += 1
         rows = rows - model.components.detach()[nearest]
     return codes
+
+
+def activation(latent_dim, n_components, **params):
+    # All atoms count as dead, so that the auxiliary term has something to do.
+    params = {"n_nonzero_coefs": 3, "dead_after": -1} | params
+    return SparseActivation(latent_dim, n_components, **params)
+
+
+def rectified_codes(model, rows):
+    """Rectified products of the normalised rows with the atoms, the largest kept."""
+    scale = model.scale.double()
+    unit = (rows.double() - model.mean) / scale
+    filters = getattr(model, "filters", model.components).detach().double()
+    values = (unit @ filters.mT).clamp(min=0)
+    if model.sparsity == "topk":
+        least = values.sort(dim=1, descending=True).values[:, 2:3]
+        values = values * (values >= least)
+    elif model.sparsity == "batch_topk":
+        values = values * (values > model.threshold)
+    elif model.sparsity == "jumprelu":
+        values = values * (values > model.alpha)
+    return (scale * values).float()
 
 
 def grid_quantizer(latent_dim, n_components, **params):
@@ -262,6 +285,19 @@ BOTTLENECKS = {
             "linear": functools.partial(VectorQuantization, codebook="linear"),
         },
         quantized_codes,
+    ),
+    SparseActivation: (
+        {
+            "default": functools.partial(activation, sparsity="batch_topk"),
+            "topk": functools.partial(activation, sparsity="topk"),
+            "jumprelu": functools.partial(activation, sparsity="jumprelu"),
+            "l1": functools.partial(activation, sparsity="l1"),
+            "tied": functools.partial(activation, sparsity="topk", tied=True),
+            "prefixes": functools.partial(
+                activation, sparsity="batch_topk", prefixes=(3, 7)
+            ),
+        },
+        rectified_codes,
     ),
     FiniteScalarQuantization: (
         {

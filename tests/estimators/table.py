@@ -4,6 +4,7 @@ from sklearn_sparsevae import (
     VQVAE,
     DictionaryLearningVAE,
     GaussianVAE,
+    SparseAutoencoder,
     SparseCodingVAE,
     SpikeSlabVAE,
 )
@@ -14,6 +15,7 @@ ESTIMATORS = {
     DictionaryLearningVAE: {"n_nonzero_coefs": 3},
     GaussianVAE: {},
     SpikeSlabVAE: {"sparsity": 0.2},
+    SparseAutoencoder: {"sparsity": "topk", "n_nonzero_coefs": 8, "backbone": "auto"},
     VQVAE: {},
 }
 

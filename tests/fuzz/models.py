@@ -26,7 +26,7 @@ from tests.fuzz.arguments import (
 from tests.fuzz.inputs import CODES, IMAGES, arrays, constants, sampled
 
 AUTOENCODERS = ["VQVAE", "DictionaryLearningVAE", "SparseCodingVAE", "GaussianVAE"]
-AUTOENCODERS += ["SpikeSlabVAE"]
+AUTOENCODERS += ["SpikeSlabVAE", "SparseAutoencoder"]
 OF_IMAGES = [*AUTOENCODERS, "ClosedLoopVAE", "PatchEncoder"]
 SEGMENTERS = ["KMeansSegmenter", "SpectralSegmenter"]
 
