@@ -34,12 +34,14 @@ OURS = {
     LASERS: DictionaryLearningVAE,
     "VQ-VAE": VQVAE,
     "RQ-VAE": VQVAE,
+    "VQ-VAE 16k": VQVAE,
     "SimVQ": VQVAE,
     "FSQ": VQVAE,
     "SC-VAE": SparseCodingVAE,
 }
 # Enough non-zeros for the busiest sites, where a penalty decides how many there are.
 MOST = 48
+LARGE = 16_384  # codes
 # Bits of the largest coefficients, where they are not those of all others.
 FINE = range(3, 13)
 # Settings of each model, for sites of 4x4 and 8x8 pixels.
@@ -59,7 +61,11 @@ SETTINGS = {
         2: [{"n_quantizers": n} for n in (2, 4, 7)],
         3: [{"n_quantizers": n} for n in (2, 4)],
     },
-    "SimVQ": {n: [{"n_components": 16_384, "codebook": "linear"}] for n in (2, 3)},
+    "VQ-VAE 16k": {
+        2: [{"n_components": LARGE, "n_quantizers": n} for n in (1, 2)],
+        3: [{"n_components": LARGE, "n_quantizers": n} for n in (1, 2, 4)],
+    },
+    "SimVQ": {n: [{"n_components": LARGE, "codebook": "linear"}] for n in (2, 3)},
     "FSQ": {
         n: [
             {"quantizer": "fsq", "lr": 0.004, "levels": levels}
@@ -80,6 +86,7 @@ LABELS = {
     PENALTY: "`DictionaryLearningVAE(alpha=...)`",
     "VQ-VAE": "`VQVAE`",
     "RQ-VAE": "`VQVAE(n_quantizers=2, 4, 7)`",
+    "VQ-VAE 16k": "`VQVAE(16384, n_quantizers=1, 2, 4)`",
     "SimVQ": '`VQVAE(16384, codebook="linear")`',
     "FSQ": '`VQVAE(quantizer="fsq")`',
     "SC-VAE": "`SparseCodingVAE`",
