@@ -14,6 +14,7 @@ from sklearn_sparsevae.plotting._segmentation import SegmentationDisplay
 from sklearn_sparsevae.plotting._sparsity_quality import SparsityQualityDisplay
 from sklearn_sparsevae.plotting._strips import TraversalDisplay
 from sklearn_sparsevae.plotting._thresholds import ThresholdDisplay
+from sklearn_sparsevae.plotting._top_images import TopImagesDisplay
 from sklearn_sparsevae.plotting._usage import UsageDisplay
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "SegmentationDisplay",
     "SparsityQualityDisplay",
     "ThresholdDisplay",
+    "TopImagesDisplay",
     "TraversalDisplay",
     "UsageDisplay",
 ]

@@ -622,6 +622,12 @@ DISPLAYS = [
         X=images("X"),
     ),
     display(
+        "TopImagesDisplay.from_codes",
+        codes=of_codes("codes"),
+        images=images("images"),
+        n_images=2,
+    ),
+    display(
         "TraversalDisplay.from_estimator",
         estimator=estimator(),
         X=images("X"),
