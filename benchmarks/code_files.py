@@ -70,7 +70,8 @@ def main():
     plot(photos, rows, args.plot)
     _common.write_json(args.json, {**settings, "rows": rows})
     tables = {"files": to_table(rows)}
-    _record.record(args, NAME, tables=tables, settings=settings)
+    note = "Rows of a run before were kept: cpu_seconds are those of the last run."
+    _record.record(args, NAME, tables=tables, settings=settings, note=note)
 
 
 def label(name, params):

@@ -149,7 +149,7 @@ class SparseActivation(Bottleneck):
             self.precision.copy_(_precision(rows))
             self.filters.copy_(self._matched(self.atoms))
             self._note_threshold(rows)
-            self.filters *= self._best_scale(rows)
+            self.filters.mul_(self._best_scale(rows))
         self._note_threshold(rows)
 
     def _matched(self, atoms):
