@@ -53,7 +53,7 @@ SETTINGS = {
         ],
     },
     LASERS: {
-        2: [{"n_nonzero_coefs": s} for s in (4, 5)],
+        2: [{"n_nonzero_coefs": s} for s in (1, 2, 3, 4, 5)],
         3: [{"n_nonzero_coefs": s} for s in (1, 2, 4, 8, 12)],
     },
     "VQ-VAE": {2: [{}], 3: [{}]},

@@ -68,8 +68,8 @@ def bits_per_pixel(
         whether a site has an atom, for each atom, and of the quantised values, in one
         histogram; with ``ordered=True`` of numbers of non-zeros, atoms and values. An
         ideal arithmetic coder needs as much that knows these frequencies and nothing
-        about neighbours. Never above the fixed length: where what it replaces is less,
-        that is counted.
+        about neighbours. Where another of these counts is less, as that of a single
+        atom at every site is, that is taken: never above the fixed length.
     ordered : bool, default=False
         Count the atoms of a site one by one, as LASERS does.
     prior : CodePrior, default=None
@@ -192,7 +192,8 @@ def _of_atoms(sites):
     subsets -= np.log2(n_atoms + 1)
     used = np.bincount(sites.indices, minlength=n_atoms)
     presence = sum(_entropy(np.array([n, n_sites - n])) for n in used)
-    return _of_numbers(numbers) + subsets.sum(), presence
+    one_by_one = _entropy(np.bincount(numbers)) + _entropy(used)
+    return _of_numbers(numbers) + subsets.sum(), min(presence, one_by_one)
 
 
 def _of_values(sites, coef_bits):
