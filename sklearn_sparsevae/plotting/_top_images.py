@@ -98,13 +98,13 @@ class TopImagesDisplay:
         ValueError, TypeError
             If there are not as many codes as images, or atoms are not among the K.
         """
-        images = as_images(images)
+        pictures = as_images(images)
         n_images = whole_number(n_images, "n_images")
         sites = as_sites(codes, n_atoms)
-        n_sites, rest = divmod(sites.shape[0], len(images))
+        n_sites, rest = divmod(sites.shape[0], len(pictures))
         if rest or not n_sites:
             raise ValueError(
-                f"Got codes of {sites.shape[0]} sites and {len(images)} images; "
+                f"Got codes of {sites.shape[0]} sites and {len(pictures)} images; "
                 "expected as many sites of each image. Give all images, in the order "
                 "of the codes."
             )
@@ -120,11 +120,11 @@ class TopImagesDisplay:
                 f"{sites.shape[1] - 1}."
             )
         columns = sites.tocsc()[:, chosen].toarray()
-        largest = columns.reshape(len(images), n_sites, -1).max(1)
+        largest = columns.reshape(len(pictures), n_sites, -1).max(1)
         order = np.argsort(-largest, axis=0, kind="stable")[:n_images].T
         indices = [row[largest[row, k] > 0] for k, row in enumerate(order)]
         values = [largest[row, k] for k, row in enumerate(indices)]
-        display = cls(images, np.asarray(chosen), indices, values)
+        display = cls(pictures, np.asarray(chosen), indices, values)
         return display.plot(ax=ax, n_images=n_images)
 
     def plot(self, ax: ArrayLike | None = None, n_images: int | None = None) -> Self:
@@ -149,10 +149,10 @@ class TopImagesDisplay:
         for row, atom, indices in zip(
             self.axes_, self.atoms, self.indices, strict=True
         ):
-            for k, ax in enumerate(row):
+            for k, cell in enumerate(row):
                 if k < len(indices):
-                    show_image(ax, self.images[indices[k]])
+                    show_image(cell, self.images[indices[k]])
                 else:
-                    ax.set(xticks=[], yticks=[], frame_on=False)
+                    cell.set(xticks=[], yticks=[], frame_on=False)
             row[0].set_ylabel(f"atom {atom}")
         return self
