@@ -1,5 +1,7 @@
 """Dictionary learning with orthogonal matching pursuit: LASERS' DL-VAE bottleneck."""
 
+from typing import Any
+
 import torch
 
 from sklearn_sparsevae._ranks import n_rows, total
@@ -81,6 +83,14 @@ class DictionaryLearning(AtomSelection):
             seed=seed,
         )
         self.atoms.data.copy_(learned)
+
+    def forward(self, latents: torch.Tensor) -> dict[str, Any]:
+        """As all that select; the penalty has no gradient."""
+        coded = super().forward(latents)
+        if self.alpha:
+            counts = (coded["codes"].values != 0).sum(-1).to(latents)
+            coded["losses"]["sparsity"] = self.alpha**2 * counts.mean()
+        return coded
 
     def _select(self, rows):
         atoms = self.components.detach()

@@ -11,7 +11,7 @@ from sklearn_sparsevae.estimators._parameters import NOT_NEGATIVE, POSITIVE_INT
 from sklearn_sparsevae.estimators.base import BaseSparseAutoencoder
 
 
-@shares_parameters(terms=("reconstruction", "commitment", "codebook"))
+@shares_parameters(terms=("reconstruction", "commitment", "codebook", "sparsity"))
 class DictionaryLearningVAE(BaseSparseAutoencoder):
     """Dictionary-learning autoencoder (LASERS' DL-VAE).
 
@@ -21,8 +21,9 @@ class DictionaryLearningVAE(BaseSparseAutoencoder):
 
         1/2 ||x - G(Z D)||^2 + ||sg[E(x)] - Z D||^2 + beta ||E(x) - sg[Z D]||^2
 
-    averaged over sites, where sg stops the gradient. With the default backbone the
-    model starts as dictionary learning on patches of pixels, and training improves it.
+    averaged over sites, where sg stops the gradient, and with ``alpha`` its square
+    times the number of non-zeros. With the default backbone the model starts as dictionary
+    learning on patches of pixels, and training improves it.
 
     Parameters
     ----------

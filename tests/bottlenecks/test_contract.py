@@ -240,7 +240,7 @@ BOTTLENECKS = {
             ),
             "one atom": functools.partial(DictionaryLearning, n_nonzero_coefs=1),
             "penalty": functools.partial(
-                DictionaryLearning, n_nonzero_coefs=3, alpha=0.3
+                DictionaryLearning, n_nonzero_coefs=3, alpha=0.5
             ),
         },
         pursuit_codes,
