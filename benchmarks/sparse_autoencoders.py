@@ -24,15 +24,14 @@ import argparse
 import functools
 import importlib.metadata
 import json
-import pathlib
 import resource
 import subprocess
 import sys
-import tempfile
 import time
 
 import _cifar
 import _common
+import _kept
 import _record
 import numpy as np
 import torch
@@ -159,6 +158,7 @@ class Ours:
         n_epochs = self.max_epochs
         if n_epochs is None:
             cost, few = [], X[: 10 * BATCH]
+            self.make(max_epochs=1).fit(few)  # what only a first fit of a process does
             for n_epochs in (0, 1):
                 start = time.process_time()
                 self.make(max_epochs=n_epochs).fit(few)
@@ -366,11 +366,13 @@ def measured_pursuit(name, n_rows):
         rows = make()
         start = time.process_time()
         if theirs:
-            codes = csr_array(module.encode(rows).numpy())
+            dense = module.encode(rows)
         else:
             found, values = batch_omp(rows, atoms, N_PURSUIT_NONZERO)
         taken += time.process_time() - start
-        if not theirs:
+        if theirs:
+            codes = csr_array(dense.numpy())
+        else:
             ends = np.arange(0, found.numel() + 1, N_PURSUIT_NONZERO)
             parts = (values.flatten().numpy(), found.clamp(min=0).flatten().numpy())
             codes = csr_array((*parts, ends), shape=(size, N_PURSUIT_ATOMS))
@@ -417,52 +419,92 @@ def versions():
     """Versions of the peers that are there."""
     found = {}
     for name in ("sae-lens", "overcomplete"):
+        key = f"{name.replace('-', '_')}_version"
         try:
-            found[name] = importlib.metadata.version(name)
+            found[key] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            found[name] = "not installed"
+            found[key] = "not installed"
     return found
 
 
-def record(args, models, pursuits, accuracy):
-    """Write what documentation shows."""
-    of_models = _record.columns(
-        "nonzeros",
-        error=("error, % of the variance", ".2f"),
-        dead=("dead atoms, %", ".1f"),
-        trained=("activations trained on", ",.0f"),
-        coded=("coded a second", ",.0f"),
-        cpu_seconds=("CPU-seconds", ".0f"),
-        mib=("memory of the fit, MiB", ".0f"),
-    )
-    of_pursuits = _record.columns(
+def pursuit(args):
+    """Measure and record what codes by pursuit cost."""
+    rows = [
+        in_process(args, "pursuit", "batch_omp", args.rows),
+        in_process(args, "pursuit", "SAELens, matching pursuit", args.rows // 16),
+    ]
+    rows = [row for row in rows if row]
+    columns = _record.columns(
         rate=("rows a CPU-second", ".0f"),
         error=("error, % of the variance", ".1f"),
         nonzeros=("non-zeros a row", ".1f"),
-        rows=("rows", ",.0f"),
+        rows=("rows", ".0f"),
         mib=("peak memory, MiB", ".0f"),
     )
-    tables = {
-        "models": _record.table("model", of_models, models),
-        "pursuit": _record.table("coder", of_pursuits, pursuits),
-    }
     settings = {
+        "n_components": N_PURSUIT_ATOMS,
+        "length": LENGTH,
+        "n_nonzero_coefs": N_PURSUIT_NONZERO,
+        **versions(),
+    }
+    figures = {"times": rows[0]["rate"] / rows[1]["rate"]} if len(rows) == 2 else {}
+    _record.record(
+        args,
+        "matching_pursuit",
+        tables={"pursuit": _record.table("coder", columns, rows)},
+        settings=settings,
+        figures=figures,
+    )
+    return rows
+
+
+def models(args, archive):
+    """Measure and record the models; rows that an earlier run measured are kept."""
+    folder = _common.RESULTS / "sparse_autoencoders"
+    folder.mkdir(parents=True, exist_ok=True)
+    of_data = [args.n_train, args.n_test, N_ACTIVATIONS, N_HELD_OUT, N_NETWORK_EPOCHS]
+    accuracy = _kept.kept(
+        "sparse_autoencoders",
+        "activations",
+        of_data,
+        lambda: write_activations(args, archive, folder),
+    )
+    print(f"accuracy of the network: {100 * accuracy:.0f} %", flush=True)
+    settings = {"seconds": args.seconds, "alpha": ALPHA, "lr": LR, **versions()}
+    rows = [
+        _kept.kept(
+            "sparse_autoencoders",
+            _record.key(name),
+            [of_data, settings],
+            functools.partial(in_process, args, "model", name, folder, args.seconds),
+        )
+        for name in MODELS
+    ]
+    rows = [row for row in rows if row]
+    columns = _record.columns(
+        "nonzeros",
+        "cpu_seconds",
+        error=("error, % of the variance", ".2f"),
+        dead=("dead atoms, %", ".1f"),
+        trained=("activations trained on", ".0f"),
+        coded=("coded a second", ".0f"),
+        mib=("memory of the fit, MiB", ".0f"),
+    )
+    settings |= {
         "data": _cifar.TITLE,
         "n_train": args.n_train,
         "n_test": args.n_test,
-        **{f"{n.replace('-', '_')}_version": v for n, v in versions().items()},
+        "n_components": N_ATOMS,
+        "n_nonzero_coefs": N_NONZERO,
     }
-    figures = {"accuracy": 100 * accuracy}
-    if len(pursuits) == 2:
-        figures["times"] = pursuits[0]["rate"] / pursuits[1]["rate"]
     _record.record(
         args,
         "sparse_autoencoders",
-        tables=tables,
+        tables={"models": _record.table("model", columns, rows)},
         settings=settings,
-        seeds=[0],
-        figures=figures,
+        figures={"accuracy": 100 * accuracy},
     )
+    return rows
 
 
 def main():
@@ -471,6 +513,7 @@ def main():
         __doc__.splitlines()[0], n_train=5_000, json_name="sparse_autoencoders.json"
     )
     add = options.add_argument
+    add("--part", choices=("pursuit", "models"), help="one of both alone")
     add("--seconds", type=float, default=SECONDS, help="CPU-seconds of a training")
     add("--rows", type=_common.positive, default=N_ROWS, help="rows of the pursuit")
     add("--task", nargs="+", help=argparse.SUPPRESS)
@@ -486,18 +529,13 @@ def main():
             )
         print(json.dumps(row, default=float))
         return
-    archive = _cifar.find_archive(options, args.data)
-    pursuits = [
-        in_process(args, "pursuit", "batch_omp", args.rows),
-        in_process(args, "pursuit", "SAELens, matching pursuit", args.rows // 16),
-    ]
-    with tempfile.TemporaryDirectory() as folder:
-        accuracy = write_activations(args, archive, pathlib.Path(folder))
-        print(f"accuracy of the network: {100 * accuracy:.0f} %", flush=True)
-        models = [in_process(args, "model", n, folder, args.seconds) for n in MODELS]
-    pursuits, models = ([row for row in t if row] for t in (pursuits, models))
-    _common.write_json(args.json, {"models": models, "pursuits": pursuits})
-    record(args, models, pursuits, accuracy)
+    measured = {}
+    if args.part != "models":
+        measured["pursuit"] = pursuit(args)
+    if args.part != "pursuit":
+        archive = _cifar.find_archive(options, args.data)
+        measured["models"] = models(args, archive)
+    _common.write_json(args.json, measured)
 
 
 if __name__ == "__main__":
