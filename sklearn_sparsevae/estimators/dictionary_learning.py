@@ -22,8 +22,8 @@ class DictionaryLearningVAE(BaseSparseAutoencoder):
         1/2 ||x - G(Z D)||^2 + ||sg[E(x)] - Z D||^2 + beta ||E(x) - sg[Z D]||^2
 
     averaged over sites, where sg stops the gradient, and with ``alpha`` its square
-    times the number of non-zeros. With the default backbone the model starts as dictionary
-    learning on patches of pixels, and training improves it.
+    times the number of non-zeros. With the default backbone the model starts as
+    dictionary learning on patches of pixels, and training improves it.
 
     Parameters
     ----------
