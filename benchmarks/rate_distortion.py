@@ -62,19 +62,14 @@ SETTINGS = {
     },
     "VQ-VAE 16k": {
         2: [{"n_components": LARGE, "n_quantizers": n} for n in (1, 2)],
-        3: [{"n_components": LARGE}],
     },
     "FSQ": {
-        n: [
+        2: [
             {"quantizer": "fsq", "lr": 0.004, "levels": levels}
             for levels in ((16, 8, 4), (16, 8, 8, 4, 4))
-        ]
-        for n in (2, 3)
+        ],
     },
-    "SC-VAE": {
-        2: [{"alpha": a} for a in (0.06, 0.12)],
-        3: [{"alpha": 0.2}],
-    },
+    "SC-VAE": {2: [{"alpha": a} for a in (0.06, 0.12)]},
 }
 # What the tables that are recorded have.
 TABLE_RATES = (0.25, 0.5, 1, 2, 4)
