@@ -37,6 +37,11 @@ RECONSTRUCTION = [
         + "; (residual) vector quantisation "
         + f"{{rate_distortion.fixed_length.vq-vae.{RATES[0]}}}, "
         + ", ".join(f"{{rate_distortion.fixed_length.rq-vae.{b}}}" for b in RATES[1:])
+        + ". With a penalty in place of a number of atoms, and sets of atoms, at 1, 2 "
+        "and 4 bits "
+        + ", ".join(
+            f"{{rate_distortion.fixed_length.dl-vae-alpha.{b}}}" for b in RATES[1:]
+        )
         + ". To hold, above at all, in part at one.",
         holds=lambda r: all(lead > 0 for lead in _leads(r)),
         in_part=lambda r: any(lead > 0 for lead in _leads(r)),
