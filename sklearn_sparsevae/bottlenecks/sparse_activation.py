@@ -141,7 +141,7 @@ class SparseActivation(Bottleneck):
         # Something random in each: repeated rows, and zeros, are no atoms.
         noise = torch.randn(self.atoms.shape, generator=generator).to(self.atoms)
         found = normalize_atoms(rows[chosen.to(rows.device)])
-        noise *= 0.1 / self.latent_dim**0.5
+        noise *= 0.05 / self.latent_dim**0.5
         self.atoms.copy_(normalize_atoms(found + noise))
         self.filter_bias.zero_()
         self.bias.zero_()
