@@ -33,7 +33,7 @@ _SPARE = 0.5
 _RESET_AT_ONCE = 0.25
 # What is added to the variance in every direction, as a share of the mean, before the
 # covariance is inverted.
-_SHRINKAGE = 0.001
+_SHRINKAGE = 0.005
 _SMALLEST = 1e-30
 
 
