@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from hypothesis.errors import HypothesisWarning
 
 from tests.fuzz.inputs import OwnError, fingerprint, is_finite
 from tests.fuzz.targets import TARGETS
@@ -68,7 +69,10 @@ def run(n_examples, seed_=0, only="", see=lambda *_: None, usual=False):
     try:
         for target in targets if usual else ():
             count(target, {})
-        try_all()
+        with warnings.catch_warnings():
+            # Of hypothesis, where an example has a long repr.
+            warnings.simplefilter("ignore", HypothesisWarning)
+            try_all()
     finally:
         torch.set_num_threads(n_threads)
     return report

@@ -44,7 +44,7 @@ class Fitted:
 AS_FITTED = ("as fitted", lambda rng: AS_FITTED)
 SMALL = {"n_components": 16, "max_epochs": 1, "random_state": 0, "batch_size": 8}
 MODELS = {
-    **dict.fromkeys(AUTOENCODERS, {**SMALL, "n_downsamples": 2}),
+    **dict.fromkeys(AUTOENCODERS, {**SMALL, "n_downsamples": 2, "backbone": "auto"}),
     "ClosedLoopVAE": {**SMALL, "n_components": (8,), "latent_dim": 6},
     "CodePrior": {"width": 16, "n_layers": 1, "max_epochs": 1, "random_state": 0},
     "PatchEncoder": {"n_components": 8, "patch_size": 3, "random_state": 0},
